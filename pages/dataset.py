@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from segcore import formatting
 from segcore.ui.dataset import (
     balance_tab,
     classes_tab,
@@ -13,7 +14,7 @@ from segcore.ui.dataset import (
     locations_tab,
     splits_tab,
 )
-from segcore.ui.shared import figures, session
+from segcore.ui.shared import session
 
 TABS = (
     "Images",
@@ -61,7 +62,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     st.markdown(
         f"**{session.plain(name)}** · {summary['num_samples']:,} images · "
         f"{dataset.label_set.num_classes} classes · "
-        f"{figures.percent(summary['ignored_share'])} of the pixels ignored",
+        f"{formatting.percent(summary['ignored_share'])} of the pixels ignored",
         width="stretch",
     )
     if st.button("Import dataset", icon=":material/add:", key="open_import"):

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from segcore import formatting
 from segcore.ui.evaluate import (
     ab_comparison,
     boundary,
@@ -13,7 +14,7 @@ from segcore.ui.evaluate import (
     robustness,
     slices,
 )
-from segcore.ui.shared import cached_scores, figures, manual, session, split_predictions
+from segcore.ui.shared import cached_scores, manual, session, split_predictions
 
 TABS = (
     "Overview",
@@ -66,7 +67,7 @@ result = cached_scores.document(run, split, stage)
 low, high = result["interval"]["mean_iou"]
 span = "" if low is None else f" :gray[[{100 * low:.1f}, {100 * high:.1f}]]"
 st.markdown(
-    f"### Mean IoU {figures.percent(result['mean_iou'])}{span}",
+    f"### Mean IoU {formatting.percent(result['mean_iou'])}{span}",
     help=manual.see(
         "IoU of a class: correct / (true + predicted - correct) pixels over the whole split; "
         "averaged over the classes. In brackets its 95 % interval. "
@@ -75,8 +76,8 @@ st.markdown(
     ),
 )
 st.caption(
-    f"Pixel accuracy {figures.percent(result['pixel_accuracy'])} · {result['num_samples']:,} "
-    f"images · {figures.percent(result['ignored_share'])} of the pixels ignored"
+    f"Pixel accuracy {formatting.percent(result['pixel_accuracy'])} · {result['num_samples']:,} "
+    f"images · {formatting.percent(result['ignored_share'])} of the pixels ignored"
 )
 
 session.prepare("tab", TABS)

@@ -2,10 +2,11 @@
 
 import streamlit as st
 
+from segcore import formatting
 from segcore.runs.folder.status import ACTIVE
 from segcore.ui.home import checklist
 from segcore.ui.runs import table
-from segcore.ui.shared import figures, session, tables
+from segcore.ui.shared import session, tables
 
 workspace = session.workspace()
 session.header(
@@ -70,7 +71,7 @@ if finished:
     with st.container(border=True):
         st.markdown(
             f"**Continue: {session.plain(latest)}**, {len(trained)} "
-            f"{'run' if len(trained) == 1 else 'runs'}, best mean IoU {figures.percent(best)}."
+            f"{'run' if len(trained) == 1 else 'runs'}, best mean IoU {formatting.percent(best)}."
         )
         with st.container(horizontal=True):
             links({"run": trained[0].run, "dataset": latest})

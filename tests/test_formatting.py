@@ -35,3 +35,23 @@ def test_numbers_and_counts() -> None:
     assert [formatting.number(v) for v in (0.5, None, float("nan"))] == ["0.5000", "–", "–"]
     assert [formatting.plural(n, "class") for n in (1, 1200)] == ["1 class", "1,200 classes"]
     assert [formatting.duration(s) for s in (40, 180, 7500)] == ["40 s", "3 min", "2 h 5 min"]
+
+
+def test_an_absent_class_is_none_and_a_rare_one_is_not() -> None:
+    assert formatting.frequency(0) == "none"
+    assert formatting.frequency(1e-5) == "< 0.01 %"
+
+
+@pytest.mark.parametrize(
+    ("difference", "text"),
+    [(0.0123, "+1.2 pp"), (-0.5, "-50.0 pp"), (-0.0001, "0.0 pp"), (0.0, "0.0 pp"), (None, "–")],
+)
+def test_differences_are_percentage_points_without_a_negative_zero(difference, text) -> None:
+    assert formatting.points(difference) == text
+
+
+def test_intervals_and_p_values() -> None:
+    assert formatting.interval(0.556, 0.671) == "55.6–67.1 %"
+    assert formatting.interval(None, 0.5) == "–"
+    assert formatting.points_interval(-0.012, 0.034) == "-1.2 to +3.4 pp"
+    assert [formatting.p_value(p) for p in (None, 0.0004, 0.0341)] == ["–", "< 0.001", "0.034"]

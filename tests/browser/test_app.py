@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from segcore.ui.shared import figures
+from segcore import formatting
 from segcore.workspace import Workspace
 
 pytestmark = pytest.mark.browser
@@ -88,7 +88,7 @@ def test_scores_and_labels_of_the_demo(page: Page, url: str, workspace: Workspac
     demo = workspace.demo.open()
     report = workspace.scores.report(demo.ensemble, "test", "crf").to_json()
     page.goto(f"{url}/evaluate?run={demo.ensemble}")
-    headline = f"Mean IoU {figures.percent(report['mean_iou'])}"
+    headline = f"Mean IoU {formatting.percent(report['mean_iou'])}"
     expect(page.get_by_role("heading", name=headline).first).to_be_visible()
     page.goto(f"{url}/compress?run={demo.ensemble}")
     expect(page.get_by_text("Suggested merges")).to_be_visible()

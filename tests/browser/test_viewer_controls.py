@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from segcore.ui.shared import figures
+from segcore import formatting
 from tests.browser import harness_viewer as harness
 from tests.browser.viewing import (
     at_image_pixel,
@@ -88,14 +88,14 @@ def test_the_caption_counts_what_is_right(page, viewer_url) -> None:
     truth, predicted = scene.panels[1].mask, scene.panels[2].mask
     share = (truth == predicted)[truth != 255].mean()
     expect(page.locator("figcaption").nth(2).locator(".value")).to_have_text(
-        f"{figures.percent(share)} correct"
+        f"{formatting.percent(share)} correct"
     )
     press(page, "Solo Tree")
     index = scene.label_set.class_names.index("Tree")
     hit = np.sum((truth == index) & (predicted == index))
     union = np.sum(((truth == index) | (predicted == index)) & (truth != 255))
     expect(page.locator("figcaption").nth(2).locator(".value")).to_have_text(
-        f"IoU {figures.percent(hit / union)}"
+        f"IoU {formatting.percent(hit / union)}"
     )
 
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from segcore import formatting
 from segcore.config import EvaluateConfig
 from segcore.labels import LabelMap
 from segcore.postprocess import dense_crf
 from segcore.postprocess.dense_crf import is_available
 from segcore.ui.compare import panels as compare_panels
-from segcore.ui.shared import figures
 from segcore.ui.shared.run_names import short_name
 from segcore.ui.viewer import Panel
 
@@ -36,7 +36,7 @@ def test_an_ensemble_is_shown_in_four_panels(trained, open_page, read) -> None:
     assert (header["height"], header["width"], header["truth"]) == (32, 48, 1)
     assert header["classes"] == ["field", "forest", "road", "roof"]
     report = trained.workspace.scores.report(trained.ensemble, "test").to_json()
-    assert any(figures.percent(report["mean_iou"]) in caption.value for caption in at.caption)
+    assert any(formatting.percent(report["mean_iou"]) in caption.value for caption in at.caption)
 
 
 def test_the_panels_hold_the_workspaces_arrays(trained) -> None:
@@ -248,7 +248,7 @@ def test_scores_and_exchanges_of_two_models_are_those_of_the_workspace(
     a, b = trained.members
     at = open_page("compare", run=a, beside=b, split="test", view_of="Scores")
     found = trained.workspace.reports.compare(a, b, "test")
-    assert read.metrics(at)["A minus B, mean IoU"] == figures.points(found.difference.value)
+    assert read.metrics(at)["A minus B, mean IoU"] == formatting.points(found.difference.value)
     at = open_page("compare", run=a, beside=b, split="test", view_of="Pixels")
     exchange = trained.workspace.rankings.fixed_broken(a, b, "test")
     shown = read.metrics(at)

@@ -2,10 +2,10 @@
 
 import pytest
 
+from segcore import formatting
 from segcore.evaluation.compression.compression import fold
 from segcore.evaluation.compression.dendrogram import build_dendrogram
 from segcore.ui.compress import board, chooser
-from segcore.ui.shared import figures
 from segcore.workspace.scores.scores import WhatIfOptions
 
 IDS = [3, 5, 8, 11]
@@ -23,18 +23,18 @@ def by_hand(at, read, labels: list[int]):
 def shows(at, read, trained, groups: list[list[int]], split: str = "validation") -> None:
     found = trained.workspace.merges.judge(trained.members[0], split, groups).to_json()
     shown = read.metrics(at)
-    assert shown["Accuracy"] == figures.percent(found["after"]["accuracy"])
+    assert shown["Accuracy"] == formatting.percent(found["after"]["accuracy"])
     assert shown["Kappa"] == (
         "–" if found["after"]["kappa"] is None else f"{found['after']['kappa']:.2f}"
     )
-    assert shown["Confusion resolved"] == figures.points(found["after"]["resolved_confusion"])
-    assert shown["Class-mix effect"] == figures.points(found["after"]["composition"])
+    assert shown["Confusion resolved"] == formatting.points(found["after"]["resolved_confusion"])
+    assert shown["Class-mix effect"] == formatting.points(found["after"]["composition"])
     (lift,) = [m for m in at.metric if m.label == "Lift over random"]
     low, high = found["lift_interval"]
     assert lift.delta == f"{low:.2f} to {high:.2f}"
     told = " ".join(c.value for c in at.caption)
     for prior, share in found["after"]["retained"].items():
-        assert f"{figures.percent(share)} by {prior}" in told
+        assert f"{formatting.percent(share)} by {prior}" in told
 
 
 @pytest.mark.parametrize("number", [4, 3, 2, 1])
@@ -212,9 +212,11 @@ def test_importance_weighs_what_is_kept(trained, open_page, read) -> None:
     judged = trained.workspace.merges.judge(
         trained.members[0], "validation", [[8, 11]], "importance", importance={"8": 3, "11": 3}
     ).to_json()
-    assert read.metrics(at)["Entropy kept"] == figures.percent(judged["after"]["retained_entropy"])
+    assert read.metrics(at)["Entropy kept"] == formatting.percent(
+        judged["after"]["retained_entropy"]
+    )
     assert (
-        f"{figures.percent(judged['after']['retained']['importance'])} by importance"
+        f"{formatting.percent(judged['after']['retained']['importance'])} by importance"
         in " ".join(c.value for c in at.caption)
     )
     read.check(at.button(key="importance_drop_8").click().run())
@@ -278,7 +280,7 @@ def test_predicted_and_realised_stand_side_by_side(
     over = found["tiers"][2]["beyond"]["mean_iou"]
     assert found["retrained"] == clone
     assert any(
-        f"**Retraining** gained {figures.points(over['difference'])}" in m.value
+        f"**Retraining** gained {formatting.points(over['difference'])}" in m.value
         for m in at.markdown
     )
     bars = {trace["name"]: trace for trace in read.figure(at, "tier_gains")["data"]}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from segcore.ui.shared import figures
+from segcore import formatting
 from segcore.workspace.scores.scores import WhatIfOptions
 
 
@@ -13,9 +13,9 @@ def test_each_number_of_labels_shows_its_row(trained, open_page, read, number) -
     study = trained.workspace.scores.compress(trained.members[0], "validation").to_json()
     (row,) = [row for row in study["path"] if row["num_groups"] == number]
     shown = read.metrics(at)
-    assert shown["Accuracy"] == figures.percent(row["accuracy"])
-    assert shown["Mean IoU"] == figures.percent(row["mean_iou"])
-    assert shown["Entropy kept"] == figures.percent(row["retained_entropy"])
+    assert shown["Accuracy"] == formatting.percent(row["accuracy"])
+    assert shown["Mean IoU"] == formatting.percent(row["mean_iou"])
+    assert shown["Entropy kept"] == formatting.percent(row["retained_entropy"])
     assert shown["Lift over random"] == ("–" if row["lift"] is None else f"{row['lift']:.2f}")
     names = dict(zip([3, 5, 8, 11], ["field", "forest", "road", "roof"], strict=True))
     merged = [" + ".join(names[i] for i in group) for group in row["groups"] if len(group) > 1]
@@ -46,7 +46,7 @@ def test_what_counts_as_information_is_chosen(trained, open_page, read, prior) -
         trained.members[0], "validation", options=WhatIfOptions(prior=prior)
     ).to_json()
     (row,) = [row for row in study["path"] if row["num_groups"] == 3]
-    assert read.metrics(at)["Entropy kept"] == figures.percent(row["retained_entropy"])
+    assert read.metrics(at)["Entropy kept"] == formatting.percent(row["retained_entropy"])
 
 
 def test_a_merge_is_saved_and_can_be_trained_with(trained, open_page, read) -> None:

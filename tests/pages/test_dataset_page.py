@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from segcore import formatting
 from segcore.data.dataset.writing import ArraySample, write_dataset
 from segcore.labels import LabelClass, LabelSet
-from segcore.ui.shared import figures
 
 
 @pytest.mark.parametrize("split", ["all", "train", "test"])
@@ -18,7 +18,7 @@ def test_the_numbers_are_the_statistics(workspace, open_page, read, split) -> No
     summary = workspace.datasets.statistics("tiny").summary(None if split == "all" else split)
     line = next(m.value for m in at.markdown if "**tiny**" in m.value)
     assert f"{summary['num_samples']} images · 4 classes" in line
-    assert figures.percent(summary["ignored_share"]) in line
+    assert formatting.percent(summary["ignored_share"]) in line
     shown = read.metrics(at)
     for label, mode in (
         ("Class imbalance (pixels)", "pixel"),

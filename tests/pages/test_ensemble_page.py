@@ -4,12 +4,12 @@ import time
 
 import pytest
 
+from segcore import formatting
 from segcore.config import CRFSearchConfig
 from segcore.light_worker.crf_search import crf_search_run
 from segcore.light_worker.subsets import subsets_run
 from segcore.postprocess.dense_crf import is_available
 from segcore.postprocess.parameters import CRFParameters
-from segcore.ui.shared import figures
 
 
 def finish(folder, work) -> None:
@@ -22,8 +22,8 @@ def test_members_show_the_ensemble_and_where_they_disagree(trained, open_page, r
     at = open_page("ensemble", members=list(trained.members))
     found = trained.workspace.ensembles.against_members(trained.ensemble, "test")
     shown = read.metrics(at)
-    assert shown["Ensemble mean IoU"] == figures.percent(found.ensemble)
-    assert shown["vs. best member"] == figures.points(found.comparison.difference)
+    assert shown["Ensemble mean IoU"] == formatting.percent(found.ensemble)
+    assert shown["vs. best member"] == formatting.points(found.comparison.difference)
     titles = [p["title"] for p in read.scene(at, "apart_viewer")["panels"]]
     assert titles == ["Image", "Ground truth", "Ensemble prediction", "Disagreement", "Entropy"]
 
@@ -45,7 +45,9 @@ def test_subsets_show_the_document(trained, open_page, read, started) -> None:
     finish(trained.workspace.runs.open(run), subsets_run)
     read.check(at.run())
     found = shelf.subsets(run)
-    assert read.metrics(at)["Best subset, mean IoU"] == figures.percent(found["best"]["mean_iou"])
+    assert read.metrics(at)["Best subset, mean IoU"] == formatting.percent(
+        found["best"]["mean_iou"]
+    )
     said = [m.value for m in (*at.markdown, *at.warning)]
     assert set(found["sentences"]) <= set(said)
     points = [
@@ -71,7 +73,7 @@ def test_the_crf_tab_shows_the_search_and_one_image(
     at = open_page("ensemble", members=list(trained.members), tab="CRF")
     found = trained.workspace.crf.search(run)
     shown = read.metrics(at)
-    assert shown["Mean IoU with best CRF"] == figures.percent(found["crf"]["mean_iou"])
+    assert shown["Mean IoU with best CRF"] == formatting.percent(found["crf"]["mean_iou"])
     assert shown["after"] == "100.0 %"  # the made-up CRF answers the truth
     said = [m.value for m in (*at.success, *at.error, *at.info)]
     assert set(found["verdict"]) <= set(said)

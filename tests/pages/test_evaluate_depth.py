@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from segcore import formatting
 from segcore.evaluation.compression.dendrogram import build_dendrogram
 from segcore.evaluation.metrics.slices import score_slices, slice_by_class
 from segcore.ui.evaluate import charts
-from segcore.ui.shared import figures
 
 
 def tab(open_page, title: str, run: str, **query: str):
@@ -102,7 +102,7 @@ def test_runs_are_spread_only_where_there_are_some(trained, open_page, read) -> 
     one = spread.overall["mean_iou"]
     assert (
         read.metrics(at)["Mean IoU per run"]
-        == f"{figures.percent(one.mean)} ± {100 * one.deviation:.1f} pp"
+        == f"{formatting.percent(one.mean)} ± {100 * one.deviation:.1f} pp"
     )
     drawn = read.figure(at, "members")["data"]
     for row, trace in zip(spread.class_iou, drawn, strict=False):

@@ -3,22 +3,22 @@
 import numpy as np
 import pytest
 
-from segcore.ui.shared import figures
+from segcore import formatting
 
 
 def assert_shows(at, read, workspace, run: str, split: str, stage: str = "") -> None:
     report = workspace.scores.report(run, split, stage).to_json()
     low, high = report["interval"]["mean_iou"]
     headline = next(m.value for m in at.markdown if m.value.startswith("### Mean IoU"))
-    assert figures.percent(report["mean_iou"]) in headline
+    assert formatting.percent(report["mean_iou"]) in headline
     if low is None:
         assert "[" not in headline
     else:
         assert f"[{100 * low:.1f}, {100 * high:.1f}]" in headline
     line = next(c.value for c in at.caption if c.value.startswith("Pixel accuracy"))
-    assert figures.percent(report["pixel_accuracy"]) in line
+    assert formatting.percent(report["pixel_accuracy"]) in line
     assert f"{report['num_samples']} images" in line
-    assert figures.percent(report["ignored_share"]) in line
+    assert formatting.percent(report["ignored_share"]) in line
     classes = next(d.value for d in at.dataframe if "IoU" in d.value)
     images = next(d.value for d in at.dataframe if "image" in d.value)
     for column, key in (
@@ -99,7 +99,7 @@ def test_a_class_without_a_score_is_a_dash_and_no_nought(trained, made_up, open_
     at = open_page("evaluate", run="rare-1", split="test")
     table = next(d.value for d in at.dataframe if "IoU" in d.value)
     assert list(table["IoU"].isna()) == [False, False, True, True]
-    score = figures.percent((1000 / 1004 + 500 / 504) / 2)
+    score = formatting.percent((1000 / 1004 + 500 / 504) / 2)
     assert any(m.value.startswith(f"### Mean IoU {score}") for m in at.markdown)
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from segcore import formatting
 from segcore.evaluation.metrics.robustness import stage_name
 from segcore.runs.folder.run_folder import RunFolder
-from segcore.ui.shared import figures
 from segcore.ui.shared.run_names import called
 from segcore.ui.shared.session import plain
 
@@ -18,21 +18,21 @@ def test_borders_and_confidence_are_the_shelfs(trained, open_page, read) -> None
     run, measures = trained.members[0], trained.workspace.pixel_metrics
     at = tab(open_page, "Overview", run)
     found = measures.measure(run, "test")
-    assert read.metrics(at)["Mean boundary IoU"] == figures.percent(
+    assert read.metrics(at)["Mean boundary IoU"] == formatting.percent(
         found.measures.borders()["mean_boundary"]
     )
     at = tab(open_page, "Calibration and label errors", run)
     confidence = found.measures.confidence()
     shown = read.metrics(at)
     assert (
-        shown["ECE"] == figures.percent(confidence["ece"])
+        shown["ECE"] == formatting.percent(confidence["ece"])
         and shown["Brier score"] == f"{confidence['brier']:.4f}"
     )
     temperature = measures.measure(run, "validation").temperature
     assert any(f"temperature {temperature:.2f}" in c.value for c in at.caption)
     scaled = measures.scaled(run, "test", temperature)
     (metric,) = [m for m in at.metric if m.label == "ECE"]
-    assert metric.delta == figures.points(scaled["ece"] - confidence["ece"])
+    assert metric.delta == formatting.points(scaled["ece"] - confidence["ece"])
 
 
 def test_members_that_were_stopped_are_named_and_resumed_together(

@@ -4,10 +4,11 @@ from typing import Any
 
 import streamlit as st
 
+from segcore import formatting
 from segcore.errors import SegcoreError
 from segcore.ui.ablation import charts
 from segcore.ui.ensemble.charts import gains
-from segcore.ui.shared import figures, manual, session, tables
+from segcore.ui.shared import manual, session, tables
 from segcore.workspace.ablations.rows import BORNE_OUT, csv_table, markdown_table
 from segcore.workspace.ablations.table import Plan, Progress, Table, set_beside, study_page
 
@@ -81,10 +82,10 @@ def _numbers(table: Table) -> None:
     judged = [row for row in table.rows if row.verdict]
     one, two, three, four = st.columns(4)
     low, high = base.interval
-    sure = "" if low is None or high is None else figures.interval(low, high)
+    sure = "" if low is None or high is None else formatting.interval(low, high)
     one.metric(
         "Baseline mean IoU",
-        figures.percent(base.score),
+        formatting.percent(base.score),
         sure or None,
         delta_color="off",
         delta_arrow="off",
@@ -244,7 +245,7 @@ def _cells(row: dict[str, Any]) -> dict[str, Any]:
         "verdict": VERDICTS[row["verdict"]] or ("" if row["state"] == "finished" else row["state"]),
         "mean IoU": None if row["score"] is None else 100 * row["score"],
         "points": 100 * row["difference"] if known else None,
-        "interval": figures.points_interval(low, high)
+        "interval": formatting.points_interval(low, high)
         if known and low is not None and high is not None
         else "",
         "against": row["against"] if known else "",

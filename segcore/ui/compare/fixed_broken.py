@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import streamlit as st
 
+from segcore import formatting
 from segcore.evaluation.counts.fixed_broken import FixedBroken
 from segcore.ui.compare import fixed_broken_chart
-from segcore.ui.shared import cached_scores, figures, manual, session, tables
+from segcore.ui.shared import cached_scores, manual, session, tables
 from segcore.workspace import Workspace
 
 LISTED = 60
@@ -122,7 +123,7 @@ def _cards(changes: FixedBroken) -> None:
             ("Broken", f"{broken:,}", "Pixels that A gets right and B gets wrong."),
             (
                 "Net",
-                figures.points((fixed - broken) / max(1, changes.scored)),
+                formatting.points((fixed - broken) / max(1, changes.scored)),
                 "Fixed minus broken, as a percentage of all scored pixels.",
             ),
             (

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from segcore import formatting
 from segcore.catalog import IMAGE_ORDERS
-from segcore.ui.shared import figures, session, tags
+from segcore.ui.shared import session, tags
 from segcore.workspace import Workspace
 
 Ordered = tuple[list[str], list[float | None]]
@@ -39,7 +40,7 @@ def written(score: float | None, form: str) -> str:
     """Write a score of a walk as the filmstrip does."""
     if score is None:
         return "–"
-    return figures.points(score) if form == "points" else figures.percent(score)
+    return formatting.points(score) if form == "points" else formatting.percent(score)
 
 
 @st.cache_data(max_entries=200, show_spinner=False)

@@ -9,8 +9,9 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from segcore import formatting
 from segcore.catalog import MASK_VALUES
-from segcore.ui.shared import figures, session, tables
+from segcore.ui.shared import session, tables
 from segcore.workspace.predictions.imported import HowToImport
 
 MAX_UPLOAD = 500
@@ -132,7 +133,7 @@ def _tell(report: dict[str, Any]) -> None:
     """Say what fits and list what does not."""
     fits, samples = len(report["fits"]), report["samples"]
     if report["run"]:
-        score = figures.percent(report["mean_iou"])
+        score = formatting.percent(report["mean_iou"])
         st.success(
             f"Imported {fits} of {samples} images as {report['run']}: mean IoU {score}.",
             icon=":material/check_circle:",

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from segcore import formatting
 from segcore.errors import SegcoreError
 from segcore.ui.evaluate import ab_comparison
-from segcore.ui.shared import cached_scores, charts, figures, manual, session, tables
+from segcore.ui.shared import cached_scores, charts, manual, session, tables
 
 
 def show(runs: Sequence[str], split: str) -> None:
@@ -56,9 +57,9 @@ def show(runs: Sequence[str], split: str) -> None:
         elif other and other["difference"] is not None:
             row["first minus this, pp"] = 100 * other["difference"]
             ends = other["interval"]
-            row["interval"] = "" if ends[0] is None else figures.points_interval(*ends)
+            row["interval"] = "" if ends[0] is None else formatting.points_interval(*ends)
             p = other["p_value"]
-            row["p value"] = "" if p is None else figures.p_value(p)
+            row["p value"] = "" if p is None else formatting.p_value(p)
         rows.append(row)
     points = st.column_config.NumberColumn
     drawn = next(iter(reports.values())).interval().how()

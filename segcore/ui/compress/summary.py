@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from segcore import formatting
 from segcore.labels import LabelSet
 from segcore.ui.compress import charts, queries
 from segcore.ui.compress.queries import Groups, Importance
 from segcore.ui.compress.verdict import judge
-from segcore.ui.shared import figures, manual, session, tables
+from segcore.ui.shared import manual, session, tables
 
 MEASURES = (
     ("accuracy", "accuracy"),
@@ -34,7 +35,7 @@ def _number(value: float | None) -> str:
 
 
 def _points(after: float | None, before: float | None) -> str | None:
-    return None if after is None or before is None else figures.points(after - before)
+    return None if after is None or before is None else formatting.points(after - before)
 
 
 def cards(report: Mapping[str, Any]) -> None:
@@ -49,25 +50,25 @@ def cards(report: Mapping[str, Any]) -> None:
         report["random_percentile"]["accuracy"],
     )
     kept = ", ".join(
-        f"{figures.percent(share)} by {prior}" for prior, share in after["retained"].items()
+        f"{formatting.percent(share)} by {prior}" for prior, share in after["retained"].items()
     )
     main: list[Entry] = [
         (
             "Accuracy",
-            figures.percent(after["accuracy"]),
+            formatting.percent(after["accuracy"]),
             _points(after["accuracy"], before["accuracy"]),
             "Correct pixels / all pixels, on the merged labels. Merging can only raise it, so a rise "
             "alone proves nothing.",
         ),
         (
             "Entropy kept",
-            figures.percent(after["retained_entropy"]),
+            formatting.percent(after["retained_entropy"]),
             None,
             f"How much of the labels' entropy is kept: {kept}. Higher is better.",
         ),
         (
             "Better than random merges",
-            figures.percent(beaten),
+            formatting.percent(beaten),
             None,
             "Fraction of 1,000 random merges with the same group sizes whose accuracy is no higher.",
         ),
@@ -111,21 +112,21 @@ def _further(report: Mapping[str, Any]) -> list[Entry]:
     return [
         (
             "Mean IoU",
-            figures.percent(after["mean_iou"]),
+            formatting.percent(after["mean_iou"]),
             _points(after["mean_iou"], before["mean_iou"]),
             "IoU averaged over the merged labels. Its change is the sum of the confusion resolved "
             "and the class-mix effect.",
         ),
         (
             "Confusion resolved",
-            figures.points(after["resolved_confusion"]),
+            formatting.points(after["resolved_confusion"]),
             None,
             "The part of the change in mean IoU that comes from confusion inside the merged groups. "
             "Only this part suggests duplicate labels.",
         ),
         (
             "Class-mix effect",
-            figures.points(after["composition"]),
+            formatting.points(after["composition"]),
             None,
             "The part of the change in mean IoU that comes from averaging over fewer, larger labels. "
             "It proves nothing.",
@@ -191,9 +192,9 @@ def chosen_again(report: Mapping[str, Any]) -> str:
     if same is None:
         return ""
     return (
-        f"In {figures.percent(same)} of 200 resamples of the images the greedy path leads to "
+        f"In {formatting.percent(same)} of 200 resamples of the images the greedy path leads to "
         "exactly this merge; two labels merged here are merged there in "
-        f"{figures.percent(pairs)}."
+        f"{formatting.percent(pairs)}."
     )
 
 

@@ -5,10 +5,11 @@ from typing import Any
 
 import streamlit as st
 
+from segcore import formatting
 from segcore.runs.folder.status import QUEUED_OR_ACTIVE
 from segcore.ui.compress import charts, queries
 from segcore.ui.compress.queries import Groups
-from segcore.ui.shared import figures, session, tables
+from segcore.ui.shared import session, tables
 from segcore.workspace.compression.retraining import RetrainedRun
 
 TITLES = {
@@ -268,7 +269,9 @@ def sentence(tier: Mapping[str, Any]) -> str:
     name = {"summed": "Summing probabilities", "retrained": "Retraining"}[tier["tier"]]
     if difference is None:
         return f"**{name}**: mean IoU is undefined here."
-    gained = f"**{name}** gained {figures.points(difference)} of mean IoU over the expected value"
+    gained = (
+        f"**{name}** gained {formatting.points(difference)} of mean IoU over the expected value"
+    )
     if low is None:
         return f"{gained}; a single image has no interval."
     verdict = (
@@ -278,6 +281,4 @@ def sentence(tier: Mapping[str, Any]) -> str:
         if high < 0
         else "not significant"
     )
-    return (
-        f"{gained} ({figures.points_interval(low, high)}): {verdict}, on {tier['images']} images."
-    )
+    return f"{gained} ({formatting.points_interval(low, high)}): {verdict}, on {tier['images']} images."

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from segcore import formatting
 from segcore.palette import background
 from segcore.ui.compress.queries import Groups
-from segcore.ui.shared import figures, session
+from segcore.ui.shared import session
 
 WEAK_KAPPA = 0.2
 """Below this kappa a model agrees only slightly with the ground truth (Landis and Koch, 1977)."""
@@ -62,9 +63,11 @@ def judge(
     change = f"{before['honest_accuracy']:.2f} to {after['honest_accuracy']:.2f}"
     if lift_low > 0 and low > 0:
         stable = report["stability"]["pairs"]
-        often = "" if stable is None else f", stable in {figures.percent(stable)} of the resamples"
-        gained = figures.points(after["accuracy"] - before["accuracy"])
-        kept = figures.percent(after["retained_entropy"])
+        often = (
+            "" if stable is None else f", stable in {formatting.percent(stable)} of the resamples"
+        )
+        gained = formatting.points(after["accuracy"] - before["accuracy"])
+        kept = formatting.percent(after["retained_entropy"])
         return Verdict(
             "recommended",
             f"**Merge {title}**: {gained} accuracy, keeps {kept} of the entropy{often}.",

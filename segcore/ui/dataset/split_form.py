@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
+from segcore import formatting
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.splits.splits import GROUPINGS, METHODS, SplitPart
 from segcore.ui.dataset import charts
-from segcore.ui.shared import figures, session, tables
+from segcore.ui.shared import session, tables
 from segcore.ui.shared.dataset_scans import stamp, table_behind
 from segcore.workspace import Workspace
 from segcore.workspace.datasets.datasets import NewSplits
@@ -256,7 +257,7 @@ def _folds(dataset: Dataset, name: str) -> None:
         mean = sum(best.values()) / len(best)
         deviation = (sum((v - mean) ** 2 for v in best.values()) / (len(best) - 1)) ** 0.5
         st.markdown(
-            f"Over the folds: **{figures.percent(mean)} ± {100 * deviation:.1f} pp** (mean and "
+            f"Over the folds: **{formatting.percent(mean)} ± {100 * deviation:.1f} pp** (mean and "
             "standard deviation of the best runs)."
         )
     else:

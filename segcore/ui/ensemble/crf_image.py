@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from segcore import formatting
 from segcore.catalog import MASK_FILTERS
 from segcore.postprocess.components import apply_filter
 from segcore.postprocess.parameters import CRFParameters, MaskFilter
 from segcore.ui import viewer
 from segcore.ui.compare import panels as compare_panels
 from segcore.ui.ensemble.selection import Choice
-from segcore.ui.shared import figures, manual, session
+from segcore.ui.shared import manual, session
 from segcore.ui.viewer import Panel, TopClasses, pack
 from segcore.ui.viewer import Scene as ViewerScene
 from segcore.workspace import Workspace
@@ -246,7 +247,7 @@ def _scores(scene: Scene, mask: np.ndarray, title: str) -> None:
     ):
         card.metric(
             f"{name} before",
-            figures.percent(getattr(before, key)),
+            formatting.percent(getattr(before, key)),
             border=True,
             height="stretch",
             help=manual.see(
@@ -259,10 +260,10 @@ def _scores(scene: Scene, mask: np.ndarray, title: str) -> None:
         )
     for card, key in zip(cards[1::2], ("mean_iou", "boundary_iou"), strict=True):
         change = getattr(after, key) - getattr(before, key)
-        shown = None if np.isnan(change) else figures.points(change)
+        shown = None if np.isnan(change) else formatting.points(change)
         card.metric(
             "after",
-            figures.percent(getattr(after, key)),
+            formatting.percent(getattr(after, key)),
             shown,
             border=True,
             height="stretch",
@@ -278,7 +279,7 @@ def _scores(scene: Scene, mask: np.ndarray, title: str) -> None:
         names = scene.label_set.class_names
         st.caption(
             "Largest changes in this image: "
-            + ", ".join(f"{session.plain(names[i])} {figures.points(changes[i])}" for i in order)
+            + ", ".join(f"{session.plain(names[i])} {formatting.points(changes[i])}" for i in order)
             + "."
         )
 
@@ -302,6 +303,6 @@ def _agreement(
         _, quick = _refined(workspace, scene, key, parameters, True)
     same = float((whole == mask).mean())
     place.caption(
-        f"Preview at half resolution: on this image {figures.percent(same)} of the pixels "
+        f"Preview at half resolution: on this image {formatting.percent(same)} of the pixels "
         f"match the full CRF, in {1000 * quick:.0f} ms instead of {1000 * slow:.0f} ms."
     )

@@ -4,13 +4,14 @@ from typing import Any
 
 import streamlit as st
 
+from segcore import formatting
 from segcore.catalog import CRF_OBJECTIVES
 from segcore.config import CRFSearchConfig
 from segcore.postprocess.parameters import MaskFilter
 from segcore.ui.compare import panels
 from segcore.ui.ensemble import charts, crf_image
 from segcore.ui.ensemble.selection import Choice
-from segcore.ui.shared import figures, manual, run_progress, session, tables
+from segcore.ui.shared import manual, run_progress, session, tables
 
 
 def show(choice: Choice, split: str, splits: list[str]) -> None:
@@ -100,13 +101,15 @@ def _verdict(result: dict[str, Any]) -> None:
         low, high = gain["interval"]
         card.metric(
             title,
-            figures.percent(crf[key]),
-            None if gain["difference"] is None else figures.points(gain["difference"]),
+            formatting.percent(crf[key]),
+            None if gain["difference"] is None else formatting.points(gain["difference"]),
             border=True,
             height="stretch",
             help=manual.see(
-                f"Without CRF: {figures.percent(off[key])}. "
-                + ("" if low is None else f"95 % interval {figures.points_interval(low, high)}."),
+                f"Without CRF: {formatting.percent(off[key])}. "
+                + (
+                    "" if low is None else f"95 % interval {formatting.points_interval(low, high)}."
+                ),
                 "metrics#ensembles-and-the-crf",
             ),
         )
@@ -224,11 +227,11 @@ def _row(title: str, result: dict[str, Any]) -> dict[str, Any]:
     for name, key in (("gain", "mean_iou"), ("boundary gain", "boundary_iou")):
         gain = result["gain"][key]
         low, high = gain["interval"]
-        ends = "" if low is None else f" ({figures.points_interval(low, high, unit='')})"
+        ends = "" if low is None else f" ({formatting.points_interval(low, high, unit='')})"
         written[name] = (
             ""
             if title == "No CRF" or gain["difference"] is None
-            else figures.points(gain["difference"], unit="") + ends
+            else formatting.points(gain["difference"], unit="") + ends
         )
     return {
         "post-processing": title,

@@ -5,13 +5,14 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from segcore import formatting
 from segcore.errors import SegcoreError
 from segcore.evaluation.metrics.report import plain
 from segcore.postprocess.ensemble import resize_probabilities
 from segcore.postprocess.uncertainty import measure_uncertainty
 from segcore.ui import viewer
 from segcore.ui.ensemble.selection import Choice
-from segcore.ui.shared import figures, manual, run_progress, session, tables
+from segcore.ui.shared import manual, run_progress, session, tables
 from segcore.ui.viewer import Panel, Scene, TopClasses, pack
 from segcore.workspace import Workspace
 
@@ -126,7 +127,7 @@ def _result(choice: Choice, run: str, split: str) -> None:
     cards = st.columns(4)
     cards[0].metric(
         "Ensemble mean IoU",
-        figures.percent(against.ensemble),
+        formatting.percent(against.ensemble),
         border=True,
         height="stretch",
         help=manual.see(
@@ -139,7 +140,7 @@ def _result(choice: Choice, run: str, split: str) -> None:
     )
     cards[1].metric(
         "95 % CI",
-        figures.interval(*against.interval),
+        formatting.interval(*against.interval),
         border=True,
         height="stretch",
         help=manual.see(
@@ -149,8 +150,8 @@ def _result(choice: Choice, run: str, split: str) -> None:
     )
     cards[2].metric(
         "vs. best member",
-        figures.points(difference),
-        None if low is None else figures.points_interval(low, high),
+        formatting.points(difference),
+        None if low is None else formatting.points_interval(low, high),
         delta_color="off",
         delta_arrow="off",
         border=True,
@@ -167,7 +168,7 @@ def _result(choice: Choice, run: str, split: str) -> None:
     over_mean = None if mean is None or against.ensemble is None else against.ensemble - mean
     cards[3].metric(
         "vs. average member",
-        figures.points(over_mean),
+        formatting.points(over_mean),
         border=True,
         height="stretch",
         help=manual.see(
@@ -266,7 +267,7 @@ def _packed(
     sentence = (
         "Disagreement is the part of the entropy that comes from members contradicting "
         f"each other, relative to the most that {count} members can reach. Members "
-        f"disagree on {figures.percent(float((apart.dissent > 0).mean()))} of the pixels of "
+        f"disagree on {formatting.percent(float((apart.dissent > 0).mean()))} of the pixels of "
         "this image."
     )
     return pack(

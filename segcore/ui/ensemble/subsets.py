@@ -4,9 +4,10 @@ from typing import Any
 
 import streamlit as st
 
+from segcore import formatting
 from segcore.ui.ensemble import charts
 from segcore.ui.ensemble.selection import Choice, take_weights
-from segcore.ui.shared import figures, manual, run_progress, session, tables
+from segcore.ui.shared import manual, run_progress, session, tables
 from segcore.workspace.ensembles.ensembles import DRAWS
 
 
@@ -77,8 +78,8 @@ def _cards(result: dict[str, Any]) -> None:
     low, high = best["interval"]
     cards[0].metric(
         "Best subset, mean IoU",
-        figures.percent(best["mean_iou"]),
-        None if low is None else figures.interval(low, high),
+        formatting.percent(best["mean_iou"]),
+        None if low is None else formatting.interval(low, high),
         delta_color="off",
         delta_arrow="off",
         border=True,
@@ -119,8 +120,8 @@ def _cards(result: dict[str, Any]) -> None:
         low, high = gain["interval"]
         card.metric(
             title,
-            figures.points(gain["difference"]),
-            None if low is None else figures.points_interval(low, high),
+            formatting.points(gain["difference"]),
+            None if low is None else formatting.points_interval(low, high),
             delta_color="off",
             delta_arrow="off",
             border=True,
@@ -130,7 +131,7 @@ def _cards(result: dict[str, Any]) -> None:
     share = result["chosen_share"]
     if share is not None:
         st.caption(
-            f"Members {numbers} are the best subset in {figures.percent(share)} of 1,000 "
+            f"Members {numbers} are the best subset in {formatting.percent(share)} of 1,000 "
             "resamples of these images."
         )
 
@@ -232,13 +233,13 @@ def _weights(choice: Choice, weights: dict[str, Any]) -> None:
     with st.container(border=True):
         st.markdown(f"**Best of {weights['tried']} weightings of all members**")
         st.markdown(" · ".join(f"{i + 1}: **{w:.3f}**" for i, w in enumerate(weights["weights"])))
-        ends = "" if low is None else f" (95 % interval {figures.points_interval(low, high)})"
+        ends = "" if low is None else f" (95 % interval {formatting.points_interval(low, high)})"
         noise = low is None or low <= 0 <= high
         unseen = weights["unseen"]
         later = (
             ""
             if unseen is None
-            else f" On images not used for the selection: {figures.points(unseen)}."
+            else f" On images not used for the selection: {formatting.points(unseen)}."
         )
         verdict = (
             f"Compared with equal weights {100 * gain['difference']:+.1f} "

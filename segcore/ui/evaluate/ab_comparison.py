@@ -4,8 +4,9 @@ from typing import Any
 
 import streamlit as st
 
+from segcore import formatting
 from segcore.ui.evaluate import charts
-from segcore.ui.shared import cached_scores, figures, manual, session, split_predictions, tables
+from segcore.ui.shared import cached_scores, manual, session, split_predictions, tables
 
 LISTED = 100
 """Images that a table lists."""
@@ -103,7 +104,7 @@ def _cards(comparison: dict[str, Any]) -> None:
     cards = st.columns(4)
     cards[0].metric(
         "A minus B, mean IoU",
-        figures.points(comparison["difference"]),
+        formatting.points(comparison["difference"]),
         border=True,
         height="stretch",
         help=manual.see(
@@ -113,7 +114,7 @@ def _cards(comparison: dict[str, Any]) -> None:
     )
     cards[1].metric(
         "95 % CI",
-        figures.points_interval(low, high),
+        formatting.points_interval(low, high),
         border=True,
         height="stretch",
         help=manual.see(
@@ -123,7 +124,7 @@ def _cards(comparison: dict[str, Any]) -> None:
     )
     cards[2].metric(
         "p value",
-        figures.p_value(p),
+        formatting.p_value(p),
         border=True,
         height="stretch",
         help=manual.see(

@@ -6,9 +6,10 @@ from typing import Any
 
 import streamlit as st
 
+from segcore import formatting
 from segcore.evaluation.metrics.report import Report
 from segcore.ui.evaluate import pixel_charts
-from segcore.ui.shared import background_tasks, figures, manual, session
+from segcore.ui.shared import background_tasks, manual, session
 from segcore.workspace.scores.pixel_metrics import Measured
 
 LABEL = "Measure boundaries and calibration"
@@ -53,7 +54,7 @@ def show(report: Report, scores: dict[str, Any], run: str, split: str, stage: st
     cards = st.columns(4)
     cards[0].metric(
         "Mean boundary IoU",
-        figures.percent(borders["mean_boundary"]),
+        formatting.percent(borders["mean_boundary"]),
         border=True,
         height="stretch",
         help=manual.see(
@@ -67,7 +68,7 @@ def show(report: Report, scores: dict[str, Any], run: str, split: str, stage: st
     )
     cards[1].metric(
         "95 % CI",
-        figures.interval(low, high),
+        formatting.interval(low, high),
         border=True,
         height="stretch",
         help=manual.see(
@@ -82,7 +83,7 @@ def show(report: Report, scores: dict[str, Any], run: str, split: str, stage: st
     )
     cards[2].metric(
         "vs. mean IoU",
-        figures.points(below),
+        formatting.points(below),
         border=True,
         height="stretch",
         help=manual.see(
@@ -96,7 +97,7 @@ def show(report: Report, scores: dict[str, Any], run: str, split: str, stage: st
     narrow = borders["trimap"][1]
     cards[3].metric(
         f"Accuracy within {narrow['width']} px of a boundary",
-        figures.percent(narrow["pixel_accuracy"]),
+        formatting.percent(narrow["pixel_accuracy"]),
         border=True,
         height="stretch",
         help=manual.see(

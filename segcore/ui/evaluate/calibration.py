@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from segcore import formatting
 from segcore.evaluation.metrics.report import Report
 from segcore.ui.evaluate import boundary, pixel_charts
-from segcore.ui.shared import background_tasks, figures, manual, session, tables
+from segcore.ui.shared import background_tasks, manual, session, tables
 
 FIT = "validation"
 
@@ -75,7 +76,7 @@ def show(report: Report, run: str, split: str) -> None:
                 if share
                 else f"{scaled[key] - own[key]:+.2f}"
             )
-        value = figures.percent(own[key]) if share else f"{own[key]:.4f}"
+        value = formatting.percent(own[key]) if share else f"{own[key]:.4f}"
         card.metric(
             title,
             value,
@@ -158,8 +159,8 @@ def show(report: Report, run: str, split: str) -> None:
         )
     st.caption(
         f"Based on {len(measures.measures.sample_ids)} images. Confidence is the largest "
-        f"probability: {figures.percent(own['mean_confidence'])} on average, while "
-        f"{figures.percent(own['pixel_accuracy'])} of the pixels are correct."
+        f"probability: {formatting.percent(own['mean_confidence'])} on average, while "
+        f"{formatting.percent(own['pixel_accuracy'])} of the pixels are correct."
     )
 
 

@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from segcore import formatting
 from segcore.evaluation.metrics.report import Report
 from segcore.evaluation.pages.confused_pixels import densest_box, outline
 from segcore.ui.evaluate import boundary
-from segcore.ui.shared import background_tasks, cached_scores, figures, session, tables
+from segcore.ui.shared import background_tasks, cached_scores, session, tables
 from segcore.workspace.scores.pixel_metrics import SuspectedImage
 
 LISTED = 200
@@ -52,7 +53,7 @@ def show(report: Report, run: str, split: str) -> None:
     listed = [i for i in suspects.images if i.pixels][:LISTED]
     st.caption(
         (
-            f"{suspects.pixels:,} pixels ({figures.percent(suspects.share)}) have a label "
+            f"{suspects.pixels:,} pixels ({formatting.percent(suspects.share)}) have a label "
             "that the model contradicts with confidence: another class is at least as "
             "probable there as it is, on average, where it is the label (confident "
             "learning, Northcutt et al., 2021). Check before you relabel: where the model "

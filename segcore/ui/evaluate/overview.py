@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from segcore import formatting
 from segcore.errors import SegcoreError
 from segcore.evaluation.metrics.report import Report
-from segcore.ui.shared import cached_scores, charts, figures, manual, pictures, session, tables
+from segcore.ui.shared import cached_scores, charts, manual, pictures, session, tables
 from segcore.workspace import Workspace
 
 WORST = 8
@@ -128,7 +129,7 @@ def _worst(images: list[dict[str, Any]], run: str, split: str) -> None:
             if picture is not None:
                 st.image(picture, width="stretch", alt=f"Image {image['id']} with its prediction")
             if st.button(
-                figures.percent(image["mean_iou"]),
+                formatting.percent(image["mean_iou"]),
                 key=f"worst_{image['id']}",
                 help=f"Open {image['id']} in Compare",
                 width="stretch",

@@ -4,12 +4,13 @@ from typing import Any
 
 import streamlit as st
 
+from segcore import formatting
 from segcore.catalog import CORRUPTIONS
 from segcore.config import EvaluateConfig
 from segcore.data.augmentation.corruptions import SEVERITIES
 from segcore.evaluation.metrics.report import Report
 from segcore.ui.evaluate import pixel_charts
-from segcore.ui.shared import figures, manual, run_progress, session
+from segcore.ui.shared import manual, run_progress, session
 from segcore.workspace import Workspace
 
 TITLES = {name: choice.title for name, choice in CORRUPTIONS.items()}
@@ -121,7 +122,7 @@ def _result(result: dict[str, Any], run: str, split: str, report: Report) -> Non
     cards = st.columns(1 + len(parts))
     cards[0].metric(
         f"Mean IoU, {result['num_samples']} images",
-        figures.percent(clean["mean_iou"]),
+        formatting.percent(clean["mean_iou"]),
         border=True,
         height="stretch",
         help=manual.see(
@@ -138,8 +139,8 @@ def _result(result: dict[str, Any], run: str, split: str, report: Report) -> Non
             f"Under {TITLES[part['corruption']]}"
             if part["corruption"] == "jpeg"
             else f"Under {TITLES[part['corruption']].lower()}",
-            figures.percent(part["mean_iou"]),
-            None if drop is None else figures.points(-drop),
+            formatting.percent(part["mean_iou"]),
+            None if drop is None else formatting.points(-drop),
             border=True,
             height="stretch",
             help=manual.see(

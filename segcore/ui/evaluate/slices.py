@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
+from segcore import formatting
 from segcore.evaluation.metrics.report import Report
 from segcore.ui.evaluate import charts
-from segcore.ui.shared import cached_scores, figures, manual, session, tables
+from segcore.ui.shared import cached_scores, manual, session, tables
 from segcore.ui.shared.run_names import short_name
 
 KINDS = {
@@ -170,13 +171,13 @@ def repetitions(run: str, split: str) -> None:
     ):
         card.metric(
             title,
-            f"{figures.percent(one['mean'])} ± {100 * (one['deviation'] or 0):.1f} pp",
+            f"{formatting.percent(one['mean'])} ± {100 * (one['deviation'] or 0):.1f} pp",
             border=True,
             height="stretch",
             help=manual.see(
                 (
                     f"Mean and standard deviation (n - 1) over {len(chosen)} runs, from "
-                    f"{figures.percent(one['range'][0])} to {figures.percent(one['range'][1])}."
+                    f"{formatting.percent(one['range'][0])} to {formatting.percent(one['range'][1])}."
                 ),
                 "metrics#how-sure",
             ),
@@ -184,7 +185,7 @@ def repetitions(run: str, split: str) -> None:
     low, high = iou["interval"]
     cards[2].metric(
         "95 % CI of the mean",
-        figures.interval(low, high),
+        formatting.interval(low, high),
         border=True,
         height="stretch",
         help=manual.see(
@@ -195,7 +196,7 @@ def repetitions(run: str, split: str) -> None:
     agreement = spread.agreement
     cards[3].metric(
         "Shared errors",
-        figures.percent(agreement),
+        formatting.percent(agreement),
         border=True,
         height="stretch",
         help=manual.see(

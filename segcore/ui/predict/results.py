@@ -8,6 +8,7 @@ import streamlit as st
 
 from segcore.config import PredictOptions
 from segcore.errors import SegcoreError
+from segcore.formatting import size
 from segcore.ui.shared import pictures, session, tables
 from segcore.ui.viewer import Panel, Scene, TopClasses, pack
 from segcore.workspace import Workspace
@@ -184,7 +185,7 @@ def take_away(run: str, batch: Batch, options: PredictOptions) -> None:
     wanted = (run, batch.id, options, tuple(parts), len(left))
     if built and built[0] == wanted:
         st.download_button(
-            f"Download {built[1].stat().st_size / 1e6:.1f} MB",
+            f"Download {size(built[1].stat().st_size)}",
             built[1].read_bytes,
             f"{batch.id}.zip",
             "application/zip",

@@ -9,12 +9,13 @@ from typing import Any
 
 import streamlit as st
 
+from segcore import formatting
 from segcore.catalog import EXPORT_FORMATS, RUN_EXPORTS
 from segcore.config import RunConfig, TrainConfig, to_json
 from segcore.errors import SegcoreError
 from segcore.runs.folder.status import ACTIVE, QUEUED_OR_ACTIVE
 from segcore.ui.runs import curves, monitor, table
-from segcore.ui.shared import figures, run_progress, session
+from segcore.ui.shared import run_progress, session
 from segcore.ui.shared.command_line import command_line
 
 CHATTER = re.compile(
@@ -328,7 +329,7 @@ def offer(run: str) -> None:
         written = st.session_state.get("model_file")
         if written and written[:2] == (run, to) and written[2].is_file():
             st.caption(session.plain(written[3]))
-            label = f"Download {written[2].stat().st_size / 1e6:.1f} MB"
+            label = f"Download {formatting.size(written[2].stat().st_size)}"
             st.download_button(
                 label,
                 written[2].read_bytes,
@@ -351,7 +352,7 @@ def computed_by(run: str) -> None:
     )
     if text_of.get("agreement") is not None:
         text += (
-            f"; {figures.percent(text_of['agreement'])} of the first images' pixels match "
+            f"; {formatting.percent(text_of['agreement'])} of the first images' pixels match "
             "TensorFlow's classes"
         )
     if text_of.get("note"):

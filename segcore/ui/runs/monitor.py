@@ -7,9 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
+from segcore import formatting
 from segcore.labels import LabelSet
 from segcore.ui.runs import charts
-from segcore.ui.shared import figures, pictures, session, tables
+from segcore.ui.shared import pictures, session, tables
 from segcore.workspace import Workspace
 
 Picture = npt.NDArray[np.uint8]
@@ -75,7 +76,7 @@ def _row(run: str, sample: str, epoch: int, labels: LabelSet, show: str) -> None
         _shown(image, truth, truth, labels, show),
         _shown(image, predicted, truth, labels, show),
     ]
-    words = [sample, "true", f"epoch {epoch}: {figures.percent(right)} correct"]
+    words = [sample, "true", f"epoch {epoch}: {formatting.percent(right)} correct"]
     for column, panel, caption in zip(st.columns(3, gap="small"), panels, words, strict=True):
         column.image(panel, caption=caption, width="stretch", alt=f"{sample}, {caption}")
 
@@ -205,7 +206,6 @@ def made_with(run: str) -> None:
 
 
 def _facts(noted: dict[str, Any], git: dict[str, Any], current: bool | None) -> dict[str, str]:
-    gib = (noted.get("memory") or 0) / 2**30
     code = f"{git['commit'][:12]} on {git['branch']}" if git else "not in a git checkout"
     if git.get("changed"):
         code += f", {len(git['changed'])} files changed"
@@ -217,7 +217,7 @@ def _facts(noted: dict[str, Any], git: dict[str, Any], current: bool | None) -> 
         else "",
         "machine": (
             f"{noted.get('host')}, {noted.get('platform')}, {noted.get('cores')} cores, "
-            f"{gib:.0f} GiB"
+            f"{formatting.gib(noted.get('memory') or 0, 0)}"
         ),
         "used": noted.get("device", "not recorded")
         + (f" ({noted['device_reason']})" if noted.get("device_reason") else ""),

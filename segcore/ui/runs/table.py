@@ -7,9 +7,10 @@ from typing import Any
 
 import streamlit as st
 
+from segcore import formatting
 from segcore.catalog import ARCHITECTURES, ENCODERS, RUN_KINDS, RUN_STATES
 from segcore.runs.folder.status import ACTIVE, Status
-from segcore.ui.shared import figures, run_progress, session, tables
+from segcore.ui.shared import run_progress, session, tables
 from segcore.workspace.runs.rows import RunRow
 
 ROW_PIXELS = 35
@@ -174,7 +175,7 @@ def _line(row: RunRow) -> dict[str, Any]:
         "network": network_title(row.network),
         "dataset": row.dataset,
         "started": datetime.fromtimestamp(row.status.started) if row.status.started else None,
-        "took": figures.duration(took) if took and took > 0 else "",
+        "took": formatting.duration(took) if took and took > 0 else "",
         "device": row.status.device,
         "cause": row.status.cause,
         "note": row.annotations.text.partition("\n")[0],
@@ -340,21 +341,23 @@ def _trash_popover(trash: Any) -> None:
         annotations = session.workspace().annotations
         total = sum(d.bytes for d in deletions)
         st.caption(
-            f"{len(deletions)} {'item' if len(deletions) == 1 else 'items'} ({figures.size(total)}). "
+            f"{len(deletions)} {'item' if len(deletions) == 1 else 'items'} ({formatting.size(total)}). "
             f"Deleted permanently after {annotations.kept_days:.0f} days."
         )
         for number, deletion in enumerate(deletions[:20]):
             with st.container(horizontal=True, vertical_alignment="center"):
                 more = f" and {len(deletion.runs) - 1} more" if len(deletion.runs) > 1 else ""
                 when = datetime.fromtimestamp(deletion.deleted).strftime("%d %b, %H:%M")
-                st.markdown(f"`{deletion.runs[0]}`{more} · {figures.size(deletion.bytes)} · {when}")
+                st.markdown(
+                    f"`{deletion.runs[0]}`{more} · {formatting.size(deletion.bytes)} · {when}"
+                )
                 if st.button("Restore", key=f"restore_{number}", icon=":material/undo:"):
                     with session.errors_shown():
                         annotations.restore([deletion.id])
                     st.session_state.pop("undo_delete", None)
                     st.rerun()
         if st.button(
-            f"Empty trash ({figures.size(total)})",
+            f"Empty trash ({formatting.size(total)})",
             key="empty_trash",
             icon=":material/delete_forever:",
         ):

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from segcore.ui.shared.figures import frequency
+from segcore.formatting import frequency
 
 ACCENT = "#178a92"
 """Seen as well on a white page as on a dark one."""

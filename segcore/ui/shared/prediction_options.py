@@ -2,10 +2,10 @@
 
 import streamlit as st
 
+from segcore import formatting
 from segcore.catalog import BACKENDS, TEST_TIME_AUGMENTATIONS
 from segcore.config import PredictOptions
 from segcore.config.using import MAX_OVERLAP
-from segcore.ui.shared import figures
 
 
 def form(key: str) -> PredictOptions:
@@ -66,7 +66,7 @@ def form(key: str) -> PredictOptions:
 
 def sentence(options: PredictOptions) -> str:
     """Say in a few words what differs from a plain look; "" where nothing does."""
-    parts = [f"tiles, {figures.percent(options.overlap)} overlap"] if options.tile else []
+    parts = [f"tiles, {formatting.percent(options.overlap)} overlap"] if options.tile else []
     if options.tta != "none":
         parts.append(TEST_TIME_AUGMENTATIONS[options.tta].title.lower())
     if options.backend != "auto":

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from segcore import formatting
 from segcore.catalog import RUN_STATES
 from segcore.runs.folder.status import QUEUED_OR_ACTIVE, Status
-from segcore.ui.shared import figures, session
+from segcore.ui.shared import session
 from segcore.ui.shared.run_names import called
 
 
@@ -23,9 +24,9 @@ def bar(status: Status, *, name: str = "") -> None:
 def words(status: Status, *, name: str = "") -> str:
     """Say how far a run is: "run · epoch 2 of 6 · 33.3 % · 4 min left"."""
     parts = [name, epochs(status)]
-    parts.append(figures.percent(status.progress) if status.progress else "")
+    parts.append(formatting.percent(status.progress) if status.progress else "")
     if status.state == "running" and status.seconds_left:
-        parts.append(f"{figures.duration(status.seconds_left)} left")
+        parts.append(f"{formatting.duration(status.seconds_left)} left")
     if status.state != "running":
         parts.append(status.message)
     return " · ".join(part for part in parts if part) or "working"
@@ -89,7 +90,7 @@ def _panel(names: Sequence[str], what: str, key: str) -> None:
     bar, action = st.columns([6, 1], vertical_alignment="center")
     bar.progress(
         min(done, 1.0),
-        text=f"{what}: {message}" + (f", {figures.duration(left)} left" if left else ""),
+        text=f"{what}: {message}" + (f", {formatting.duration(left)} left" if left else ""),
     )
     if action.button(
         "Stop",

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from segcore import formatting
 from segcore.config import PredictOptions
 from segcore.runs.folder.status import QUEUED_OR_ACTIVE
-from segcore.ui.shared import cached_scores, figures, prediction_options, session
+from segcore.ui.shared import cached_scores, prediction_options, session
 from segcore.ui.shared.run_names import called
 
 
@@ -80,7 +81,7 @@ def _follow(names: list[str]) -> None:
         )
         st.progress(
             min(done, 1.0),
-            text=f"Predicting: {message}" + (f", {figures.duration(left)} left" if left else ""),
+            text=f"Predicting: {message}" + (f", {formatting.duration(left)} left" if left else ""),
         )
 
     panel()
@@ -97,8 +98,8 @@ def caption(runs: Sequence[str], split: str) -> None:
             result = cached_scores.document(run, split, stage)
             images, sure = result["num_samples"], result["how_sure"]
             name = f"{cached_scores.stage_title(stage)} " if len(stages) > 1 else ""
-            span = figures.interval(*result["interval"]["mean_iou"])
-            scores.append(f"{name}{figures.percent(result['mean_iou'])} ({span})")
+            span = formatting.interval(*result["interval"]["mean_iou"])
+            scores.append(f"{name}{formatting.percent(result['mean_iou'])} ({span})")
         short = f", {skipped} images skipped" if skipped else ""
         parts.append(f"{session.plain(called(run))}: {', '.join(scores)}{short}")
     st.caption(
