@@ -5,7 +5,6 @@ no file beside the one named.
 """
 
 import importlib
-import json
 import logging
 import os
 import threading
@@ -133,16 +132,6 @@ def georeference_of(raster: Any) -> Georeference | None:
     return Georeference(raster.crs.to_wkt(), tuple(raster.transform)[:6]) if raster.crs else None
 
 
-def read_georeference(path: Path) -> Georeference | None:
-    """Read where a GeoTIFF lies; None where it does not say.
-
-    Raises:
-        SegcoreError: As :func:`open_raster`.
-    """
-    with open_raster(path) as raster:
-        return georeference_of(raster)
-
-
 def write_geotiff(
     path: Path,
     values: npt.NDArray[Any],
@@ -198,20 +187,6 @@ def write_geotiff(
         partial.unlink(missing_ok=True)
 
 
-def load_georeferences(folder: Path) -> dict[str, Georeference]:
-    """Return the georeference of each sample of a dataset folder that has one, by sample id.
-
-    Raises:
-        SegcoreError: The file is damaged.
-    """
-    file = folder / FILE_NAME
-    if not file.is_file():
-        return {}
-    with foreign_bytes(f"{file} is damaged: import the dataset again."):
-        rows = json.loads(file.read_bytes())["samples"]
-        return {str(sample): Georeference.from_json(row) for sample, row in rows.items()}
-
-
 def georeferences_to_json(found: Mapping[str, Georeference]) -> dict[str, Any]:
-    """Return what :func:`load_georeferences` reads from :data:`FILE_NAME`."""
+    """Return the content of :data:`FILE_NAME`: where each sample lies, by its id."""
     return {"samples": {sample: asdict(georeference) for sample, georeference in found.items()}}

@@ -168,13 +168,6 @@ class ClassStatistics:
         present = self.present.astype(np.int64)
         return present.T @ present
 
-    def rarest_first(self, label: int | str) -> list[str]:
-        """Return the ids of the samples that contain a class, the largest share first."""
-        index = self.label_set.index_of(label)
-        area = self.counts[:, index] / np.maximum(self.counts.sum(1) + self.ignored, 1)
-        order = np.argsort(-area, kind="stable")
-        return [self.sample_ids[i] for i in order if area[i] > 0]
-
     def measures(self, mode: str) -> dict[str, Any]:
         """Return imbalance by pixel or by count: shares, IRLbl, entropy, distance to uniform.
 

@@ -20,7 +20,7 @@ from PIL import Image
 from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.data.files.archives import unpack
 from segcore.data.files.bands import load_look
-from segcore.data.files.georeference import is_available, load_georeferences
+from segcore.data.files.georeference import is_available
 from segcore.data.files.images import encode_png, image_size, read_image, verify_image
 from segcore.data.files.masks import is_grey, mask_mode, mask_size, read_colors, read_ids
 from segcore.data.files.uploads import Refused, Upload, judge
@@ -323,10 +323,10 @@ def run_all(place, count, seed):
             mutants = mutants_of(data, count, [seed, len(name), len(data)])
             found += tracebacks(look_at(readers, place, name), name, mutants)
             looked += len(mutants)
-    for name, reader in (("bands.json", load_look), ("georeference.json", load_georeferences)):
-        mutants = mutants_of(TABLES[name], count, [seed, 7])
-        found += tracebacks(look_at([lambda p, r=reader: r(p.parent)], place, name), name, mutants)
-        looked += len(mutants)
+    mutants = mutants_of(TABLES["bands.json"], count, [seed, 7])
+    looks = look_at([lambda p: load_look(p.parent)], place, "bands.json")
+    found += tracebacks(looks, "bands.json", mutants)
+    looked += len(mutants)
     for form, files in FORMS.items():
         for name, data in files.items():
             mutants = mutants_of(data, max(1, count // 3), [seed, len(form), len(name)])

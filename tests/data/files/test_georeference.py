@@ -7,13 +7,12 @@ import rasterio
 from segcore.data.files import georeference
 from segcore.data.files.georeference import (
     Georeference,
-    load_georeferences,
     open_raster,
-    read_georeference,
     write_geotiff,
 )
 from segcore.data.files.images import encode_png, write_bytes
 from segcore.errors import SegcoreError
+from tests.data.files.geotiffs import read_georeference
 
 TRANSFORM = (0.5, 0.1, 400_000.0, 0.2, -0.5, 5_800_000.0)
 
@@ -74,11 +73,3 @@ def test_without_rasterio_it_says_what_to_install(monkeypatch):
     with pytest.raises(SegcoreError, match="pip install"):
         georeference.load_rasterio()
     assert not georeference.is_available()
-
-
-def test_a_damaged_file_of_places_is_a_sentence(tmp_path):
-    assert load_georeferences(tmp_path) == {}
-    for text in (b"{", b"[]", b'{"samples": {"a": {"crs": "x", "transform": [1]}}}'):
-        write_bytes(tmp_path / "georeference.json", text)
-        with pytest.raises(SegcoreError, match="import"):
-            load_georeferences(tmp_path)

@@ -5,10 +5,11 @@ import pytest
 import rasterio
 
 from segcore.data.dataset.dataset import Dataset
-from segcore.data.files.georeference import load_georeferences, read_georeference, write_geotiff
+from segcore.data.files.georeference import write_geotiff
 from segcore.data.files.images import encode_png, write_bytes
 from segcore.data.formats.importers import import_dataset, parse_bands, preview, rasters
 from segcore.errors import SegcoreError
+from tests.data.files.geotiffs import load_georeferences, read_georeference
 
 HEIGHT, WIDTH = 6, 8
 MASK = encode_png(np.arange(HEIGHT * WIDTH, dtype=np.uint8).reshape(HEIGHT, WIDTH) % 2)
