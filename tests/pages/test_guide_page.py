@@ -8,7 +8,7 @@ def test_a_link_opens_its_page_and_another_is_a_click_away(open_page, read) -> N
     assert read.title(at) == "The metric contract"
     assert any("frequency-weighted IoU" in m.value for m in at.markdown)
     other = read.check(at.radio(key="manual").set_value("how-to/cluster").run())
-    assert read.title(other) == "Hand runs to a cluster"
+    assert read.title(other) == "Run on a cluster"
     assert other.query_params["doc"] == "how-to/cluster"
 
 

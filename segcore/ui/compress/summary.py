@@ -192,7 +192,7 @@ def chosen_again(report: Mapping[str, Any]) -> str:
     if same is None:
         return ""
     return (
-        f"In {formatting.percent(same)} of 200 resamples of the images the greedy path leads to "
+        f"In {formatting.percent(same)} of 1,000 resamples of the images the greedy path leads to "
         "exactly this merge; two labels merged here are merged there in "
         f"{formatting.percent(pairs)}."
     )
