@@ -99,9 +99,11 @@ elif tabs["Slices and robustness"].open:
         slices.repetitions(run, split)
 elif tabs["Calibration and label errors"].open:
     with tabs["Calibration and label errors"]:
-        calibration.show(report, run, split)
-        st.subheader("Label errors", anchor=False)
-        label_errors.show(report, run, split)
+        measured = boundary.present(report, run, split, "")
+        if measured is not None:
+            calibration.show(report, measured, run, split)
+            st.subheader("Label errors", anchor=False)
+            label_errors.show(report, run, split)
 else:
     with tabs["Overview"]:
         overview.show(report, result, run, split)

@@ -19,6 +19,13 @@ HELP = (
 )
 
 
+def present(report: Report, run: str, split: str, stage: str) -> Measured | None:
+    """Return the pass over a split whose predictions are on disk; else say what is missing."""
+    if not background_tasks.present(run, split, stage, len(report.sample_ids)):
+        return None
+    return measured(run, split, stage)
+
+
 def measured(run: str, split: str, stage: str) -> Measured | None:
     """Return the pass over a split, or offer to make it, or show how far it is."""
     workspace = session.workspace()
@@ -42,9 +49,7 @@ def measured(run: str, split: str, stage: str) -> Measured | None:
 
 def show(report: Report, scores: dict[str, Any], run: str, split: str, stage: str) -> None:
     """Show boundary IoU and the trimap curve of a run over a split."""
-    if not background_tasks.present(run, split, stage, len(report.sample_ids)):
-        return
-    result = measured(run, split, stage)
+    result = present(report, run, split, stage)
     if result is None:
         return
     names = report.label_set.class_names

@@ -9,8 +9,12 @@ from segcore import formatting
 from segcore.evaluation.metrics.report import Report
 from segcore.ui.evaluate import boundary, pixel_charts
 from segcore.ui.shared import background_tasks, manual, session, tables
+from segcore.workspace.scores.pixel_metrics import Measured
 
 FIT = "validation"
+
+RATES = ("ece", "mce", "aurc")
+"""Scores that are fractions, shown in percent."""
 
 SCORES = {
     "ece": (
@@ -50,14 +54,9 @@ SCORES = {
 }
 
 
-def show(report: Report, run: str, split: str) -> None:
+def show(report: Report, measured: Measured, run: str, split: str) -> None:
     """Show how calibrated a run is, as it is and after a temperature from validation."""
-    if not background_tasks.present(run, split, "", len(report.sample_ids)):
-        return
-    measures = boundary.measured(run, split, "")
-    if measures is None:
-        return
-    own = measures.measures.confidence()
+    own = measured.measures.confidence()
     if own is None:
         st.info(
             "This run imported masks only, so there is no confidence to calibrate.",
@@ -66,26 +65,7 @@ def show(report: Report, run: str, split: str) -> None:
         return
     names = report.label_set.class_names
     temperature, scaled = _scaled(run, split)
-    cards = st.columns(len(SCORES))
-    for card, (key, (title, help)) in zip(cards, SCORES.items(), strict=True):
-        share = key in ("ece", "mce", "aurc")
-        change = None
-        if scaled is not None:
-            change = (
-                f"{100 * (scaled[key] - own[key]):+.1f} pp"
-                if share
-                else f"{scaled[key] - own[key]:+.2f}"
-            )
-        value = formatting.percent(own[key]) if share else f"{own[key]:.4f}"
-        card.metric(
-            title,
-            value,
-            change,
-            delta_color="inverse",
-            border=True,
-            height="stretch",
-            help=manual.see(help, "metrics#near-borders-and-probabilities"),
-        )
+    _cards(own, scaled)
     if scaled is not None and temperature is not None:
         kind = "under-confident: sharpened" if temperature < 1 else "over-confident: softened"
         st.caption(
@@ -93,74 +73,113 @@ def show(report: Report, run: str, split: str) -> None:
             f"fitted on {FIT} ({kind}). A temperature divides the logits and changes no "
             "prediction (Guo et al., 2017)."
         )
+    classes = [k for k in range(len(names)) if own["classes"][k]["pixels"]]
     one, two = st.columns([3, 2], gap="large")
     with one:
-        st.markdown(
-            "**Reliability**",
-            help="Below the dotted line the model is over-confident, above it under-confident.",
-        )
-        classes = [k for k in range(len(names)) if own["classes"][k]["pixels"]]
-        chosen = st.multiselect(
-            "Classes",
-            classes,
-            format_func=lambda k: names[k],
-            key="reliability_classes",
-            placeholder="Add predicted classes",
-            max_selections=6,
-        )
-        series = {"all pixels": own["bins"]}
+        scaled_bins = {}
         if scaled is not None:
-            series[f"at temperature {temperature:.2f}"] = scaled["bins"]
-        series |= {names[k]: own["classes"][k]["bins"] for k in chosen}
-        st.plotly_chart(
-            pixel_charts.reliability(series),
-            key="reliability",
-            config=session.CHART,
-            alt="Reliability diagram",
-        )
+            scaled_bins[f"at temperature {temperature:.2f}"] = scaled["bins"]
+        _reliability(own, scaled_bins, names, classes)
     with two:
-        st.markdown(
-            "**Risk and coverage**",
-            help=(
-                "If only the most confident pixels were answered, how many of those would be wrong?"
-            ),
-        )
-        curves = {"unscaled": (own["coverage"], own["risk"])}
-        st.plotly_chart(
-            pixel_charts.risk_coverage(curves),
-            key="risk",
-            config=session.CHART,
-            alt="Risk and coverage",
-        )
-        tables.draw(
-            [
-                {
-                    "predicted class": names[k],
-                    "ECE": own["classes"][k]["ece"],
-                    **({"ECE, scaled": scaled["classes"][k]["ece"]} if scaled else {}),
-                    "pixels": own["classes"][k]["pixels"],
-                }
-                for k in sorted(classes, key=lambda k: -(own["classes"][k]["ece"] or 0.0))
-            ],
-            height=210,
-            column_config={
-                "ECE": st.column_config.NumberColumn(
-                    format="percent",
-                    help="Calibration error among the pixels predicted as this class",
-                ),
-                "ECE, scaled": st.column_config.NumberColumn(
-                    format="percent", help="The same after the temperature"
-                ),
-                "pixels": st.column_config.NumberColumn(
-                    format="localized", help="Pixels predicted as this class"
-                ),
-            },
-            alt="Calibration error of each predicted class",
-        )
+        _risk(own)
+        _classes_table(own, scaled, names, classes)
     st.caption(
-        f"Based on {len(measures.measures.sample_ids)} images. Confidence is the largest "
+        f"Based on {len(measured.measures.sample_ids)} images. Confidence is the largest "
         f"probability: {formatting.percent(own['mean_confidence'])} on average, while "
         f"{formatting.percent(own['pixel_accuracy'])} of the pixels are correct."
+    )
+
+
+def _cards(own: dict[str, Any], scaled: dict[str, Any] | None) -> None:
+    cards = st.columns(len(SCORES))
+    for card, (key, (title, help)) in zip(cards, SCORES.items(), strict=True):
+        show_value, show_change = (
+            (formatting.percent, formatting.points) if key in RATES else (_decimals, _signed)
+        )
+        card.metric(
+            title,
+            show_value(own[key]),
+            None if scaled is None else show_change(scaled[key] - own[key]),
+            delta_color="inverse",
+            border=True,
+            height="stretch",
+            help=manual.see(help, "metrics#near-borders-and-probabilities"),
+        )
+
+
+def _decimals(value: float) -> str:
+    return f"{value:.4f}"
+
+
+def _signed(change: float) -> str:
+    return f"{change:+.4f}"
+
+
+def _reliability(
+    own: dict[str, Any], scaled_bins: dict[str, Any], names: list[str], classes: list[int]
+) -> None:
+    st.markdown(
+        "**Reliability**",
+        help="Below the dotted line the model is over-confident, above it under-confident.",
+    )
+    chosen = st.multiselect(
+        "Classes",
+        classes,
+        format_func=lambda k: names[k],
+        key="reliability_classes",
+        placeholder="Add predicted classes",
+        max_selections=6,
+    )
+    series = {"all pixels": own["bins"], **scaled_bins}
+    series |= {names[k]: own["classes"][k]["bins"] for k in chosen}
+    st.plotly_chart(
+        pixel_charts.reliability(series),
+        key="reliability",
+        config=session.CHART,
+        alt="Reliability diagram",
+    )
+
+
+def _risk(own: dict[str, Any]) -> None:
+    st.markdown(
+        "**Risk and coverage**",
+        help="If only the most confident pixels were answered, how many of those would be wrong?",
+    )
+    st.plotly_chart(
+        pixel_charts.risk_coverage({"unscaled": (own["coverage"], own["risk"])}),
+        key="risk",
+        config=session.CHART,
+        alt="Risk and coverage",
+    )
+
+
+def _classes_table(
+    own: dict[str, Any], scaled: dict[str, Any] | None, names: list[str], classes: list[int]
+) -> None:
+    tables.draw(
+        [
+            {
+                "predicted class": names[k],
+                "ECE": own["classes"][k]["ece"],
+                **({"ECE, scaled": scaled["classes"][k]["ece"]} if scaled else {}),
+                "pixels": own["classes"][k]["pixels"],
+            }
+            for k in sorted(classes, key=lambda k: -(own["classes"][k]["ece"] or 0.0))
+        ],
+        height=210,
+        column_config={
+            "ECE": st.column_config.NumberColumn(
+                format="percent",
+                help="Calibration error among the pixels predicted as this class",
+            ),
+            "ECE, scaled": st.column_config.NumberColumn(
+                format="percent", help="The same after the temperature"
+            ),
+            "pixels": st.column_config.NumberColumn(
+                format="localized", help="Pixels predicted as this class"
+            ),
+        },
+        alt="Calibration error of each predicted class",
     )
 
 

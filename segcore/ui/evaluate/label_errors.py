@@ -21,8 +21,6 @@ COLOR = (255, 64, 160)
 
 def show(report: Report, run: str, split: str) -> None:
     """List the images of a split by how much of their labels a confident network contradicts."""
-    if not background_tasks.present(run, split, "", len(report.sample_ids)):
-        return
     workspace = session.workspace()
     if split == "train":
         st.warning(
@@ -32,8 +30,6 @@ def show(report: Report, run: str, split: str) -> None:
             ),
             icon=":material/warning:",
         )
-    if boundary.measured(run, split, "") is None:
-        return
     with session.errors_shown():
         key = (
             f"suspects {run} {split} {workspace.scores.stamp(run, split)} "
