@@ -1,6 +1,7 @@
 """The command ``compress``: what if labels were merged, and what came of it."""
 
 import argparse
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from segcore.cli.command import Command, Options, ProgressLine, workspace_of
 from segcore.cli.tables import table
 from segcore.errors import SegcoreError
 from segcore.formatting import number, percent
+from segcore.labels import LabelSet, find_class
 from segcore.workspace import Workspace
 from segcore.workspace.scores.scores import WhatIfOptions
 
@@ -53,6 +55,11 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         metavar="R",
         help="points of accuracy asked for a point of entropy (default %(default)s)",
     )
+    _merge_arguments(add)
+
+
+def _merge_arguments(add: Callable[..., object]) -> None:
+    """Add what is said about merges that the user names."""
     add(
         "--merge",
         action="append",
@@ -106,7 +113,7 @@ def _run(options: Options) -> dict[str, Any]:
             workspace.scores.ensure_predictions(
                 [options.run], split, progress=ProgressLine("Predicting")
             )
-    forbidden = [_pair(text) for text in options.forbid]
+    forbidden = [_pair(text, workspace, options.run) for text in options.forbid]
     result = workspace.scores.compress(
         run=options.run,
         split=options.split,
@@ -135,18 +142,10 @@ def _judge(
 ) -> dict[str, Any]:
     """Judge the merge that was named, and what else was asked of it."""
     label_set = workspace.scores.label_set(options.run)
-    ids = label_set.class_ids
-
-    def resolve(names: tuple[str, ...] | list[str]) -> list[int]:
-        try:
-            return [ids[label_set.index_of(name)] for name in names]
-        except SegcoreError as error:
-            if not any(":" in name for name in label_set.class_names):
-                raise
-            raise SegcoreError(f"{error} Of a class whose name holds ':', write the id.") from error
-
-    groups = [resolve(text.split(":")) for text in options.merge]
-    apart = [resolve(pair) for pair in forbidden]
+    groups = [parse_classes(text, label_set) for text in options.merge]
+    apart = [
+        [label_set.classes[label_set.index_of(name)].id for name in pair] for pair in forbidden
+    ]
 
     def judge(split: str) -> dict[str, Any]:
         return workspace.merges.judge(
@@ -193,14 +192,63 @@ def _levels(
     ]
 
 
-def _pair(text: str) -> tuple[str, str]:
+def _pair(text: str, workspace: Workspace, run: str | None) -> tuple[str, str]:
+    """Return the two classes to keep apart: names, or ids where a run says which classes exist."""
     first, colon, second = text.partition(":")
     if not colon:
         raise SegcoreError(
             f"Expected two classes to keep apart as A:B, received {text!r}: write a colon "
             "between them."
         )
+    if run and ":" in second:
+        ids = parse_classes(text, workspace.scores.label_set(run))
+        if len(ids) == 2:
+            first, second = map(str, ids)
     return first, second
+
+
+def parse_classes(text: str, label_set: LabelSet) -> list[int]:
+    """Read two or more classes, names or ids, with colons between them; a name may hold colons.
+
+    Returns:
+        Their ids, in the order of the text.
+
+    Raises:
+        SegcoreError: A class is unknown, there are fewer than two, or colons in the classes' names
+            leave it open which are meant.
+    """
+    parts = text.split(":")
+    readings = [names for names in _readings(parts, label_set) if len(names) > 1]
+    if len(readings) > 1:
+        raise SegcoreError(
+            f"Expected classes with colons between them, received {text!r}, which can be read in "
+            f"{len(readings)} ways: write ids for the classes whose names hold a colon."
+        )
+    try:
+        names = readings[0] if readings else parts
+        ids = [label_set.classes[label_set.index_of(name)].id for name in names]
+    except SegcoreError as error:
+        if not any(":" in name for name in label_set.class_names):
+            raise
+        raise SegcoreError(f"{error} Of a class whose name holds ':', write the id.") from error
+    if len(ids) < 2:
+        raise SegcoreError(
+            f"Expected two classes or more to merge as A:B, received {text!r}: write a colon "
+            "between them."
+        )
+    return ids
+
+
+def _readings(parts: Sequence[str], label_set: LabelSet) -> Iterator[list[str]]:
+    """Yield every way to join neighbouring parts with colons so that each is a class."""
+    if not parts:
+        yield []
+    longest = 1 + max(name.count(":") for name in label_set.class_names)
+    for length in range(1, min(longest, len(parts)) + 1):
+        name = ":".join(parts[:length])
+        if find_class(label_set.classes, name) is not None:
+            for others in _readings(parts[length:], label_set):
+                yield [name, *others]
 
 
 def parse_importance(words: list[str]) -> dict[str, float]:

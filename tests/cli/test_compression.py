@@ -5,6 +5,9 @@ import json
 import pytest
 
 from segcore.cli import main
+from segcore.cli.compression import parse_classes
+from segcore.errors import SegcoreError
+from segcore.labels import LabelClass, LabelSet
 from segcore.workspace.scores.scores import WhatIfOptions
 
 
@@ -82,6 +85,58 @@ def test_a_named_merge_is_judged_reported_and_compared(trained, shell) -> None:
         json_wanted=False,
     )
     assert "judged on validation" in text and "reported on test" in text and "summed" in text
+    assert "Merged: 'field' + 'forest'" in text and found["merged"] == [["field", "forest"]]
+    two = shell("compress", run, "--merge", "3:5", "--merge", "road:roof", json_wanted=False)
+    assert "Merged: 'field' + 'forest'; 'road' + 'roof'" in two
+
+
+COLONS = LabelSet(
+    tuple(
+        LabelClass(i, name, (i, 0, 0))
+        for i, name in enumerate(
+            ["wall: brick", "door;double door", "a=b", "-minus", "1", "ground"]
+        )
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("wall: brick:ground", [0, 5]),
+        ("ground:wall: brick", [5, 0]),
+        ("0:5:2", [0, 5, 2]),
+        ("door;double door:a=b", [1, 2]),
+        ("-minus:4", [3, 4]),
+        ("wall: brick:ground:a=b", [0, 5, 2]),
+    ],
+)
+def test_classes_whose_names_hold_signs_can_be_merged(text, ids) -> None:
+    assert parse_classes(text, COLONS) == ids
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("wall:ground", "write the id"),
+        ("ground", "two classes or more"),
+        ("wall: brick", "write the id"),
+        ("1:0", "write 4 for the first"),
+    ],
+)
+def test_classes_that_cannot_be_read_are_a_sentence(text, sentence) -> None:
+    with pytest.raises(SegcoreError, match=sentence):
+        parse_classes(text, COLONS)
+
+
+def test_names_that_colons_leave_open_are_refused_and_their_ids_are_not() -> None:
+    labels = LabelSet(
+        tuple(LabelClass(10 + i, n, (i, 0, 0)) for i, n in enumerate(["a", "b", "a:b", "c"]))
+    )
+    assert parse_classes("a:b", labels) == [10, 11]
+    with pytest.raises(SegcoreError, match="read in 2 ways"):
+        parse_classes("a:b:c", labels)
+    assert parse_classes("12:c", labels) == [12, 13]
 
 
 def test_a_retraining_is_queued(trained, shell, started) -> None:
