@@ -110,6 +110,16 @@ ENCODER_ROW = """    "short": Encoder(
         width=32,
     ),
 """
+PANEL_KIND = """  "overlay": {
+    "meaning": "Classes, whatever else is shown.",
+    "plane": "mask", "look": "overlay", "key": "classes", "probe": "class",
+    "export": "classes", "reference": null
+  },
+"""
+LOOK = """  overlay: (wardrobe, panel, state) => ({
+    layer: wardrobe.classes(panel, state), judged: false, plain: false,
+  }),
+"""
 Edits = dict[str, list[tuple[str | None, str]]]
 """By file: (text that a new one is written behind, the new text); NEW for a whole new file."""
 
@@ -142,6 +152,13 @@ THINGS: dict[str, tuple[Edits, list[list[str]]]] = {
             ],
         },
         [["-m", "pytest", "-q", "tests/pages/test_every_page.py", "-k", "hello and frame"]],
+    ),
+    "panel kind": (
+        {
+            "segcore/ui/viewer/panel_kinds.json": [("{\n", PANEL_KIND)],
+            "segcore/ui/viewer/kinds.js": [("const LOOKS = {\n", LOOK)],
+        },
+        [["-m", "pytest", "-q", "tests/ui/viewer/test_panel_kinds.py", "-k", "overlay"]],
     ),
     "importer": (
         {
@@ -221,9 +238,9 @@ def add(copy: Path, edits: Edits) -> None:
                 assert not file.exists()
                 file.write_text(new)
                 continue
-            text = file.read_text()
+            text = "\n" + file.read_text()
             assert text.count(f"\n{anchor}") == 1, (name, anchor)
-            file.write_text(text.replace(f"\n{anchor}", f"\n{anchor}{new}"))
+            file.write_text(text.replace(f"\n{anchor}", f"\n{anchor}{new}")[1:])
 
 
 def follow(copy: Path, edits: Edits, contracts: list[list[str]]) -> None:
