@@ -229,11 +229,12 @@ def trained(workspace: Workspace, made_up: MadeUpRuns) -> SimpleNamespace:
 def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """No process is started: the arguments of those that would have been; what is queued stays queued."""
     commands: list[list[str]] = []
-    monkeypatch.setattr(
-        processes,
-        "start_detached",
-        lambda arguments, *rest, **named: commands.append(list(arguments)),
-    )
+
+    def note(arguments, *rest, **named):
+        commands.append(list(arguments))
+        return SimpleNamespace(pid=0)  # which is no process
+
+    monkeypatch.setattr(processes, "start_detached", note)
     monkeypatch.setattr(processes, "forget", lambda process: None)
     return commands
 

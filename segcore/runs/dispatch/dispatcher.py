@@ -30,6 +30,7 @@ from segcore.runs.queue.crash_recovery import close_job, job_is_alive, recover, 
 from segcore.runs.queue.jobs import (
     ASIDE,
     LIGHT,
+    STARTING,
     dispatcher_is_alive,
     has_work,
     pass_on_stop,
@@ -113,6 +114,7 @@ class Dispatcher:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return True
             except BlockingIOError:
+                queue.set_setting(STARTING, None)  # before the look: see jobs.ensure_dispatcher
                 if dispatcher_is_alive(queue) or time.monotonic() > end:
                     return False
                 time.sleep(0.05)
@@ -120,6 +122,7 @@ class Dispatcher:
     def _take_over(self, queue: Queue) -> None:
         """Sign on, and strike out the attempts of a dead predecessor that never showed up."""
         self._sign(queue)
+        queue.set_setting(STARTING, None)
         for job in queue.jobs():
             if job.state == "claimed":
                 self._remote.call_off(job)

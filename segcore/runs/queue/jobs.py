@@ -16,6 +16,8 @@ from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
+import psutil
+
 from segcore.errors import SegcoreError
 from segcore.runs.folder import hosts, work_lock
 from segcore.runs.folder.listing import RunSummary, list_runs, read_config
@@ -41,6 +43,8 @@ LIGHT_KINDS = ("evaluate", "subsets", "crf_search")
 ASIDE = "aside"
 """Request of a run that only submits others and watches them: it takes no device from them."""
 ENDING_SECONDS = 10.0
+STARTING = "starting"
+"""Setting of the queue: id and birth of the dispatcher that was started last, until it shows up."""
 LOCKED_AT_ONCE = 200
 """Runs that are queued together, all or none: each holds an open file meanwhile."""
 DISPATCHER_SECONDS = 60.0
@@ -207,7 +211,8 @@ def _request(run: RunFolder) -> tuple[str, str]:
 def ensure_dispatcher(workspace: Path | str) -> bool:
     """Start a dispatcher where there is work and none lives; return whether one was started.
 
-    With ``$SEGSCOPE_NO_WORK`` none is started here: the runs wait for another machine's.
+    One that is still starting counts as alive: on a busy machine that takes longer than the next
+    call. With ``$SEGSCOPE_NO_WORK`` none is started here: the runs wait for another machine's.
 
     Raises:
         SegcoreError: The queue cannot be read or no process can be started.
@@ -216,13 +221,25 @@ def ensure_dispatcher(workspace: Path | str) -> bool:
     if os.environ.get(NO_WORK_VARIABLE) or not (workspace / "queue.sqlite").exists():
         return False
     with Queue(workspace) as queue:
-        if dispatcher_is_alive(queue) or not has_work(queue):
+        if dispatcher_is_alive(queue) or _is_starting(queue) or not has_work(queue):
             return False
-    process = processes.start_detached(
-        ["-m", "segcore.runs.dispatch.dispatcher", str(workspace)], workspace / "dispatcher.log"
-    )
+        process = processes.start_detached(
+            ["-m", "segcore.runs.dispatch.dispatcher", str(workspace)], workspace / "dispatcher.log"
+        )
+        with suppress(psutil.Error):  # it has ended already
+            queue.set_setting(STARTING, "{} {}".format(*processes.identity(process.pid)))
     processes.forget(process)
     return True
+
+
+def _is_starting(queue: Queue) -> bool:
+    """Whether a dispatcher was started here that has neither signed on nor given up yet.
+
+    To be asked after :func:`dispatcher_is_alive`: a dispatcher signs on before it takes its name
+    off here, and looks again for work after it has given up.
+    """
+    pid, _, birth = (queue.setting(STARTING) or "").partition(" ")
+    return pid.isdigit() and processes.is_alive(int(pid), birth)
 
 
 def has_work(queue: Queue) -> bool:

@@ -13,6 +13,7 @@ from segcore.errors import SegcoreError
 from segcore.runs.dispatch.dispatcher import Dispatcher
 from segcore.runs.machine import processes
 from segcore.runs.queue import crash_recovery, jobs
+from segcore.runs.queue.queue import Queue
 
 
 def test_a_run_goes_from_queued_to_finished_and_the_dispatcher_leaves(workspace):
@@ -142,6 +143,47 @@ def test_what_a_killed_worker_leaves_behind_is_ended(workspace):
     os.kill(run.status().pid, signal.SIGKILL)
     workspace.wait_for(a="interrupted")
     workspace.wait(lambda: not processes.is_alive(*child))
+
+
+def test_a_dispatcher_that_is_starting_is_not_started_again(workspace, monkeypatch):
+    """On a busy machine its start takes longer than the page's next look at the queue."""
+    started = []
+
+    def start_slowly(*rest, **named):
+        started.append(subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE))
+        return started[-1]
+
+    workspace.run("a")
+    with monkeypatch.context() as patch:
+        patch.setattr(processes, "start_detached", start_slowly)
+        jobs.submit(workspace.folder, ["a"])
+        jobs.refresh(workspace.folder)
+        assert len(started) == 1 and not jobs.ensure_dispatcher(workspace.folder)
+        started[0].kill()
+        started[0].wait()
+        assert jobs.ensure_dispatcher(workspace.folder)  # that one has died: another is needed
+    Dispatcher(workspace.folder, ["cpu"]).work()  # one that works needs no other's end
+    with Queue(workspace.folder) as queue:
+        assert queue.setting(jobs.STARTING) is None
+    started[1].kill()
+    started[1].wait()
+    workspace.wait_for(a="finished")
+
+
+def test_a_dispatcher_that_finds_another_takes_its_name_off(workspace, monkeypatch):
+    """Else a run that is handed in just then waits for one that has given up already."""
+    with monkeypatch.context() as patch:
+        patch.setenv(jobs.NO_WORK_VARIABLE, "1")
+        workspace.run("a", steps=10_000, pause=0.02)
+        jobs.submit(workspace.folder, ["a"])
+    assert jobs.ensure_dispatcher(workspace.folder)
+    workspace.wait_for(a="running")
+    with Queue(workspace.folder) as queue:
+        queue.set_setting(jobs.STARTING, "{} {}".format(*processes.identity()))
+        assert not Dispatcher(workspace.folder, ["cpu"]).work()
+        assert queue.setting(jobs.STARTING) is None
+    jobs.stop(workspace.folder, "a")
+    workspace.wait_for(a="interrupted")
 
 
 def test_a_living_stranger_is_no_leftover():
