@@ -70,7 +70,7 @@ def test_a_study_goes_on_after_everything_was_killed_and_repeats_its_table(
     killed = processes_of(workspace.folder)
     for process in killed:
         process.send_signal(signal.SIGKILL)
-    psutil.wait_procs(killed, timeout=60)
+    psutil.wait_procs(killed, timeout=300)
     found = shell("small", "--wait")
     base, row, ensemble = found["rows"]
     assert [r.status.state for r in found["rows"]] == ["finished"] * 3 and not found["pending"]

@@ -81,7 +81,7 @@ def start(run):
         )
 
 
-def wait_until(condition, process, run, seconds=240):
+def wait_until(condition, process, run, seconds=600):
     end = time.monotonic() + seconds
     while not condition():
         assert process.poll() is None, run.log_tail()
@@ -104,7 +104,7 @@ def test_a_killed_and_a_stopped_run_go_on(workspace):
     process = start(run)
     wait_until(lambda: len(run.metrics()) > len(killed) + 1, process, run)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(120) == 0, run.log_tail()
+    assert process.wait(300) == 0, run.log_tail()
     status = run.status()
     assert (status.state, status.cause) == ("interrupted", STOPPED) and status.finished is not None
     records = run.metrics()

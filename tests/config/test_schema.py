@@ -68,7 +68,7 @@ def after(manager, *arguments, **named):
     made(manager, *arguments, **named)
     PagesManager.uses_pages_directory = False
 PagesManager.__init__ = after
-page = AppTest.from_file("app.py", default_timeout=120).run().switch_page("pages/train.py").run()
+page = AppTest.from_file("app.py", default_timeout=300).run().switch_page("pages/train.py").run()
 box = [field for field in page.number_input if field.label == "Dummy field"]
 if box:
     box[0].set_value(0.75).run()

@@ -29,7 +29,7 @@ def served(trained, local_cluster, monkeypatch):
     """The workspace with two predicted members, whose cluster has two workers."""
     monkeypatch.setattr(datasets, "WORTH_A_CLUSTER", 1)
     set_cluster(trained.workspace.folder, local_cluster.address)
-    client, end = Cluster(local_cluster.address), time.monotonic() + 60
+    client, end = Cluster(local_cluster.address), time.monotonic() + 300
     while len(client.workers()) < 2:
         assert time.monotonic() < end
         time.sleep(0.1)

@@ -283,7 +283,7 @@ def _process(folder, *arguments):
 def test_as_a_process_it_finishes_and_says_so(workspace):
     run = _create(workspace, crf=CRF)
     process = _process(run.folder)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     status = run.status()
     assert (status.state, status.progress, status.pid) == ("finished", 1.0, process.pid)
@@ -293,7 +293,7 @@ def test_as_a_process_it_finishes_and_says_so(workspace):
 def test_as_a_process_it_fails_with_the_sentence(workspace):
     run = _create(workspace, split="tset")
     process = _process(run.folder, "--workers", "1")
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == 1 and "Traceback" not in errors
     assert run.status().state == "failed" and "split" in run.status().cause
 
@@ -302,11 +302,11 @@ def test_as_a_process_it_fails_with_the_sentence(workspace):
 def test_a_signal_interrupts_it_and_it_can_go_on(workspace):
     run = _create(workspace, crf=CRFParameters(iterations=100, spatial_width=0.1))
     process = _process(run.folder, "--workers", "2")
-    until = time.monotonic() + 30
+    until = time.monotonic() + 300
     while run.status().state != "running" and time.monotonic() < until:
         time.sleep(0.02)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     assert run.status().state in ("interrupted", "finished")
     evaluate_run(run)
     assert run.stages("test") == ["crf", "ensemble"]

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py") if path.stem != "study")
 """All pages; the old address of one of them, which only leads on, is none."""
-SECONDS = 120
+SECONDS = 300
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

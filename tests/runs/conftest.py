@@ -46,7 +46,7 @@ class Workspace:
     def status(self, id: str) -> Status:
         return RunFolder(jobs.runs_folder(self.folder) / id).status()
 
-    def wait(self, condition, seconds: float = 60.0):
+    def wait(self, condition, seconds: float = 300.0):
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, (
@@ -55,7 +55,7 @@ class Workspace:
             )
             time.sleep(0.02)
 
-    def wait_for(self, seconds: float = 60.0, **states: str):
+    def wait_for(self, seconds: float = 300.0, **states: str):
         self.wait(
             lambda: (
                 self.states().items() >= {k.replace("_", "-"): v for k, v in states.items()}.items()
@@ -63,7 +63,7 @@ class Workspace:
             seconds,
         )
 
-    def wait_empty(self, seconds: float = 60.0):
+    def wait_empty(self, seconds: float = 300.0):
         self.wait(lambda: not jobs.waiting(self.folder) and self.dispatcher() is None, seconds)
 
     def dispatcher(self) -> int | None:

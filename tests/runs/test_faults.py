@@ -155,7 +155,7 @@ def test_kills_at_random_moments(workspace, fake_state):
         + ["app"] * (KILLS * 18 // 100)
     )
     app, seen = _start_app(workspace.folder), set()
-    deadline = time.monotonic() + 3 * KILLS + 60
+    deadline = time.monotonic() + 10 * KILLS + 600
     for number, target in enumerate(targets):
         time.sleep(float(rng.uniform(0, 0.15)))
         begun = _steps(root)
@@ -170,7 +170,7 @@ def test_kills_at_random_moments(workspace, fake_state):
             app.wait()
             app = _start_app(workspace.folder)
     (workspace.folder / "enough").touch()
-    assert app.wait(90) == 0, (
+    assert app.wait(900) == 0, (
         workspace.states(),
         _read(workspace.folder / "trouble.txt"),
         _read(workspace.folder / "dispatcher.log"),
@@ -287,6 +287,6 @@ def test_two_dispatchers_at_once_start_each_run_once(workspace):
         for _ in range(4)
     ]
     workspace.wait(lambda: set(workspace.states().values()) == {"finished"})
-    assert [process.wait(30) for process in started] == [0] * 4
+    assert [process.wait(300) for process in started] == [0] * 4
     for run in runs:
         assert len(workspace.starts(run.id)) == 1 and not (run.folder / "TWICE").exists()

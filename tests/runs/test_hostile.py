@@ -307,7 +307,7 @@ def test_a_full_disk_ends_no_dispatcher_and_its_cause_is_told(workspace, monkeyp
     dispatcher = Dispatcher(workspace.folder, ["cpu"])
     thread = threading.Thread(target=dispatcher.work)
     thread.start()
-    assert refused.wait(60)
+    assert refused.wait(300)
     assert thread.is_alive()
     full.clear()
     workspace.wait_for(a="interrupted", b="finished")

@@ -63,7 +63,7 @@ def start():
         os.killpg(nursery.pid, signal.SIGKILL)
 
 
-def wait(condition, *pids, seconds=240):
+def wait(condition, *pids, seconds=600):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "too slow"

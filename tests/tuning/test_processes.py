@@ -27,7 +27,7 @@ def shelf(workspace: Workspace, monkeypatch):
             process.send_signal(signal.SIGKILL)
 
 
-def wait(condition, seconds: float = 90.0) -> None:
+def wait(condition, seconds: float = 600.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end

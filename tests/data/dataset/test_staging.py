@@ -189,13 +189,13 @@ def test_of_two_at_once_one_wins(tmp_path, small, monkeypatch):
 
     def wait(done, total, what):
         started.set()
-        assert go_on.wait(30)
+        assert go_on.wait(300)
 
     first = threading.Thread(
         target=lambda: told.append(import_dataset(small, tmp_path / "set", "set", progress=wait))
     )
     first.start()
-    assert started.wait(30)
+    assert started.wait(300)
     with pytest.raises(SegcoreError, match="wait for it, or choose another name"):
         import_dataset(small, tmp_path / "set", "set")
     go_on.set()

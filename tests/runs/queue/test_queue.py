@@ -52,7 +52,7 @@ def test_four_processes_claim_1200_runs_once_each(tmp_path):
     outputs = {}
 
     def play(number, racer):
-        outputs[number] = racer.communicate("go\n", timeout=120)[0].split()
+        outputs[number] = racer.communicate("go\n", timeout=300)[0].split()
 
     threads = [threading.Thread(target=play, args=item) for item in enumerate(racers)]
     for thread in threads:

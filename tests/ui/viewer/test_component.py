@@ -30,7 +30,7 @@ st.text(f"{result.share} {result.step} {result.pixel} {result.label}")
 
 
 def app() -> AppTest:
-    return AppTest.from_string(SCRIPT, default_timeout=30)
+    return AppTest.from_string(SCRIPT, default_timeout=300)
 
 
 def settings_of(at: AppTest) -> dict:
