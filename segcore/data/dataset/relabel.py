@@ -10,8 +10,10 @@ import json
 import shutil
 from concurrent.futures import Executor
 from functools import partial
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from segcore.data.dataset.dataset import Dataset, Sample, digest_mask
 from segcore.data.dataset.documents import write_document
@@ -63,28 +65,11 @@ def relabel(
         SegcoreError: An id is missing or new, or a class whose place no mask knows any more should
             be scored.
     """
-    before, after = dataset.label_set, label_set
-    known, wished = ({c.id for c in labels.classes + labels.ignored} for labels in (before, after))
-    if wished != known:
-        odd = sorted(wished ^ known)
-        raise SegcoreError(
-            f"Expected the same class ids as before, received a difference in {odd}: keep "
-            "every id, scored or ignored."
-        )
-    origin = _origin(dataset)
-    lost = sorted(set(after.class_ids) - set(origin.label_set.class_ids))
-    if lost:
-        raise SegcoreError(
-            f"Expected ignored classes to stay ignored, received the ids {lost} as scored: "
-            "import the dataset again."
-        )
-    if before.class_ids == after.class_ids:
+    after, origin = label_set, _origin(dataset)
+    _check_ids(dataset.label_set, after, origin.label_set)
+    if dataset.label_set.class_ids == after.class_ids:
         return dataclasses.replace(dataset, label_set=after).save()
-    position = {class_id: index for index, class_id in enumerate(after.class_ids)}
-    table = np.full(origin.label_set.ignore_index + 1, after.ignore_index, after.mask_dtype)
-    table[: origin.label_set.num_classes] = [
-        position.get(class_id, after.ignore_index) for class_id in origin.label_set.class_ids
-    ]
+    table = _index_table(origin.label_set, after)
     new_folder = next(f for f in _FOLDERS if f not in (_folder_of(dataset), _folder_of(origin)))
     shutil.rmtree(dataset.folder / new_folder, ignore_errors=True)
     kept = {new_folder}
@@ -98,7 +83,7 @@ def relabel(
                 "rewriting masks",
             )
         )
-        if len(position) < origin.label_set.num_classes:
+        if after.num_classes < origin.label_set.num_classes:
             note = {"folder": _folder_of(origin), "class_ids": origin.label_set.class_ids}
             write_document(dataset.folder / ORIGIN, json.dumps(note).encode())
             kept.add(_folder_of(origin))
@@ -111,6 +96,33 @@ def relabel(
     for folder in set(_FOLDERS) - kept:
         shutil.rmtree(dataset.folder / folder, ignore_errors=True)
     return saved
+
+
+def _check_ids(before: LabelSet, after: LabelSet, origin: LabelSet) -> None:
+    """Refuse ids that are new or missing, and classes that no kept mask knows any more."""
+    known, wished = ({c.id for c in labels.classes + labels.ignored} for labels in (before, after))
+    if wished != known:
+        odd = sorted(wished ^ known)
+        raise SegcoreError(
+            f"Expected the same class ids as before, received a difference in {odd}: keep "
+            "every id, scored or ignored."
+        )
+    lost = sorted(set(after.class_ids) - set(origin.class_ids))
+    if lost:
+        raise SegcoreError(
+            f"Expected ignored classes to stay ignored, received the ids {lost} as scored: "
+            "import the dataset again."
+        )
+
+
+def _index_table(origin: LabelSet, after: LabelSet) -> npt.NDArray[Any]:
+    """Return the new index of each index of the kept masks, (``ignore_index`` + 1,)."""
+    position = {class_id: index for index, class_id in enumerate(after.class_ids)}
+    table = np.full(origin.ignore_index + 1, after.ignore_index, after.mask_dtype)
+    table[: origin.num_classes] = [
+        position.get(class_id, after.ignore_index) for class_id in origin.class_ids
+    ]
+    return table
 
 
 def _origin(dataset: Dataset) -> Dataset:

@@ -100,38 +100,11 @@ def check_entries(entries: Sequence[Entry], packed_bytes: int, archive: str) -> 
     seen: set[str] = set()
     for entry in entries:
         path = PurePosixPath(entry.name.replace("\\", "/"))
-        shown = repr(entry.name[:80])
-        if (
-            path.is_absolute()
-            or ".." in path.parts
-            or (path.parts and ":" in path.parts[0])
-            or "\x00" in entry.name
-        ):
-            raise SegcoreError(
-                f"Expected paths inside the archive {archive}, received {shown}: do not trust it."
-            )
-        if entry.kind == "link":
-            raise SegcoreError(
-                f"Expected plain files in {archive}, received the link {shown}: pack the "
-                "data without links."
-            )
-        if entry.kind == "other":
-            raise SegcoreError(
-                f"Expected plain files in {archive}, received the device {shown}: pack the "
-                "data anew."
-            )
-        if (
-            entry.kind == "file"
-            and path.name.lower().endswith(_NESTED)
-            and not path.name.startswith(".")
-        ):
-            raise SegcoreError(
-                f"Expected no archive inside {archive}, received {shown}: unpack the inner "
-                "one first."
-            )
+        _check_entry(entry, path, archive)
         if entry.kind == "file" and str(path) in seen:
             raise SegcoreError(
-                f"Expected each file once in {archive}, received {shown} twice: pack the data anew."
+                f"Expected each file once in {archive}, received {entry.name[:80]!r} twice: pack "
+                "the data again."
             )
         seen.add(str(path))
     total = sum(entry.size for entry in entries)
@@ -145,6 +118,30 @@ def check_entries(entries: Sequence[Entry], packed_bytes: int, archive: str) -> 
             f"Expected data packed at most {MAX_RATIO} to 1, {archive} unpacks "
             f"{total / max(1, packed_bytes):.0f} to 1, as a bomb does: "
             "import it unpacked."
+        )
+
+
+def _check_entry(entry: Entry, path: PurePosixPath, archive: str) -> None:
+    """Refuse one entry that climbs out, or is a link, a device or an archive."""
+    shown = repr(entry.name[:80])
+    outside = path.is_absolute() or ".." in path.parts or "\x00" in entry.name
+    if outside or (path.parts and ":" in path.parts[0]):
+        raise SegcoreError(
+            f"Expected paths inside the archive {archive}, received {shown}: do not trust it."
+        )
+    if entry.kind == "link":
+        raise SegcoreError(
+            f"Expected plain files in {archive}, received the link {shown}: pack the "
+            "data without links."
+        )
+    if entry.kind == "other":
+        raise SegcoreError(
+            f"Expected plain files in {archive}, received the device {shown}: pack the data again."
+        )
+    nested = path.name.lower().endswith(_NESTED) and not path.name.startswith(".")
+    if entry.kind == "file" and nested:
+        raise SegcoreError(
+            f"Expected no archive inside {archive}, received {shown}: unpack the inner one first."
         )
 
 

@@ -229,10 +229,8 @@ def import_dataset(
 
     Raises:
         SegcoreError: The name is taken, unsafe or being imported elsewhere, nothing is sound, or
-            what is meant must be asked (two folders of masks, instance numbers);
-            nothing is left behind then. An import that is interrupted or killed leaves what it has
-            brought in, and the next one of the same files under the same name goes on with it;
-            after a week any import removes it.
+            what is meant must be asked (two folders of masks, instance numbers). Nothing is left
+            then. An interrupted import is resumed by the next one of the same files and name.
     """
     destination = Path(destination)
     check_name(name)

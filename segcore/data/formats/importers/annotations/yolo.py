@@ -1,6 +1,7 @@
 """YOLO polygons: ``labels/x.txt`` beside ``images/x.jpg``, one ``class x y x y ...`` a line."""
 
 import re
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -102,18 +103,22 @@ def read(source: Source) -> Layout:
             "boxes say nothing of outlines, export the dataset for segmentation."
         )
     problems += unannotated(source.images, pairs, source.root, "file in labels/")
-    names = {n: titles.get(n, f"class {n}") for n in sorted({*titles, *range(highest + 1)})}
-    ground = BACKGROUND if BACKGROUND not in names.values() else f"no {BACKGROUND}"
-    declared = [DeclaredClass(ground, 0, (0, 0, 0))]
-    declared += [DeclaredClass(title, n + 1) for n, title in names.items()]
     return Layout(
         "YOLO polygons",
         tuple(unique_ids(pairs, problems)),
-        tuple(declared),
+        tuple(_classes(titles, highest)),
         declared_in or "YOLO's labels",
         tuple(problems),
         draw,
     )
+
+
+def _classes(titles: Mapping[int, str], highest: int) -> list[DeclaredClass]:
+    """Return background and every class that has a title or occurs, YOLO's numbers plus 1."""
+    names = {n: titles.get(n, f"class {n}") for n in sorted({*titles, *range(highest + 1)})}
+    ground = BACKGROUND if BACKGROUND not in names.values() else f"no {BACKGROUND}"
+    declared = [DeclaredClass(title, n + 1) for n, title in names.items()]
+    return [DeclaredClass(ground, 0, (0, 0, 0)), *declared]
 
 
 def _shapes(text: str, name: str) -> tuple[tuple[Polygon, ...], int]:

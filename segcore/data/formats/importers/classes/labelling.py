@@ -1,6 +1,6 @@
 """From declared classes and the codes in masks to one label set and a table of codes."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -336,18 +336,8 @@ def label_colors(
     Raises:
         SegcoreError: The masks look like photographs, or two declared classes share a colour.
     """
-    rows = [row for row in declared if row.color is not None]
-    by_code: dict[int, DeclaredClass] = {}
-    for row in rows:
-        other = by_code.setdefault(color_code(row.color or (0, 0, 0)), row)
-        if other is not row:
-            raise SegcoreError(
-                f"Expected a colour for each class in {declared_in}, received "
-                f"{color_to_hex(row.color or (0, 0, 0))} for both "
-                f"{other.name!r} and {row.name!r}: give each its own."
-            )
-    order = sorted(survey.pixels, key=lambda code: (-survey.pixels[code], code))
-    strange = [code for code in order if code not in by_code]
+    by_code = _by_color(declared, declared_in)
+    rows = list(by_code.values())
     problems: list[Problem] = []
     without = [row.name for row in declared if row.color is None]
     if without:
@@ -355,6 +345,67 @@ def label_colors(
             f"{declared_in} gives no colours for {list_names(without)}, and the masks are coloured"
         )
         problems.append(Problem("", what, f"add their colours to {declared_in}"))
+    strange, blurred, rounded = _sort_colors(by_code, survey, many)
+    if blurred:
+        what = (
+            f"{plural(len(blurred), 'rare colour')} ({survey.share(blurred):.2%} of the pixels) "
+            "belong to no class, as smoothed edges do; they are ignored"
+        )
+        problems.append(Problem("", what, "save the masks without smoothing"))
+    if strange:
+        absent = [row for code, row in by_code.items() if code not in survey.pixels]
+        rows = [row for row in rows if row not in absent]
+        problems.extend(_disagreement(strange, absent, declared_in, survey))
+    names = {row.name for row in rows}
+    provisional = [
+        DeclaredClass(name, None, code_color(code))
+        for code in strange
+        if (name := color_to_hex(code_color(code))) not in names
+    ]
+    numbered = with_ids([*rows, *provisional])
+    codes = []
+    for row in numbered:
+        own = color_code(row.color or (0, 0, 0))
+        codes.append([own, *(code for code, base in rounded.items() if base == own)])
+    if rounded:
+        what = (
+            f"{plural(len(rounded), 'colour')} close to those of the classes "
+            f"({survey.share(rounded):.2%} of the pixels) count as these, as a JPEG leaves them"
+        )
+        problems.append(Problem("", what, "save the masks as PNG from the start"))
+    for row in numbered:
+        if not row.ignore and row.name.lower() in VOID_NAMES:
+            what = f"{row.name!r} is scored like any class"
+            problems.append(Problem("", what, "set it to ignored if it marks what nobody labelled"))
+    if blurred:
+        free = with_ids([*numbered, DeclaredClass("")])[-1].id
+        numbered.append(DeclaredClass("off-palette colours", free, (0, 0, 0), True))
+        codes.append(blurred)
+    return _finish(numbered, codes, "color", problems)
+
+
+def _by_color(declared: Sequence[DeclaredClass], declared_in: str) -> dict[int, DeclaredClass]:
+    """Return the declared classes that have a colour, by its code; no two may share one."""
+    by_code: dict[int, DeclaredClass] = {}
+    for row in declared:
+        if row.color is None:
+            continue
+        other = by_code.setdefault(color_code(row.color), row)
+        if other is not row:
+            raise SegcoreError(
+                f"Expected a colour for each class in {declared_in}, received "
+                f"{color_to_hex(row.color)} for both "
+                f"{other.name!r} and {row.name!r}: give each its own."
+            )
+    return by_code
+
+
+def _sort_colors(
+    by_code: Mapping[int, DeclaredClass], survey: Survey, many: bool
+) -> tuple[list[int], list[int], dict[int, int]]:
+    """Part the undeclared colours: new classes, edges to ignore, and what rounds to a class."""
+    order = sorted(survey.pixels, key=lambda code: (-survey.pixels[code], code))
+    strange = [code for code in order if code not in by_code]
     ringing = _ringing_colors(by_code, order, strange, survey)
     rounded = {c: base for c, base in ringing.items() if survey.share([c]) > RARE_SHARE}
     rounded = {c: base for c, base in rounded.items() if base not in ringing}
@@ -371,53 +422,7 @@ def label_colors(
             f"Expected masks with one colour for each class, received {len(order)} "
             "colours: save the masks as PNG without smoothing."
         )
-    if blurred:
-        what = (
-            f"{plural(len(blurred), 'rare colour')} ({survey.share(blurred):.2%} of the pixels) "
-            "belong to no class, as smoothed edges do; they are ignored"
-        )
-        problems.append(Problem("", what, "save the masks without smoothing"))
-    if strange:
-        absent = [row for code, row in by_code.items() if code not in survey.pixels]
-        rows = [row for row in rows if row not in absent]
-        problems.extend(_disagreement(strange, absent, declared_in, survey))
-    names = {row.name for row in rows}
-    found = [
-        DeclaredClass(name, None, code_color(code))
-        for code in strange
-        if (name := color_to_hex(code_color(code))) not in names
-    ]
-    numbered = with_ids([*rows, *found])
-    codes = []
-    for row in numbered:
-        own = color_code(row.color or (0, 0, 0))
-        codes.append([own, *(code for code, base in rounded.items() if base == own)])
-    if rounded:
-        what = (
-            f"{plural(len(rounded), 'colour')} close to those of the classes "
-            f"({survey.share(rounded):.2%} of the pixels) count as these, as a JPEG leaves them"
-        )
-        problems.append(Problem("", what, "save the masks as PNG from the start"))
-    for row in numbered:
-        if not row.ignore and row.name.lower() in VOID_NAMES:
-            problems.append(
-                Problem(
-                    "",
-                    f"{row.name!r} is scored like any class",
-                    "set it to ignored if it marks what nobody labelled",
-                )
-            )
-    if blurred:
-        numbered.append(
-            DeclaredClass(
-                "off-palette colours",
-                with_ids([*numbered, DeclaredClass("")])[-1].id,
-                (0, 0, 0),
-                True,
-            )
-        )
-        codes.append(blurred)
-    return _finish(numbered, codes, "color", problems)
+    return strange, blurred, rounded
 
 
 def _ringing_colors(
