@@ -1,4 +1,4 @@
-"""What ``pyproject.toml`` cannot say: the app's files lie beside the package in a checkout, and inside it once installed.
+"""Where the app's files go: beside the package in a checkout, inside it once installed.
 
 The dense CRF has no wheel and needs a C++ compiler, so an installation leaves it to the extra
 ``crf``; ``make app`` brings it.

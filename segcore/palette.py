@@ -12,25 +12,22 @@ from dataclasses import replace
 
 from segcore.labels import Color, LabelSet, hex_to_color
 
-# fmt: off
-PALETTE: tuple[str, ...] = (
-    "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#480040", "#103000", "#80ffd7",
-    "#685850", "#280097", "#dfd7ff", "#9778ff", "#b7b79f", "#973070", "#bf0020", "#302828", "#80cf68", "#6010ff",
-    "#084848", "#386010", "#688080", "#977848", "#ffafd7", "#7810b7", "#703030", "#8f9f50", "#78708f", "#483068",
-    "#c7efa7", "#df00b7", "#00d7cf", "#b78f8f", "#af97c7", "#a7c7ff", "#9f5868", "#bfefef", "#50508f", "#780040",
-    "#488f08", "#6880cf", "#cf7070", "#386078", "#606840", "#583800", "#efc7b7", "#8fafa7", "#97ff78", "#a748f7",
-    "#184087", "#ff7050", "#684058", "#38bf78", "#cfafbf", "#b7cf38", "#c72858", "#087868", "#002858", "#d7cf8f",
-    "#875897", "#f780e7", "#875028", "#30a7af", "#601010", "#3800df", "#97808f", "#303850", "#ff68bf", "#c7d7cf",
-    "#8060cf", "#808760", "#00ef68", "#c780ff", "#d7a787", "#bf8f20", "#8f3800", "#bfb748", "#202830", "#d758df",
-    "#401818", "#8fd7e7", "#485040", "#a74840", "#403820", "#500078", "#b77830", "#c7589f", "#970038", "#a7cf9f",
-    "#df97ff", "#b70080", "#a7afcf", "#585068", "#5808a7", "#e7879f", "#dfe7bf", "#afa768", "#ef2850", "#bf00af",
-    "#ffc758", "#c7bfbf", "#780880", "#68a797", "#583860", "#4850d7", "#78bf18", "#ffd7e7", "#8f3097", "#d71880",
-    "#787830", "#503040", "#687078", "#580838", "#800820", "#f72087", "#ef48c7", "#58809f", "#8f8787", "#3860a7",
-    "#cfdf80", "#304830", "#507850", "#bfb7e7", "#b770b7", "#586860", "#874030", "#4087e7", "#bf80d7", "#a7df00",
-    "#80a738", "#ffa7b7", "#df97bf", "#80e79f", "#a75808", "#b7c7d7", "#a73058", "#9fa7af", "#bf6038", "#80a780",
-    "#781858", "#305048", "#9728c7", "#8fa7d7", "#80c7af", "#703070", "#af50b7", "#8fefdf", "#afc780", "#409fff",
-)
-# fmt: on
+_CODES = """
+0072b2 e69f00 009e73 cc79a7 56b4e9 d55e00 f0e442 480040 103000 80ffd7 685850 280097
+dfd7ff 9778ff b7b79f 973070 bf0020 302828 80cf68 6010ff 084848 386010 688080 977848
+ffafd7 7810b7 703030 8f9f50 78708f 483068 c7efa7 df00b7 00d7cf b78f8f af97c7 a7c7ff
+9f5868 bfefef 50508f 780040 488f08 6880cf cf7070 386078 606840 583800 efc7b7 8fafa7
+97ff78 a748f7 184087 ff7050 684058 38bf78 cfafbf b7cf38 c72858 087868 002858 d7cf8f
+875897 f780e7 875028 30a7af 601010 3800df 97808f 303850 ff68bf c7d7cf 8060cf 808760
+00ef68 c780ff d7a787 bf8f20 8f3800 bfb748 202830 d758df 401818 8fd7e7 485040 a74840
+403820 500078 b77830 c7589f 970038 a7cf9f df97ff b70080 a7afcf 585068 5808a7 e7879f
+dfe7bf afa768 ef2850 bf00af ffc758 c7bfbf 780880 68a797 583860 4850d7 78bf18 ffd7e7
+8f3097 d71880 787830 503040 687078 580838 800820 f72087 ef48c7 58809f 8f8787 3860a7
+cfdf80 304830 507850 bfb7e7 b770b7 586860 874030 4087e7 bf80d7 a7df00 80a738 ffa7b7
+df97bf 80e79f a75808 b7c7d7 a73058 9fa7af bf6038 80a780 781858 305048 9728c7 8fa7d7
+80c7af 703070 af50b7 8fefdf afc780 409fff
+"""
+PALETTE: tuple[str, ...] = tuple(f"#{code}" for code in _CODES.split())
 
 
 def default_colors(n: int) -> list[Color]:
@@ -79,7 +76,7 @@ def class_colors(names: Sequence[str]) -> list[Color]:
 
 
 def recolored(labels: LabelSet) -> LabelSet:
-    """Return the label set with default colours for its scored classes; ignored ones keep theirs."""
+    """Return the label set with default colours for scored classes; ignored ones keep theirs."""
     colors = class_colors(labels.class_names)
     return LabelSet(
         tuple(replace(c, color=color) for c, color in zip(labels.classes, colors, strict=True)),

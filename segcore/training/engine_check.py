@@ -1,4 +1,4 @@
-"""What an engine really computes on each device: ``python -m segcore.training.engine_check ENGINE``.
+"""What an engine computes on each device: ``python -m segcore.training.engine_check ENGINE``.
 
 A convolution, its gradient and one compiled step of gradient descent, in every precision, are held
 against numpy in float64. A driver that lists a card says nothing about the libraries between; this
