@@ -70,12 +70,14 @@ def cluster_executor(
     try:
         lent = _lend(cluster, workspace, tell)
         yield lent
-    except CancelledError as error:
-        raise SegcoreError(
-            f"The cluster at {cluster.address} went away: start its scheduler, then do this again."
-        ) from error
     except Exception as error:
-        if type(error).__name__ == "KilledWorker":  # Dask's own; the package may be absent
+        name = type(error).__name__  # of Dask's own errors: the package may be absent
+        if isinstance(error, CancelledError) or name in ("CommClosedError", "ClosedClientError"):
+            raise SegcoreError(
+                f"The cluster at {cluster.address} went away: start its scheduler, then do this "
+                "again."
+            ) from error
+        if name == "KilledWorker":
             raise SegcoreError(
                 "Several machines of the cluster ended over one task (out of memory?): see "
                 "their logs."
