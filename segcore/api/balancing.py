@@ -1,12 +1,13 @@
 """Balance from a notebook: plan repeats, and write a split as training would see it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from segcore.api.params import NO_PLAN, Settings, settings
+from segcore.config import TrainConfig
 from segcore.data.augmentation.repeats import draws_of
 from segcore.data.balance.plans import BalancePlan
 from segcore.data.dataset.dataset import Dataset, Sample
@@ -127,8 +128,7 @@ def write_segment_data(
                 "is another: set 'written' in params."
             )
         datasets.delete(name)
-    samples = [sample for sample in dataset.select(split) if sample.mask is not None]
-    ids = [sample.id for sample in samples]
+    ids = [sample.id for sample in dataset.select(split) if sample.mask is not None]
     if balance:
         plan_id = latest_plan(chosen)
         if not plan_id:
@@ -143,24 +143,7 @@ def write_segment_data(
         look = load_look(dataset.folder)
         if look is not None:
             writer.note(BANDS, look.to_json())
-        rows: list[Sample] = []
-        for sample in samples:
-            image, mask = dataset.read(sample)
-            image, mask = resize_image(image, config.size), resize_mask(mask, config.size)
-            draws = draws_of(
-                ids, sample.id, config.recipe.augmentation, config.seed, 0, config.size
-            )
-            for copy, (_, drawn) in enumerate(draws, 1):
-                seen, labels = drawn.apply(image, mask, dataset.label_set.ignore_index)
-                rows.append(
-                    writer.add(
-                        f"{sample.id}_copy_{copy}",
-                        seen,
-                        _typed(labels, dataset.label_set),
-                        split,
-                        sample.group,
-                    )
-                )
+        rows = _write_copies(writer, dataset, config, split, ids)
         for sample in dataset.samples:
             if sample.split != split and sample.mask is not None:
                 mask = dataset.read_mask(sample)
@@ -175,6 +158,29 @@ def write_segment_data(
                     )
                 )
         return writer.finish(rows)
+
+
+def _write_copies(
+    writer: DatasetWriter, dataset: Dataset, config: TrainConfig, split: str, ids: Sequence[str]
+) -> list[Sample]:
+    """Write the samples of a split, each copy as the first epoch draws it."""
+    rows = []
+    for sample in (one for one in dataset.select(split) if one.mask is not None):
+        image, mask = dataset.read(sample)
+        image, mask = resize_image(image, config.size), resize_mask(mask, config.size)
+        draws = draws_of(ids, sample.id, config.recipe.augmentation, config.seed, 0, config.size)
+        for copy, (_, drawn) in enumerate(draws, 1):
+            seen, labels = drawn.apply(image, mask, dataset.label_set.ignore_index)
+            rows.append(
+                writer.add(
+                    f"{sample.id}_copy_{copy}",
+                    seen,
+                    _typed(labels, dataset.label_set),
+                    split,
+                    sample.group,
+                )
+            )
+    return rows
 
 
 def _typed(mask: Any, label_set: LabelSet) -> Any:

@@ -31,7 +31,7 @@ class TrainedModel:
     workspace: Workspace
 
     def history(self, member: int = 0) -> pd.DataFrame:
-        """Return a member's history, one row per epoch: loss, mean_iou, val_loss, val_mean_iou, ..."""
+        """Return a member's history, one row per epoch: loss, mean_iou, val_loss, ..."""
         return pd.DataFrame(self.workspace.runs.open(self.runs[member]).metrics()).set_index(
             "epoch"
         )

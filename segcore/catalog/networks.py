@@ -308,7 +308,7 @@ MEMBER_ARCHITECTURES: tuple[str, ...] = (
     "unet_plus_plus",
     "refinenet",
 )
-"""Architectures that members of an ensemble take in turn: unlike decoders, the cheaper ones first."""
+"""Architectures that an ensemble's members take in turn: unlike decoders, cheaper ones first."""
 
 ENCODERS: dict[str, Encoder] = {
     "resnet50": Encoder(

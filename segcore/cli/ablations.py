@@ -182,8 +182,8 @@ def _show(result: dict[str, Any]) -> str:
         lines.append(f"Queued {plural(len(result['queued']), 'run')}.")
     if result["pending"]:
         lines.append(
-            f"{plural(len(result['pending']), 'run')} queued or running (segscope runs lists them); "
-            "repeat the command with --show for the table."
+            f"{plural(len(result['pending']), 'run')} queued or running (list them with: "
+            "segscope runs); repeat the command with --show for the table."
         )
     lines += [f"Wrote {file}" for file in result["files"]]
     return "\n".join(lines)

@@ -20,8 +20,8 @@ def _measure_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fit",
         metavar="SPLIT",
-        help="split that the temperature is fitted on; '' fits none. Default: validation, where the "
-        "run has it.",
+        help="split that the temperature is fitted on; '' fits none. Default: validation, where "
+        "the run has it.",
     )
 
 
@@ -56,7 +56,7 @@ def _measure(options: Options) -> dict[str, Any]:
 
 
 def _fit_split(workspace: Workspace, options: Options) -> str:
-    """The split to fit on: the one asked for, else validation where the run has it or can get it."""
+    """Return the split to fit on: as asked, else validation where the run has or can get it."""
     if options.fit is not None:
         return str(options.fit)
     folder = workspace.runs.open(options.run)

@@ -202,10 +202,11 @@ class Ablation:
     format: int = FORMAT
 
     def __post_init__(self) -> None:
-        """Refuse repeated names, rows that do not fit the base, and a report on a selecting split."""
+        """Refuse repeated names, rows that do not fit the base, a report on a selecting split."""
         if self.format != FORMAT:
             raise SegcoreError(
-                f"Expected an ablation in format {FORMAT}, received {self.format!r}: update Segscope."
+                f"Expected an ablation in format {FORMAT}, received {self.format!r}: "
+                "update Segscope."
             )
         if not _NAME.fullmatch(self.name):
             raise SegcoreError(

@@ -1,9 +1,9 @@
 """Config fields describe themselves; forms, flags, checks and search spaces read them here.
 
-A field is declared once, with :func:`option`. Its title, help, allowed values, flag and search range
-stand in the metadata of the dataclass field, and everything else is derived from them:
-the parser, the form of the Train page, the check of JSON and YAML, the command line that a page
-shows, the notebook's ``params``, the grid and the search space.
+A field is declared once, with :func:`option`. Its title, help, allowed values, flag and search
+range stand in the metadata of the dataclass field, and everything else is derived from them: the
+parser, the form of the Train page, the check of JSON and YAML, the command line that a page shows,
+the notebook's ``params``, the grid and the search space.
 """
 
 import dataclasses

@@ -124,7 +124,7 @@ def _cluster() -> None:
             key="cluster_address",
             placeholder="tcp://10.0.0.5:8786",
             width=320,
-            help="As dask scheduler prints it when it starts; saved for all runs of this workspace.",
+            help="As dask scheduler prints it at its start; saved for all runs of this workspace.",
         )
         asked = st.button(
             "Save and list workers",

@@ -149,7 +149,8 @@ def choose_size(image: tuple[int, int], stride: int) -> tuple[int, int]:
     """
     begun = presets.begun().size
     if any(side % stride for side in begun):
-        begun = tuple(max(stride, round(side / stride) * stride) for side in begun)  # type: ignore[assignment]
+        height, width = (max(stride, round(side / stride) * stride) for side in begun)
+        begun = (height, width)
     sides = []
     for column, title, side in zip(st.columns(2), ("Height", "Width"), begun, strict=True):
         with column:

@@ -180,26 +180,7 @@ def parallel(trials: Trials, names: Sequence[str]) -> go.Figure:
     axes = [_axis(name, [row.values[name] for row in rows]) for name in names]
     axes.append(_score_axis([row.percent for row in rows]))
     figure = go.Figure()
-    for place, axis in enumerate(axes):
-        figure.add_shape(
-            type="line",
-            x0=place,
-            x1=place,
-            y0=0,
-            y1=1,
-            line={"color": GREY, "width": 1},
-            layer="below",
-        )
-        figure.add_annotation(x=place, y=1.13, text=f"<b>{axis.title}</b>", showarrow=False)
-        for height, text in axis.ticks:
-            side = (
-                {"xanchor": "left", "xshift": 8}
-                if axis is axes[-1]
-                else {"xanchor": "right", "xshift": -8, "yshift": 9 if place else 0}
-            )
-            figure.add_annotation(
-                x=place, y=height, text=text, showarrow=False, font={"size": 11}, **side
-            )
+    _draw_axes(figure, axes)
     for rank, row in enumerate(rows):
         share = (rank + 1) / len(rows)
         figure.add_trace(
@@ -230,6 +211,30 @@ def parallel(trials: Trials, names: Sequence[str]) -> go.Figure:
         hovermode="closest",
     )
     return figure
+
+
+def _draw_axes(figure: go.Figure, axes: Sequence["_Axis"]) -> None:
+    """Draw upright axes with their titles and ticks."""
+    for place, axis in enumerate(axes):
+        figure.add_shape(
+            type="line",
+            x0=place,
+            x1=place,
+            y0=0,
+            y1=1,
+            line={"color": GREY, "width": 1},
+            layer="below",
+        )
+        figure.add_annotation(x=place, y=1.13, text=f"<b>{axis.title}</b>", showarrow=False)
+        for height, text in axis.ticks:
+            side = (
+                {"xanchor": "left", "xshift": 8}
+                if axis is axes[-1]
+                else {"xanchor": "right", "xshift": -8, "yshift": 9 if place else 0}
+            )
+            figure.add_annotation(
+                x=place, y=height, text=text, showarrow=False, font={"size": 11}, **side
+            )
 
 
 @dataclass(frozen=True)

@@ -85,21 +85,12 @@ def _head(search: Search) -> None:
 
 
 def _numbers(search: Search) -> None:
-    best, first = search.best, search.trials[0] if search.trials else None
+    best = search.best
     one, two, three, four = st.columns(4)
-    gain = None
-    if (
-        best
-        and first
-        and search.config.first_values
-        and first.state == "complete"
-        and best is not first
-    ):
-        gain = f"{best.percent - first.percent:+.1f} pp over trial 1"
     one.metric(
         "Best validation mean IoU",
         percent(best.score if best else None),
-        gain,
+        _gain(search),
         border=True,
         height="stretch",
         help=manual.see(
@@ -145,6 +136,16 @@ def _numbers(search: Search) -> None:
             f"**Trial {best.trial}** is the best: "
             f"{session.plain(settings(best.values, search.config.space.names))}."
         )
+
+
+def _gain(search: Search) -> str | None:
+    """Say what the best trial gained over the values that the search started from."""
+    best, first = search.best, search.trials[0] if search.trials else None
+    if best is None or first is None or best is first or first.state != "complete":
+        return None
+    if not search.config.first_values:
+        return None
+    return f"{best.percent - first.percent:+.1f} pp over trial 1"
 
 
 def _charts(search: Search) -> None:
