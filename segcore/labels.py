@@ -212,7 +212,7 @@ class LabelMap:
     """A merge of labels: a partition of the class indices 0..C-1 into groups.
 
     Attributes:
-        groups: Groups of class indices; each index stands in exactly one group. Kept in canonical
+        groups: Groups of class indices; each index is in exactly one group. Kept in canonical
             order: members ascending, groups by their first member.
         name: What the user calls it.
     """

@@ -1,4 +1,4 @@
-"""Where the app's own files lie: beside the package in a checkout, inside it once installed."""
+"""Where the app's own files are: next to the package in a checkout, inside it once installed."""
 
 from pathlib import Path
 

@@ -78,10 +78,10 @@ def predict_model(
         SegcoreError: The params or the split are refused, or a run failed.
     """
     chosen = settings(params)
-    found = _predict(chosen.own, chosen.config.validation_split, model, test, ensemble)
-    if chosen.workspace.scores.has_counts(found.run, found.split):
-        _write_scores(chosen.own, found)
-    return found
+    predictions = _predict(chosen.own, chosen.config.validation_split, model, test, ensemble)
+    if chosen.workspace.scores.has_counts(predictions.run, predictions.split):
+        _write_scores(chosen.own, predictions)
+    return predictions
 
 
 def _predict(
@@ -130,8 +130,8 @@ def evaluate(
     )
 
 
-def _write_scores(own: Params, found: Predictions) -> pd.DataFrame:
-    report = found.workspace.scores.report(found.run, found.split)
+def _write_scores(own: Params, predictions: Predictions) -> pd.DataFrame:
+    report = predictions.workspace.scores.report(predictions.run, predictions.split)
     text = report.label_scores()
     path = Path(own.label_scores)
     try:

@@ -45,7 +45,7 @@ LOSSES: dict[str, Choice] = {
     ),
     "hard_cross_entropy": Choice(
         "Cross-entropy on hard pixels",
-        "Only pixels that are still unsure are learned from (OHEM).",
+        "Trains only on pixels that are still uncertain (OHEM).",
         "Shrivastava et al.: OHEM, CVPR 2016",
     ),
     "tversky": Choice(
@@ -188,7 +188,7 @@ BATCH_NORMS: dict[str, Choice] = {
         "Running mean", "Evaluation uses the means that training gathered on the way; free."
     ),
     "reestimate": Choice(
-        "Estimated anew",
+        "Re-estimated",
         (
             "Before each evaluation the means are taken over up to 32 training batches; for "
             "short runs and averaged weights."

@@ -29,7 +29,7 @@ MEMBERS_BY: dict[str, Choice] = {
     "fold": Choice(
         "Fold",
         (
-            "Each member validates on another part of train and validation and learns from the "
+            "Each member validates on another part of train and validation and trains on the "
             "rest; test stays out of all."
         ),
     ),
@@ -38,7 +38,7 @@ MEMBERS_BY: dict[str, Choice] = {
         "The chosen decoder first, then others from a fixed list, all over the chosen encoder.",
     ),
 }
-"""What tells the members of an ensemble apart; each has its own seed besides."""
+"""How the members of an ensemble differ; each also has its own seed."""
 
 MASK_FILTERS: dict[str, Choice] = {
     "components": Choice(

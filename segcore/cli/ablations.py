@@ -13,7 +13,7 @@ from segcore.formatting import plural
 from segcore.workspace import Workspace
 from segcore.workspace.ablations.ablations import Ablations
 from segcore.workspace.ablations.rows import CELLS, csv_table, markdown_table, row_cells
-from segcore.workspace.ablations.table import Plan, set_beside, study_page
+from segcore.workspace.ablations.table import Plan, ablation_html, set_beside
 from segcore.workspace.launch.grid import rebase
 
 
@@ -96,28 +96,28 @@ def _plan(workspace: Workspace, options: Options) -> Plan:
     """Return the ablation that the options name; options override what was saved of it."""
     ablations = workspace.ablations
     base = parse_pairs(options.base, "a field of the base as FIELD=VALUE", "epochs=60")
-    kept = (
+    started = (
         ""
         if options.dataset or base or Path(options.ablation).exists()
         else ablations.find(options.ablation)
     )
-    if kept:
-        plan = ablations.open(kept)
-        study, datasets, weights = plan.study, list(plan.datasets), plan.weights
+    if started:
+        plan = ablations.open(started)
+        ablation, datasets, weights = plan.ablation, list(plan.datasets), plan.weights
     else:
-        study, datasets, weights = (
+        ablation, datasets, weights = (
             rebase(ablations.read(options.ablation), base),
             options.dataset,
             {},
         )
-        before = Plan(study, tuple(dict.fromkeys(datasets)), {}).name
+        before = Plan(ablation, tuple(dict.fromkeys(datasets)), {}).name
         weights = ablations.open(before).weights if before in ablations.names() else {}
     if options.seeds:
-        study = dataclasses.replace(study, seeds=parse_seeds(options.seeds))
+        ablation = dataclasses.replace(ablation, seeds=parse_seeds(options.seeds))
     given = parse_pairs(
         options.weights, "a weights file as NAME=PATH", "squeezenet=weights/squeezenet.npz"
     )
-    return ablations.plan(study, datasets, {**weights, **given})
+    return ablations.plan(ablation, datasets, {**weights, **given})
 
 
 def _run(options: Options) -> dict[str, Any]:
@@ -144,7 +144,7 @@ def _run(options: Options) -> dict[str, Any]:
     if options.html:
         files.append(Path(options.html))
         facts = workspace.reports.facts([run for row in results.rows for run in row.runs][:1])
-        workspace.reports.write(files[-1], study_page(results, facts))
+        workspace.reports.write(files[-1], ablation_html(results, facts))
     if options.out:
         files.append(Path(options.out))
         workspace.reports.write(files[-1], markdown_table(results.rows))

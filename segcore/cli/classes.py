@@ -32,7 +32,7 @@ def _classes_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--safe-colors",
         action="store_true",
-        help="colours that colour-blind eyes tell apart, for all classes",
+        help="use colours that colour-blind people can distinguish, for all classes",
     )
     parser.add_argument(
         "--ignore",

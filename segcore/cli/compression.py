@@ -88,7 +88,7 @@ def _merge_arguments(add: Callable[..., object]) -> None:
     add(
         "--retrain",
         action="store_true",
-        help="with --merge: train anew with the merged labels, all else as it was, and predict",
+        help="with --merge: retrain with the merged labels, all other settings unchanged, and predict",
     )
 
 
@@ -153,20 +153,20 @@ def _judge(
         ).to_json()
 
     merged = [[label_set.classes[label_set.index_of(i)].name for i in group] for group in groups]
-    found: dict[str, Any] = {"judged": judge(options.split), "merged": merged}
+    result: dict[str, Any] = {"judged": judge(options.split), "merged": merged}
     if options.report_on:
-        found["reported"] = {"split": options.report_on, **judge(options.report_on)}
+        result["reported"] = {"split": options.report_on, **judge(options.report_on)}
     if options.retrain:
         asked = dict.fromkeys([options.split, *([options.report_on] if options.report_on else [])])
-        found["retraining"] = vars(workspace.tiers.retrain(options.run, groups, list(asked)))
+        result["retraining"] = vars(workspace.tiers.retrain(options.run, groups, list(asked)))
     if options.tiers:
         split = options.report_on or options.split
         if workspace.tiers.can_sum(options.run, split):
             workspace.tiers.sum_probabilities(
                 options.run, split, groups, ProgressLine("Summing probabilities")
             )
-        found["tiers"] = workspace.tiers.compare(options.run, split, groups).to_json()
-    return found
+        result["tiers"] = workspace.tiers.compare(options.run, split, groups).to_json()
+    return result
 
 
 def _levels(
@@ -257,11 +257,11 @@ def parse_importance(words: list[str]) -> dict[str, float]:
     Raises:
         SegcoreError: A word has no "=" or no number behind it.
     """
-    found = {}
+    importance = {}
     for word in words:
         name, equals, value = word.rpartition("=")
         try:
-            found[name] = float(value)
+            importance[name] = float(value)
         except ValueError:
             equals = ""
         if not equals or not name:
@@ -269,7 +269,7 @@ def parse_importance(words: list[str]) -> dict[str, float]:
                 f"Expected an importance as CLASS=WEIGHT, received {word!r}: for example "
                 "Pedestrian=5."
             )
-    return found
+    return importance
 
 
 def _show(result: dict[str, Any]) -> str:
@@ -309,7 +309,7 @@ def _show(result: dict[str, Any]) -> str:
     if result.get("merged"):
         groups = [" + ".join(f"{name!r}" for name in group) for group in result["merged"]]
         parts.append("Merged: " + "; ".join(groups))
-    rows = [_told(title, found) for title, found in judged if found]
+    rows = [_told(title, judged_map) for title, judged_map in judged if judged_map]
     if rows:
         header = [
             "",
@@ -331,8 +331,8 @@ def _show(result: dict[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
-def _told(title: str, found: dict[str, Any]) -> list[Any]:
-    after, (low, high) = found["after"], found["lift_interval"]
+def _told(title: str, judged_map: dict[str, Any]) -> list[Any]:
+    after, (low, high) = judged_map["after"], judged_map["lift_interval"]
     return [
         title,
         after["num_groups"],

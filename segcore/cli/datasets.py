@@ -345,10 +345,10 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _export(options: Options) -> dict[str, Any]:
-    made = workspace_of(options).datasets.export(
+    folder = workspace_of(options).datasets.export(
         options.dataset, Path(options.folder), options.form, progress=ProgressLine("Exporting")
     )
-    return {"dataset": options.dataset, "form": options.form, "folder": str(made)}
+    return {"dataset": options.dataset, "form": options.form, "folder": str(folder)}
 
 
 def _show_export(result: dict[str, Any]) -> str:

@@ -202,11 +202,11 @@ def _search(options: Options) -> dict[str, Any]:
 def _show_search(result: dict[str, Any]) -> str:
     off, crf = result["off"], result["crf"]
     rows = [["off", number(off["mean_iou"]), number(off["boundary_iou"]), "", ""]]
-    for title, found in [("best CRF", crf), *((a["title"], a) for a in result["alternatives"])]:
-        gain = found["gain"]
+    for title, scores in [("best CRF", crf), *((a["title"], a) for a in result["alternatives"])]:
+        gain = scores["gain"]
         cells = [
-            number(found["mean_iou"]),
-            number(found["boundary_iou"]),
+            number(scores["mean_iou"]),
+            number(scores["boundary_iou"]),
             _points(**gain["mean_iou"]),
             _points(**gain["boundary_iou"]),
         ]

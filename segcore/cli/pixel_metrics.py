@@ -29,13 +29,13 @@ def _measure(options: Options) -> dict[str, Any]:
     workspace, run, split = workspace_of(options), options.run, options.split
     workspace.scores.ensure_predictions([run], split, progress=ProgressLine("Predicting"))
     label_set = workspace.scores.label_set(run)
-    found = workspace.pixel_metrics.measure(run, split, options.stage, ProgressLine("Measuring"))
-    confidence = found.measures.confidence()
+    measured = workspace.pixel_metrics.measure(run, split, options.stage, ProgressLine("Measuring"))
+    confidence = measured.measures.confidence()
     result: dict[str, Any] = {
         "run": run,
         "split": split,
         "class_names": label_set.class_names,
-        "borders": workspace.pixel_metrics.borders(run, found),
+        "borders": workspace.pixel_metrics.borders(run, measured),
     }
     result |= {"confidence": confidence, "temperature": None, "scaled": None, "label_errors": None}
     if confidence is None:

@@ -57,17 +57,17 @@ def _predict(options: Options) -> dict[str, Any]:
             "Expected --images with --out, received --out alone: name the images, or leave --out "
             "out."
         )
-    kept = STORAGE.read(options.probabilities) if options.probabilities else ""
+    stored = STORAGE.read(options.probabilities) if options.probabilities else ""
     storage = workspace.probability_storage
-    needed = storage.check_room(options.run, options.split, kept or "whole", chosen)
-    run = workspace.runs.predict(options.run, options.split, chosen, kept)
+    needed = storage.check_room(options.run, options.split, stored or "whole", chosen)
+    run = workspace.runs.predict(options.run, options.split, chosen, stored)
     workspace.runs.wait([run], progress=ProgressLine("Predicting"))
     result: dict[str, Any] = {"runs": [run], "split": options.split, "score": None}
     result["expected_bytes"] = needed
     if chosen is None and workspace.scores.has_counts(options.run, options.split):
         report = workspace.scores.report(options.run, options.split).to_json()
-        kept = ("num_samples", "mean_iou", "pixel_accuracy")
-        result["score"] = {key: report[key] for key in kept}
+        keys = ("num_samples", "mean_iou", "pixel_accuracy")
+        result["score"] = {key: report[key] for key in keys}
     elif chosen is not None:
         status = workspace.runs.open(run).status()
         result["score"] = {"mean_iou": status.mean_iou}

@@ -20,7 +20,9 @@ def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", nargs="?", help="id of a training run or of an ensemble")
     parser.add_argument("--split", default="test")
     parser.add_argument(
-        "--truth", metavar="DIR", help="folder of true masks (with --prediction and --classes)"
+        "--truth",
+        metavar="DIR",
+        help="folder of ground-truth masks (with --prediction and --classes)",
     )
     parser.add_argument(
         "--prediction",
@@ -116,7 +118,7 @@ def _plan_arguments(parser: argparse.ArgumentParser) -> None:
         "--points",
         type=float,
         default=1.0,
-        help="difference of mean IoU that should be told from chance, in points (default: 1)",
+        help="difference in mean IoU to detect, in points (default: 1)",
     )
 
 
@@ -194,12 +196,12 @@ def _show_report(result: dict[str, Any]) -> str:
         [name, number(r["mean_iou"]), number(r["pixel_accuracy"])]
         for name, r in result["reports"].items()
     ]
-    told = [reason for other in result["against_first"].values() for reason in other["reasons"]]
+    reasons = [reason for other in result["against_first"].values() for reason in other["reasons"]]
     written = [f"Wrote {file}" for file in result["files"]]
     return "\n".join(
         [
             table(["on " + result["split"], "mean IoU", "pixel accuracy"], rows),
-            *dict.fromkeys(told),
+            *dict.fromkeys(reasons),
             *written,
         ]
     )
@@ -219,7 +221,7 @@ SCORE_COMMANDS: dict[str, Command] = {
         _show_report,
     ),
     "plan-test": Command(
-        "say how many test images a difference needs to be told from chance",
+        "estimate how many test images it takes to detect a difference",
         _plan_arguments,
         _plan,
         lambda result: str(result["sentence"]),

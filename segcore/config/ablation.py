@@ -243,8 +243,8 @@ class Ablation:
                 )
             if self.report_on in (config.train_split, config.validation_split):
                 raise SegcoreError(
-                    "Expected a report on a split that nothing is learned from or chosen "
-                    f"by, received {self.report_on!r}: "
+                    "Expected a report on a split that is not used for training or selection, "
+                    f"received {self.report_on!r}: "
                     "name the test split."
                 )
 

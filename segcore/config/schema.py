@@ -104,8 +104,8 @@ def option(default: T, title: str, help: str, **more: Any) -> T:
     Returns:
         A dataclass field; typed as its default, as ``dataclasses.field`` is.
     """
-    told = Option(title, help, **more)
-    return field(default=default, metadata={"option": told})  # type: ignore[no-any-return]
+    option = Option(title, help, **more)
+    return field(default=default, metadata={"option": option})  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class Setting:
 
     Attributes:
         name: The field's name, unlike all others of the config.
-        path: Where it stands in the config: ("recipe", "loss").
+        path: Its path in the config: ("recipe", "loss").
         kind: Its type.
         default: Its default.
         option: What it says about itself.
@@ -183,14 +183,14 @@ class Setting:
 
     def usage(self) -> str:
         """Return its help for the shell, with the values allowed and the default."""
-        told = self.option
-        parts = [told.help]
-        if told.table is not None:
-            names = list(told.table)
+        option = self.option
+        parts = [option.help]
+        if option.table is not None:
+            names = list(option.table)
             listed = ", ".join(names[:8]) + (f", ... ({len(names)} in all)" if names[8:] else "")
             parts.append(f"One of {listed}.")
-        elif told.low is not None and told.high is not None:
-            parts.append(f"{count(told.low)} to {count(told.high)}.")
+        elif option.low is not None and option.high is not None:
+            parts.append(f"{count(option.low)} to {count(option.high)}.")
         if self.kind is not bool and self.default not in ("", ()):
             number = isinstance(self.default, (int, float))
             parts.append(f"Default: {count(self.default) if number else self.write(self.default)}.")
@@ -227,19 +227,19 @@ def read_size(text: str) -> tuple[int, int]:
 def settings(cls: Any) -> dict[str, Setting]:
     """Return the declared fields of a config and of the configs inside it, by name, in order."""
     hints = get_type_hints(cls)
-    found: dict[str, Setting] = {}
+    declared: dict[str, Setting] = {}
     for entry in dataclasses.fields(cls):
         kind = hints[entry.name]
         if "option" in entry.metadata:
-            told = entry.metadata["option"]
-            found[entry.name] = Setting(entry.name, (entry.name,), kind, entry.default, told)
+            option = entry.metadata["option"]
+            declared[entry.name] = Setting(entry.name, (entry.name,), kind, entry.default, option)
         elif dataclasses.is_dataclass(kind) and isinstance(kind, type):
             inner = {
                 name: dataclasses.replace(one, path=(entry.name, *one.path))
                 for name, one in settings(kind).items()
             }
-            found |= inner
-    return found
+            declared |= inner
+    return declared
 
 
 def own_settings(cls: Any) -> list[Setting]:
@@ -263,20 +263,20 @@ def check_value(setting: Setting, value: Any) -> None:
     Raises:
         SegcoreError: The name is in no table, or the number out of range.
     """
-    told, name = setting.option, setting.name
-    if told.table is not None and not told.sums:
+    option, name = setting.option, setting.name
+    if option.table is not None and not option.sums:
         for part in value if isinstance(value, tuple) else (value,):
-            if part not in told.table and not (part == "" and told.empty):
-                raise unknown(name.replace("_", " "), part, told.table)
-    if told.low is None or told.high is None:
+            if part not in option.table and not (part == "" and option.empty):
+                raise unknown(name.replace("_", " "), part, option.table)
+    if option.low is None or option.high is None:
         return
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise SegcoreError(
             f"Expected a number for {name}, received {shortened(value)}: change that value."
         )
-    if not told.low <= value <= told.high:
+    if not option.low <= value <= option.high:
         raise SegcoreError(
-            f"Expected {name} between {count(told.low)} and {count(told.high)}, received "
+            f"Expected {name} between {count(option.low)} and {count(option.high)}, received "
             f"{shortened(value)}: choose a value in that range."
         )
 

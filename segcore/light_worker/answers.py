@@ -15,7 +15,7 @@ from segcore.runs.dispatch.warm_process import Answer, Arrays, Handler
 
 
 def answer_ping(request: dict[str, Any], arrays: Arrays) -> Answer:
-    """Tell that the process is awake: ``{"crf": whether pydensecrf is installed}``."""
+    """Report that the process is ready: ``{"crf": whether pydensecrf is installed}``."""
     return {"crf": is_available()}, {}
 
 
@@ -25,7 +25,7 @@ def answer_crf(request: dict[str, Any], arrays: Arrays) -> Answer:
     Args:
         request: ``parameters`` (a mapping for ``CRFParameters``; absent for the defaults),
             ``preview`` (true for the approximation at half the size), ``return_probabilities``
-            (true to get them back beside the mask).
+            (true to return them with the mask).
         arrays: ``probabilities`` (h, w, C) float32, resized to the image where they are of another
             size; ``image`` (H, W, 3) uint8.
 

@@ -178,11 +178,11 @@ class _Search:
 
 def _steps_in_all(crfs: int, filters: int, images: int) -> int:
     """How many times an image is refined or filtered in the whole search."""
-    total, seen = 0, 0
+    total, counted = 0, 0
     for number in range(ROUNDS + 1):
         until = images if number == ROUNDS else max(1, math.ceil(images / 2 ** (ROUNDS - number)))
-        total += max(0, until - seen) * (crfs + 1 + filters)
-        seen, crfs = max(seen, until), max(1, math.ceil(crfs / 2))
+        total += max(0, until - counted) * (crfs + 1 + filters)
+        counted, crfs = max(counted, until), max(1, math.ceil(crfs / 2))
     return total
 
 
@@ -198,7 +198,7 @@ def crf_search_run(
         run: The run; its config says what to do.
         executor: Where images are worked on; None works on them here, with the same result.
         should_stop: Asked between images and every half second.
-        ahead: Images under way at a time.
+        ahead: Images in progress at a time.
 
     Raises:
         Stopped: ``should_stop`` said so.

@@ -62,7 +62,7 @@ class CountedSample:
     Attributes:
         sample: Its id.
         stages: (C, C) int64 pixels by stage ("ensemble", "crf", "filter"), rows true, columns
-            predicted; empty without a true mask.
+            predicted; empty without a ground-truth mask.
     """
 
     sample: str
@@ -171,13 +171,13 @@ def evaluate_run(
     should_stop: Callable[[], bool] = lambda: False,
     ahead: int = 4,
 ) -> None:
-    """Carry out an evaluate run and keep its status; a run that was cut goes on where it was.
+    """Carry out an evaluate run and keep its status; an interrupted run continues where it was.
 
     Args:
         run: The run; its config says what to do.
         executor: Where samples are worked on; None works on them here, with the same result.
         should_stop: Asked between samples and every half second.
-        ahead: Samples under way at a time.
+        ahead: Samples in progress at a time.
 
     Raises:
         Stopped: ``should_stop`` said so.

@@ -25,7 +25,7 @@ _HEADER = struct.Struct("<4s2I")
 
 
 class Journal:
-    """The journal of one run; another key, or a damaged first record, begins it anew.
+    """The journal of one run; another key, or a damaged first record, restarts it.
 
     Args:
         run: The run.
@@ -42,10 +42,10 @@ class Journal:
         self._path = run.checkpoints / "journal.bin"
         self._end = 0
         self.records: list[Arrays] = []
-        found = list(self._read())
-        if found and str(found[0][0].get("key")) == key:
-            self.records = [arrays for arrays, _ in found[1:]]
-            self._end = found[-1][1]
+        records = list(self._read())
+        if records and str(records[0][0].get("key")) == key:
+            self.records = [arrays for arrays, _ in records[1:]]
+            self._end = records[-1][1]
         else:
             self.append({"key": np.array(key)})
 

@@ -78,7 +78,7 @@ class Members:
         return probabilities
 
     def truth(self, sample: Sample) -> npt.NDArray[np.integer]:
-        """Return a sample's true mask, (H, W) indices of :attr:`label_set`, or ignored.
+        """Return a sample's ground-truth mask, (H, W) indices of :attr:`label_set`, or ignored.
 
         Raises:
             SegcoreError: It cannot be read.
@@ -92,7 +92,7 @@ class Members:
 
 
 def find_members(run: RunFolder, dataset: str, members: Sequence[str], split: str) -> Members:
-    """Find the members that a run is about, beside it in its workspace.
+    """Find the members of a run in its workspace.
 
     Raises:
         SegcoreError: The dataset or a member is missing, or members do not fit together.
@@ -131,7 +131,7 @@ def _own_map(folder: Path, label_set: LabelSet) -> LabelMap:
 
 
 def scored_samples(members: Members) -> list[Sample]:
-    """Return the samples of the split that have a true mask, in the dataset's order.
+    """Return the samples of the split that have a ground-truth mask, in the dataset's order.
 
     Raises:
         SegcoreError: There is none.

@@ -1,4 +1,4 @@
-"""A few processes for a long map over samples, with few samples under way at a time."""
+"""A few processes for a long map over samples, with few samples in progress at a time."""
 
 import ctypes
 import multiprocessing
@@ -58,7 +58,7 @@ def open_pool(workers: int | None = None) -> Iterator[ProcessPoolExecutor]:
 def keep_freed_memory() -> None:
     """Let this process keep the memory that it frees for its next image (glibc only).
 
-    Otherwise every image's large arrays are handed back and fetched anew, page by page: a sixth of
+    Otherwise every image's large arrays are returned and fetched again, page by page: a sixth of
     the CRF's time. The process never holds more than its own peak.
     """
     try:
@@ -99,7 +99,7 @@ def map_ahead(
         function: A module's function, so that it can travel to another process.
         tasks: Read lazily.
         executor: Where to run them; None runs each in this process when its turn comes.
-        ahead: Bound of tasks under way, at least 1.
+        ahead: Bound of tasks in progress, at least 1.
         idle: Called at least every half second while waiting, and before each task; what it raises
             ends the map.
 

@@ -119,15 +119,15 @@ def unpack(counts: Counts) -> Outcome:
 def objective_score(counts: Counts, objective: str) -> float:
     """Score summed counts, (C, C + 2 + 4 bands), by a name in ``catalog.CRF_OBJECTIVES``."""
     size = len(counts)
-    found = {
+    values = {
         "mean_iou": float(scores.mean_iou(counts[:, :size])),
         "boundary_iou": float(scores.mean_present(boundary_iou(counts[:, size : size + 2]))),
     }
-    return found[objective] if objective in found else sum(found.values()) / len(found)
+    return values[objective] if objective in values else sum(values.values()) / len(values)
 
 
 def plain_filters(pixels: float) -> tuple[MaskFilter, ...]:
-    """Return the filters that are tried beside the CRF on images of so many pixels."""
+    """Return the filters that are compared with the CRF on images of so many pixels."""
     components = [
         MaskFilter("components", max(2, round(share * pixels))) for share in COMPONENT_SHARES
     ]

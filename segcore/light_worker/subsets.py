@@ -193,7 +193,7 @@ def subsets_run(
         run: The run; its config says what to do.
         executor: Where samples are worked on; None works on them here, with the same result.
         should_stop: Asked between samples and every half second.
-        ahead: Groups of samples under way at a time.
+        ahead: Groups of samples in progress at a time.
 
     Raises:
         Stopped: ``should_stop`` said so.

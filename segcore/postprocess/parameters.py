@@ -23,7 +23,7 @@ _RANGES = {
 
 @dataclass(frozen=True)
 class CRFParameters:
-    """What the dense CRF is told; the defaults are those of pydensecrf's example.
+    """Parameters of the dense CRF; the defaults are those of pydensecrf's example.
 
     Attributes:
         spatial_width: theta_gamma, standard deviation in pixels of the smoothness kernel.

@@ -98,7 +98,7 @@ def combine_submodels(
         expert = next((i for i, m in enumerate(maps) if all((c,) in m.groups for c in group)), None)
         if expert is None:
             raise SegcoreError(
-                f"Expected a submodel that tells the classes {list(group)} apart, found "
+                f"Expected a submodel that distinguishes the classes {list(group)}, found "
                 "none: train the missing one."
             )
         out[..., list(group)] = chosen * _shares(_alone([members[expert]], [maps[expert]], group))

@@ -71,7 +71,7 @@ def count_weightings(
     (about 1e-6).
 
     Args:
-        images: Pairs of one image's members and its true mask (H, W); mask values of
+        images: Pairs of one image's members and its ground-truth mask (H, W); mask values of
             ``num_classes`` and above are ignored.
         weights: (K, n), at least 0, each row with a positive sum; scale does not matter.
         num_classes: C.

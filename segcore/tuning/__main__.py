@@ -53,11 +53,11 @@ def work(run: RunFolder) -> int:
         coordinator = Coordinator(TrialStore(run, config), trainer, config.parallel or max(1, gpus))
         if not _go(run, coordinator, trainer, stop):
             coordinator.hold()
-            print("Stopped; trials under way save and end", flush=True)
+            print("Stopped; running trials save and end", flush=True)
             return end(run, "interrupted", STOPPED)
         if coordinator.report["best"] is None:
             raise SegcoreError(
-                "No trial came to its end: see the causes of the trials, mend the "
+                "No trial finished: see the causes of the trials, fix the "
                 "commonest, and start a new search."
             )
     except SegcoreError as error:

@@ -47,10 +47,10 @@ class Coordinator:
     Args:
         store: The search's trials.
         trainer: Who trains them.
-        parallel: Trials under way at a time.
+        parallel: Trials running at a time.
 
     Attributes:
-        report: What stands in ``study.json`` after the last turn.
+        report: The content of ``study.json`` after the last turn.
     """
 
     def __init__(self, store: TrialStore, trainer: Trainer, parallel: int) -> None:

@@ -17,7 +17,7 @@ def propose(trial: optuna.trial.Trial, space: SearchSpace) -> dict[str, Any]:
     """Draw what is varied for one trial; what it has already stays as it is.
 
     Args:
-        trial: A trial under way, whole or cut while it was drawn.
+        trial: A running trial, complete or interrupted while it was drawn.
         space: What is varied.
 
     Returns:
@@ -41,7 +41,7 @@ def build_sampler(config: TuneConfig, number: int) -> BaseSampler:
     """Return the sampler of one trial.
 
     Its seed is drawn from the search's and the trial's number, so that a search that was stopped or
-    killed goes on with the settings that it would have had.
+    killed continues with the settings that it would have had.
 
     Args:
         config: The search.

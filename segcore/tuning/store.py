@@ -1,7 +1,7 @@
 """The trials of a search: Optuna's storage in the run's folder, and ``study.json`` for pages.
 
 One process at a time writes, under ``study.lock``; nobody else opens the database. A killed writer
-leaves trials that are under way, which the next one finds with their runs.
+leaves running trials, which the next one finds with their runs.
 """
 
 import math
@@ -90,15 +90,15 @@ class TrialStore:
         except (optuna.exceptions.StorageInternalError, SQLAlchemyError) as error:
             text = str(error.__cause__ or error).splitlines()[0].lower()
             if "full" in text:
-                mend = "the disk is full: free some space, then resume the study"
+                fix = "the disk is full: free some space, then resume the search"
             elif "readonly" in text or "unable to open" in text:
-                mend = "it cannot be written: change its permissions, then resume the study"
+                fix = "it cannot be written: change its permissions, then resume the search"
             else:
-                mend = (
+                fix = (
                     f"it may be damaged ({text}): its trials are still among the runs; start a "
-                    "new study"
+                    "new search"
                 )
-            raise SegcoreError(f"Could not use {path}: {mend}.") from error
+            raise SegcoreError(f"Could not use {path}: {fix}.") from error
 
     def trials(self) -> list[FrozenTrial]:
         """All trials in order; do not change them."""
@@ -123,7 +123,7 @@ class TrialStore:
         return propose(optuna.trial.Trial(self.study, trial._trial_id), self.config.space)
 
     def note(self, number: int, name: str, value: Any) -> None:
-        """Keep a fact about a trial under way: its "run", or why it was "pruned"."""
+        """Store a fact about a running trial: its "run", or why it was "pruned"."""
         self._open(number).set_user_attr(name, value)
 
     def report(self, number: int, epoch: int, score: float) -> str:
@@ -160,7 +160,7 @@ class TrialStore:
     def end(
         self, number: int, state: TrialState, score: float | None = None, cause: str = ""
     ) -> None:
-        """Tell how a trial ended; its cause is kept with it."""
+        """Record how a trial ended, with its cause."""
         if cause:
             self.note(number, "cause", cause)
         self.study.tell(number, score, state)
@@ -172,7 +172,7 @@ class TrialStore:
 
         By PED-ANOVA (Watanabe, Bansal, Hutter, IJCAI 2023): how far the values of the better half
         lie from an even spread over the space, one parameter at a time. Shares sum to 1. A sampler
-        that has settled on a value makes it look important.
+        that has converged on a value makes it look important.
         """
         finished = sum(trial.state is TrialState.COMPLETE for trial in self.trials())
         if finished < MIN_IMPORTANCE:
@@ -189,7 +189,7 @@ class TrialStore:
         return self._weighed[1]
 
     def publish(self) -> dict[str, Any]:
-        """Write ``study.json`` where something has changed, and return what stands in it."""
+        """Write ``study.json`` where something has changed, and return its content."""
         trials = [self._row(trial) for trial in self.trials()]
         complete = [row for row in trials if row["state"] == "complete"]
         best = max(complete, key=lambda row: row["score"], default=None)

@@ -67,7 +67,7 @@ class QueueTrainer:
             jobs.stop(self.workspace, id)
 
     def resume(self, id: str) -> None:
-        """Queue a run again, to go on from its last checkpoint."""
+        """Queue a run again, to continue from its last checkpoint."""
         jobs.resume(self.workspace, id)
 
     def explain(self, id: str, cause: str) -> None:

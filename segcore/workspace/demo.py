@@ -77,7 +77,7 @@ class Demo:
         return NAME in self._datasets.names()
 
     def open(self, progress: Progress | None = None) -> DemoRuns:
-        """Draw the synthetic set and bring in its trained members; nothing is done twice.
+        """Draw the synthetic dataset and import its trained members; nothing is done twice.
 
         Returns:
             ``{"dataset": name, "runs": [ids of the training runs], "ensemble": id of the
@@ -118,7 +118,7 @@ class Demo:
         return self._runs.train(dataclasses.replace(CONFIG, seed=taken + 100))
 
     def rebuild(self, target: Path, progress: Progress | None = None) -> DemoRuns:
-        """Train the members anew in this workspace and write the demo's runs into ``target``.
+        """Retrain the members in this workspace and write the demo's runs into ``target``.
 
         Takes some ten minutes on two cores. Only what the demo shows is kept: configs, histories,
         weights, counts of validation and test, and probabilities and CRF masks of the first test
@@ -142,13 +142,13 @@ class Demo:
         self._runs.wait(members, progress)
         for member in members:
             _store_in_half_precision(self._runs.open(member).model_path)
-        kept = [*members]
+        copied = [*members]
         for split in ("validation", "test"):
             run = self._runs.ensemble(members, split, crf=CRFParameters(relative=True))
             self._runs.wait([run], progress)
-            kept += [run, *(self._runs.predict(m, split) for m in members)]
-        self._copy(kept, target)
-        return DemoRuns(NAME, tuple(members), kept[-MEMBERS - 1])
+            copied += [run, *(self._runs.predict(m, split) for m in members)]
+        self._copy(copied, target)
+        return DemoRuns(NAME, tuple(members), copied[-MEMBERS - 1])
 
     def _copy(self, runs: list[str], target: Path) -> None:
         """Write runs into ``target/runs``, with probabilities of the first test scenes only."""
@@ -183,12 +183,12 @@ def _store_in_half_precision(model: Path) -> None:
         def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
             if isinstance(item, h5py.Dataset):
                 values = item[()]
-                made = halved.create_dataset(
+                copy = halved.create_dataset(
                     name, data=values.astype(np.float16) if values.dtype == np.float32 else values
                 )
             else:
-                made = halved.require_group(name)
-            made.attrs.update(item.attrs)
+                copy = halved.require_group(name)
+            copy.attrs.update(item.attrs)
 
         source.visititems(copy)
     parts["model.weights.h5"] = packed.getvalue()

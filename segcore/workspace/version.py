@@ -44,11 +44,11 @@ def open_version(workspace: Path) -> int:
         SegcoreError: A newer version wrote it, its file is damaged, or it cannot be brought up to
             date.
     """
-    found = _read(workspace)
-    if found == FORMAT or not os.access(
+    current = _read(workspace)
+    if current == FORMAT or not os.access(
         workspace, os.W_OK, effective_ids=os.access in os.supports_effective_ids
     ):
-        return found
+        return current
     with locked(workspace / "workspace.lock"):
         for version in range(_read(workspace), FORMAT):
             MIGRATIONS[version](workspace)
@@ -64,7 +64,7 @@ def _read(workspace: Path) -> int:
     if not isinstance(version, int) or version < 0:
         raise SegcoreError(
             f'Expected a number as "format" in {path}, found {version!r}: remove that '
-            "file, and it is made anew."
+            "file, and it is created again."
         )
     if version > FORMAT:
         raise SegcoreError(

@@ -10,7 +10,7 @@ from segcore.ui.ablation import charts
 from segcore.ui.ensemble.charts import gains
 from segcore.ui.shared import manual, session, tables
 from segcore.workspace.ablations.rows import BORNE_OUT, csv_table, markdown_table
-from segcore.workspace.ablations.table import Plan, Progress, Table, set_beside, study_page
+from segcore.workspace.ablations.table import Plan, Progress, Table, ablation_html, set_beside
 
 POLL_SECONDS = 5
 VERDICTS = {"helps": "▲ helps", "hurts": "▼ hurts", "cannot tell": "· not significant", "": ""}
@@ -203,7 +203,7 @@ def _table(table: Table) -> None:
 def _beside(table: Table) -> None:
     """Set the same study on other data beside this one."""
     ablations = session.workspace().ablations
-    own = table.plan.study.name
+    own = table.plan.ablation.name
     others = [
         name for name in ablations.names() if name != table.plan.name and name.split("--")[0] == own
     ]
@@ -260,14 +260,14 @@ def _cells(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _downloads(plan: Plan, table: Table) -> None:
-    workspace, name = session.workspace(), plan.study.name
+    workspace, name = session.workspace(), plan.ablation.name
     try:
         facts = workspace.reports.facts([run for row in table.rows for run in row.runs][:1])
     except SegcoreError:
         facts = {}
     with st.container(horizontal=True, key="study_files"):
         for label, text, suffix, kind in (
-            ("Report (HTML)", study_page(table, facts), "html", "text/html"),
+            ("Report (HTML)", ablation_html(table, facts), "html", "text/html"),
             ("Table (CSV)", csv_table([row.to_json() for row in table.rows]), "csv", "text/csv"),
             ("Table (Markdown)", markdown_table(table.rows), "md", "text/markdown"),
         ):

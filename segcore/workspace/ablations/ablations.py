@@ -1,8 +1,8 @@
 """Ablations: read a recipe file, start the runs that are missing, and collect the results.
 
-A study that was started is kept as ``<workspace>/studies/<name>--<datasets>.json``: its file, its
+An ablation that was started is kept as ``<workspace>/studies/<name>--<datasets>.json``: its file, its
 datasets and its weights files, so that the page and a later call go on with it. Apart from
-:mod:`segcore.workspace.searches`, whose studies search settings.
+:mod:`segcore.workspace.searches`, which search settings.
 """
 
 import json
@@ -31,7 +31,7 @@ SHIPPED = front() / "studies"
 
 
 class Ablations:
-    """The studies of recipes of a workspace.
+    """The ablations of recipes of a workspace.
 
     Args:
         workspace: Its folder.
@@ -49,18 +49,18 @@ class Ablations:
 
     @staticmethod
     def shipped() -> list[str]:
-        """Return the names of the studies that come with Segscope."""
+        """Return the names of the ablations that come with Segscope."""
         return sorted(path.stem for path in SHIPPED.glob("*.json"))
 
     def names(self) -> list[str]:
-        """Return the names of the studies that were started here, sorted."""
+        """Return the names of the ablations that were started here, sorted."""
         if not self.folder.is_dir():
             return []
         return sorted(path.stem for path in self.folder.glob("*.json") if is_run_id(path.stem))
 
     @staticmethod
     def read(file: str | Path) -> Ablation:
-        """Read a study from a file, or one that comes with Segscope by its name.
+        """Read an ablation from a file, or one that comes with Segscope by its name.
 
         Raises:
             SegcoreError: There is no such file, it is no JSON, or a key or value is refused.
@@ -73,20 +73,20 @@ class Ablations:
         except OSError as error:
             known = ", ".join(Ablations.shipped())
             raise SegcoreError(
-                f"Expected a study in {str(file)!r}, could not read it ({error.strerror}): "
+                f"Expected an ablation in {str(file)!r}, could not read it ({error.strerror}): "
                 f"give its path, or one of {known}."
             ) from error
         except ValueError as error:
             raise SegcoreError(
-                f"Expected a study as JSON in {str(file)!r}, received something else: see "
+                f"Expected an ablation as JSON in {str(file)!r}, received something else: see "
                 "docs/ablations.md."
             ) from error
         return ablation_from_json(data)
 
     def plan(
-        self, study: Ablation, datasets: Sequence[str], weights: Mapping[str, str] | None = None
+        self, ablation: Ablation, datasets: Sequence[str], weights: Mapping[str, str] | None = None
     ) -> Plan:
-        """Set a study on datasets.
+        """Set an ablation on datasets.
 
         Raises:
             SegcoreError: No dataset, one is absent, lacks a split or has other classes than the
@@ -95,42 +95,42 @@ class Ablations:
         """
         if not datasets:
             raise SegcoreError(
-                f"Expected a dataset for the study {study.name!r}, received none: choose "
+                f"Expected a dataset for the ablation {ablation.name!r}, received none: choose "
                 "one (--dataset NAME)."
             )
-        if study.group_by and study.group_by not in GROUPINGS:
-            raise unknown("grouping", study.group_by, GROUPINGS)
+        if ablation.group_by and ablation.group_by not in GROUPINGS:
+            raise unknown("grouping", ablation.group_by, GROUPINGS)
         named = tuple(dict.fromkeys(datasets))
         opened = [self._datasets.open(name) for name in named]
-        base = study.config(
-            None, named[0], 0, {**dict.fromkeys(study.file_names, "file.npz"), **(weights or {})}
+        base = ablation.config(
+            None, named[0], 0, {**dict.fromkeys(ablation.file_names, "file.npz"), **(weights or {})}
         )
         for dataset in opened:
-            for split in (base.train_split, base.validation_split, study.report_on):
+            for split in (base.train_split, base.validation_split, ablation.report_on):
                 dataset.select(split)
             if dataset.label_set.class_names != opened[0].label_set.class_names:
                 raise SegcoreError(
                     f"Expected datasets with the same classes, received {named[0]!r} and "
                     f"{dataset.name!r}, whose classes differ: "
-                    "study them one at a time."
+                    "run them one at a time."
                 )
         given: dict[str, str] = {}
         for name, text in (weights or {}).items():
-            if name not in study.file_names:
-                raise unknown("weights file of this study", name, study.file_names)
+            if name not in ablation.file_names:
+                raise unknown("weights file of this ablation", name, ablation.file_names)
             if not Path(text).is_file():
                 raise SegcoreError(
                     f"Expected the weights file {name!r} at {text}, found none: correct the path."
                 )
             given[name] = os.path.realpath(text)
-        study.config(None, named[0], 0, given)
-        count = len(named) * sum(len(study.seeds_of(row)) for row in (None, *study.rows))
+        ablation.config(None, named[0], 0, given)
+        count = len(named) * sum(len(ablation.seeds_of(row)) for row in (None, *ablation.rows))
         if count > MOST_RUNS:
             raise SegcoreError(
-                f"Expected at most {MOST_RUNS} runs for a study, received {count}: take "
+                f"Expected at most {MOST_RUNS} runs for an ablation, received {count}: take "
                 "fewer seeds, rows or datasets."
             )
-        return Plan(study, named, given)
+        return Plan(ablation, named, given)
 
     def save(self, plan: Plan) -> None:
         """Save an ablation with its datasets; one of that name on the same datasets is replaced.
@@ -140,7 +140,7 @@ class Ablations:
         """
         data = {
             "format": FORMAT,
-            "study": plan.study.to_json(),
+            "study": plan.ablation.to_json(),
             "datasets": list(plan.datasets),
             "weights": plan.weights,
         }
@@ -152,27 +152,31 @@ class Ablations:
         Raises:
             SegcoreError: It was started on several datasets.
         """
-        found = [kept for kept in self.names() if kept == name or kept.startswith(f"{name}--")]
-        if name in found or not found:
-            return name if found else ""
-        if len(found) > 1:
+        matches = [
+            started
+            for started in self.names()
+            if started == name or started.startswith(f"{name}--")
+        ]
+        if name in matches or not matches:
+            return name if matches else ""
+        if len(matches) > 1:
             raise SegcoreError(
-                f"Expected one study {name!r}, found {', '.join(found)}: give the whole name."
+                f"Expected one ablation {name!r}, found {', '.join(matches)}: give the whole name."
             )
-        return found[0]
+        return matches[0]
 
     def open(self, name: str) -> Plan:
-        """Return a study that was started here.
+        """Return an ablation that was started here.
 
         Raises:
             SegcoreError: There is none of that name, or it is damaged, refused or newer.
         """
         if name not in self.names():
-            raise unknown("study", name, self.names())
+            raise unknown("ablation", name, self.names())
         data = disk.read_json(self.folder / f"{name}.json")
         if not isinstance(data.get("format"), int) or data["format"] > FORMAT:
             raise SegcoreError(
-                f"Expected the study {name!r} in format {FORMAT} or older: a newer version "
+                f"Expected the ablation {name!r} in format {FORMAT} or older: a newer version "
                 "wrote it; update to open it."
             )
         try:
@@ -182,7 +186,7 @@ class Ablations:
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise SegcoreError(
-                f"Expected a study in {self.folder / name}.json, found another thing: "
+                f"Expected an ablation in {self.folder / name}.json, found another thing: "
                 "start it again."
             ) from error
 
@@ -194,7 +198,7 @@ class Ablations:
         then.
 
         Args:
-            plan: The study.
+            plan: The ablation.
             only: Names of the rows to run, with what they are compared with; empty for all.
 
         Raises:
@@ -203,17 +207,17 @@ class Ablations:
         wanted = {
             BASE,
             *only,
-            *(row.against for name in only if (row := plan.study.row(name)) and row.against),
+            *(row.against for name in only if (row := plan.ablation.row(name)) and row.against),
         }
         seeds = {
             seed
-            for row in plan.study.rows
+            for row in plan.ablation.rows
             if row.name in wanted
-            for seed in plan.study.seeds_of(row)
+            for seed in plan.ablation.seeds_of(row)
         }
         self._runs.refresh()
         work = AblationRuns(
-            plan.study, plan.datasets, plan.weights, self._datasets, self._runs, makes=True
+            plan.ablation, plan.datasets, plan.weights, self._datasets, self._runs, makes=True
         )
         self.save(plan)
         queued: list[str] = []
@@ -222,7 +226,7 @@ class Ablations:
                 continue
             index = RunIndex(
                 self._datasets, self._runs
-            )  # anew: what one row started the next may share
+            )  # again: what one row started the next may share
             cells = work.cells(recipe, index)
             queued += work.start(
                 cells if recipe or not only else [cell for cell in cells if cell.seed in seeds]
@@ -231,15 +235,15 @@ class Ablations:
 
     def cells(self, plan: Plan) -> dict[str, list[Cell]]:
         """Return the cells of each row as they stand, by the name of the row."""
-        work = AblationRuns(plan.study, plan.datasets, plan.weights, self._datasets, self._runs)
+        work = AblationRuns(plan.ablation, plan.datasets, plan.weights, self._datasets, self._runs)
         index = RunIndex(self._datasets, self._runs)
         return {row.name if row else BASE: work.cells(row, index) for row in work.rows()}
 
     def progress(self, plan: Plan, cells: Mapping[str, Sequence[Cell]] | None = None) -> Progress:
-        """Return how far a study is, as the folders of its runs say.
+        """Return how far an ablation is, as the folders of its runs say.
 
         Args:
-            plan: The study.
+            plan: The ablation.
             cells: Its cells where they were just read (:meth:`cells`); None reads them.
 
         Raises:
@@ -260,7 +264,7 @@ class Ablations:
             for cell in whole
             for run in (
                 *cell.runs,
-                *(prediction_id(r, plan.study.report_on) for r in cell.runs),
+                *(prediction_id(r, plan.ablation.report_on) for r in cell.runs),
                 cell.scored,
             )
         )
@@ -273,28 +277,28 @@ class Ablations:
         )
 
     def table(self, plan: Plan, cells: Mapping[str, Sequence[Cell]] | None = None) -> Table:
-        """Return what a study has found so far.
+        """Return what an ablation has found so far.
 
         Args:
-            plan: The study.
+            plan: The ablation.
             cells: Its cells where they were just read (:meth:`cells`); None reads them.
 
         Raises:
             SegcoreError: A dataset is absent, or counts on disk are damaged.
         """
-        found = AblationResults(
-            plan.study, self._datasets, self._runs, self._scores, drawn=self._drawn
+        results = AblationResults(
+            plan.ablation, self._datasets, self._runs, self._scores, drawn=self._drawn
         )
-        rows = found.rows(cells or self.cells(plan))
-        told = explain(plan, rows, found.units, self._groups(plan))
-        return Table(plan, tuple(rows), found.protocol, dict(found.units), tuple(told))
+        rows = results.rows(cells or self.cells(plan))
+        sentences = explain(plan, rows, results.units, self._groups(plan))
+        return Table(plan, tuple(rows), results.protocol, dict(results.units), tuple(sentences))
 
     def _groups(self, plan: Plan) -> dict[str, int]:
         """Return the number of drives or folders by dataset, where each has ten images or more."""
-        found = {}
+        groups = {}
         for name in plan.datasets:
-            samples = self._datasets.open(name).select(plan.study.report_on)
+            samples = self._datasets.open(name).select(plan.ablation.report_on)
             count = max(len({group(sample) for sample in samples}) for group in GROUPINGS.values())
             if 10 * count <= len(samples):
-                found[name] = count
-        return found
+                groups[name] = count
+        return groups

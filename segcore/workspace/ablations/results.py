@@ -62,10 +62,10 @@ class _Pair:
 
 @dataclass
 class AblationResults:
-    """Scores the rows of one study from what is on disk; nothing is trained or predicted.
+    """Scores the rows of one ablation from what is on disk; nothing is trained or predicted.
 
     Attributes:
-        study: The study.
+        ablation: The ablation.
         datasets: The datasets of the workspace.
         runs: Its runs.
         scored: Its scores.
@@ -74,7 +74,7 @@ class AblationResults:
         drawn: Scores that were drawn before, by all that they depend on; added to.
     """
 
-    study: Ablation
+    ablation: Ablation
     datasets: Datasets
     runs: Runs
     scored: Scores
@@ -83,7 +83,7 @@ class AblationResults:
     drawn: dict[tuple[Any, ...], Drawn] = field(default_factory=dict)
 
     def rows(self, cells: Mapping[str, Sequence[Cell]]) -> list[RowResult]:
-        """Return one line for the base and each row, in the study's order.
+        """Return one line for the base and each row, in the ablation's order.
 
         Args:
             cells: The cells of each row by its name, "base" among them.
@@ -91,7 +91,7 @@ class AblationResults:
         Raises:
             SegcoreError: The datasets have other classes, or counts on disk are damaged.
         """
-        recipes: list[AblationRow | None] = [None, *self.study.rows]
+        recipes: list[AblationRow | None] = [None, *self.ablation.rows]
         pairs = {_name(row): self._pairs(row, cells) for row in recipes}
         pool = pooled_spread(
             _repeated(
@@ -104,20 +104,20 @@ class AblationResults:
             )
         )
         lines = [self._line(row, cells[_name(row)], pairs[_name(row)], pool) for row in recipes]
-        return _corrected(lines, self.study.level)
+        return _corrected(lines, self.ablation.level)
 
     def _pairs(self, row: AblationRow | None, cells: Mapping[str, Sequence[Cell]]) -> list[_Pair]:
         """Return a row's finished cells, for others than the base those that can be compared."""
         others = {
             (c.dataset, c.seed): c for c in cells[row.against if row and row.against else BASE]
         }
-        found = []
+        pairs = []
         for cell in cells[_name(row)]:
             mine = self._score(cell.scored, cell.stage) if self._is_fresh(cell) else None
             if mine is None:
                 continue
             if row is None:
-                found.append(_Pair(cell, mine[0]))
+                pairs.append(_Pair(cell, mine[0]))
                 continue
             theirs = [self._score(run, "") for run in self._compared(row, cell, others)]
             known = [t for t in theirs if t is not None]
@@ -128,10 +128,10 @@ class AblationResults:
                 for t in known
                 for reason in unlike_terms(mine[1], t[1], "size" in row.changes)
             ]
-            found.append(
+            pairs.append(
                 _Pair(cell, mine[0], tuple(t[0] for t in known), tuple(dict.fromkeys(reasons)))
             )
-        return found
+        return pairs
 
     def _is_fresh(self, cell: Cell) -> bool:
         """Return whether a cell was scored after its trainings ended; a resumed one was not."""
@@ -156,31 +156,31 @@ class AblationResults:
 
     def _score(self, run: str, stage: str) -> Drawn | None:
         """Return the score of a run on the report's split, None while it has none."""
-        split = self.study.report_on
+        split = self.ablation.report_on
         if not run or not self.scored.has_counts(run, split, stage):
             return None
-        study = self.study
+        ablation = self.ablation
         key = (
             self.scored.stamp(run, split, stage),
             stage,
             split,
-            study.group_by,
-            study.resamples,
+            ablation.group_by,
+            ablation.resamples,
             self._looking(run, split),
         )
         if key not in self.drawn:
             self.drawn[key] = self._draw(run, split, stage)
-        found = self.drawn[key]
-        self.units[found[1].protocol.dataset] = found[0].units
-        self.protocol = self.protocol or found[2]
-        return found
+        drawn = self.drawn[key]
+        self.units[drawn[1].protocol.dataset] = drawn[0].units
+        self.protocol = self.protocol or drawn[2]
+        return drawn
 
     def _draw(self, run: str, split: str, stage: str) -> Drawn:
         ids, counts = self.scored.counts(run, split, stage)
         dataset = self.datasets.open(self.runs.open(run).config.dataset)
         samples = [dataset.sample(name) for name in ids]
-        by = self.scored.drawn_by(run, ids, self.study.group_by or None)
-        drawn = draw_score(counts, ids, self.study.resamples, groups=by.groups)
+        by = self.scored.drawn_by(run, ids, self.ablation.group_by or None)
+        drawn = draw_score(counts, ids, self.ablation.resamples, groups=by.groups)
         order = np.argsort(np.asarray(ids), kind="stable")
         sizes = [(samples[i].height, samples[i].width) for i in order]
         label_set = self.scored.label_set(run)
@@ -219,15 +219,15 @@ class AblationResults:
             if isinstance(config, EvaluateConfig)
             else (config.run if isinstance(config, PredictConfig) else run,)
         )
-        told = set()
+        views_used = set()
         for member in members:
             if not self.scored.has_counts(member, split):
                 continue
-            made = self.scored.holder(member, split).config
-            if isinstance(made, PredictConfig):
-                views = "" if made.options.tta == "none" else f", views {made.options.tta}"
-                told.add(("in tiles" if made.options.tile else "whole") + views)
-        return " and ".join(sorted(told)) or "whole"
+            source = self.scored.holder(member, split).config
+            if isinstance(source, PredictConfig):
+                views = "" if source.options.tta == "none" else f", views {source.options.tta}"
+                views_used.add(("in tiles" if source.options.tile else "whole") + views)
+        return " and ".join(sorted(views_used)) or "whole"
 
     def _line(
         self, row: AblationRow | None, cells: Sequence[Cell], pairs: Sequence[_Pair], pool: Spread
@@ -257,7 +257,9 @@ class AblationResults:
             else spread_of(reached, pool)
         )
         unit = (sound[0].ours.unit, min(p.ours.units for p in sound))
-        score = mean_over_pairs(reached, [p.ours.draws for p in sound], own, unit, self.study.level)
+        score = mean_over_pairs(
+            reached, [p.ours.draws for p in sound], own, unit, self.ablation.level
+        )
         line = dataclasses.replace(
             line,
             pairs=tuple(
@@ -284,7 +286,7 @@ class AblationResults:
             means = [float(np.mean([p.gain for p in ps])) for ps in own]
             draws = [np.mean(np.stack([p.gains for p in ps]), 0) for ps in own]
             spread = pooled_spread([means])
-        gain = mean_over_pairs(means, draws, spread, unit, self.study.level)
+        gain = mean_over_pairs(means, draws, spread, unit, self.ablation.level)
         fixed = bool(
             row.combine and row.combine.against
         )  # these very members: what is asked is what their combination brings
@@ -312,18 +314,18 @@ class AblationResults:
         """Say how far a row is, and why it is no further."""
         missing = next((cell.missing for cell in cells if cell.missing), "")
         if missing:
-            told = self.study.files.get(missing, "")
+            described = self.ablation.files.get(missing, "")
             return (
                 "needs a file",
                 (
-                    f"Give the weights file {missing!r}{f' ({told})' if told else ''} by "
+                    f"Give the weights file {missing!r}{f' ({described})' if described else ''} by "
                     f"--weights {missing}=PATH."
                 ),
             )
         if ended == len(cells):
             return "finished", ""
         ids = [run for cell in cells for run in (*cell.runs, cell.scored) if run]
-        told = [
+        statuses = [
             (run, RunFolder(self.runs.folder / run).status())
             for run in dict.fromkeys(ids)
             if (self.runs.folder / run).exists()
@@ -331,7 +333,7 @@ class AblationResults:
         bad = next(
             (
                 f"{run} ended as {s.state}: {s.cause or 'see its log'}"
-                for run, s in told
+                for run, s in statuses
                 if s.state in ENDED_BADLY
             ),
             "",
@@ -340,9 +342,9 @@ class AblationResults:
             return "partly", bad or f"{ended} of {len(cells)} pairs."
         if bad:
             return "failed", bad
-        if any(s.is_active for _, s in told):
+        if any(s.is_active for _, s in statuses):
             return "running", ""
-        return ("waiting", "") if any(s.state == "queued" for _, s in told) else ("not run", "")
+        return ("waiting", "") if any(s.state == "queued" for _, s in statuses) else ("not run", "")
 
     def _costs(self, cells: Sequence[Cell]) -> dict[str, Any]:
         """Return mean training seconds, peak bytes, and parameters of the networks of one cell."""
@@ -370,13 +372,13 @@ class AblationResults:
 
 def _repeated(pairs: Sequence[_Pair]) -> list[list[float]]:
     """Return the scores of runs that differ in seed only, a list for each recipe and dataset."""
-    found: dict[tuple[str, str], list[float]] = {}
-    seen: set[str] = set()
+    scores: dict[tuple[str, str], list[float]] = {}
+    counted: set[str] = set()
     for pair in pairs:
-        if pair.cell.scored not in seen:
-            seen.add(pair.cell.scored)
-            found.setdefault((pair.cell.row, pair.cell.dataset), []).append(pair.ours.observed)
-    return list(found.values())
+        if pair.cell.scored not in counted:
+            counted.add(pair.cell.scored)
+            scores.setdefault((pair.cell.row, pair.cell.dataset), []).append(pair.ours.observed)
+    return list(scores.values())
 
 
 def training_seconds(run: RunFolder) -> float | None:
@@ -393,11 +395,11 @@ def training_seconds(run: RunFolder) -> float | None:
 
 def peak_memory(run: RunFolder) -> int | None:
     """Return the most bytes that a run took, of its GPUs or its process; None if not noted."""
-    seen = []
+    peaks = []
     for record in read_usage(run.folder):
         gpus = [g.get("memory") or 0 for g in record.get("gpus") or []]
-        seen.append(int(sum(gpus)) if gpus else int(record.get("process_memory") or 0))
-    return max(seen, default=0) or None
+        peaks.append(int(sum(gpus)) if gpus else int(record.get("process_memory") or 0))
+    return max(peaks, default=0) or None
 
 
 def _name(row: AblationRow | None) -> str:

@@ -1,4 +1,4 @@
-"""One line of the table of a study of recipes, and what a recipe is called in words."""
+"""One line of the table of an ablation of recipes, and what a recipe is called in words."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -122,7 +122,7 @@ CELLS = (
 BORNE_OUT = {
     "agrees": "yes",
     "contradicts": "no: contradicts",
-    "cannot tell": "cannot tell",
+    "cannot tell": "undetermined",
     "": "",
 }
 

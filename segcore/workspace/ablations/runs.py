@@ -39,7 +39,7 @@ PERSONAL = ("member", "group", "members_by", "device", "hosts")
 
 @dataclass(frozen=True)
 class Cell:
-    """One row of a study on one dataset with one seed.
+    """One row of an ablation on one dataset with one seed.
 
     Attributes:
         row: Name of the row.
@@ -52,7 +52,7 @@ class Cell:
         stage: Which stage of that run.
         missing: Name of the weights file that it needs and was not given; "" for none.
         unmade: How many networks it needs of which no more is known, because the plan or the parts
-            they learn from are not made yet.
+            they train on do not exist yet.
     """
 
     row: str
@@ -89,13 +89,15 @@ class RunIndex:
         then one that can be resumed. A run that was made when the dataset had other labels or
         splits is another.
         """
-        found = [s for s in self._found.get(_key_of(to_json(config)), []) if self._is_current(s)]
+        summaries = [
+            s for s in self._found.get(_key_of(to_json(config)), []) if self._is_current(s)
+        ]
         for states in (
             ("finished",),
             QUEUED_OR_ACTIVE,
             ("interrupted", "failed"),
         ):
-            for summary in found:
+            for summary in summaries:
                 if summary.status.state in states:
                     return summary.id
         return ""
@@ -135,7 +137,7 @@ class AblationRuns:
     """Finds and starts the runs of one ablation.
 
     Args:
-        study: The ablation.
+        ablation: The ablation.
         names: Names of the datasets that it is run on.
         weights: Weights files by the name that recipes call them.
         datasets: The datasets of the workspace.
@@ -146,14 +148,14 @@ class AblationRuns:
 
     def __init__(
         self,
-        study: Ablation,
+        ablation: Ablation,
         names: Sequence[str],
         weights: Mapping[str, str],
         datasets: Datasets,
         runs: Runs,
         makes: bool = False,
     ) -> None:
-        self.study = study
+        self.ablation = ablation
         self.datasets = tuple(names)
         self._weights = dict(weights)
         self._datasets = datasets
@@ -162,7 +164,7 @@ class AblationRuns:
 
     def rows(self) -> list[AblationRow | None]:
         """Return the base (None) and then the rows, in the order in which they are run."""
-        return [None, *self.study.rows]
+        return [None, *self.ablation.rows]
 
     def cells(self, row: AblationRow | None, index: RunIndex) -> list[Cell]:
         """Return the cells of a row as they stand, by dataset and then by seed.
@@ -170,18 +172,18 @@ class AblationRuns:
         Raises:
             SegcoreError: A dataset or split does not exist, or a config is refused.
         """
-        seeds = self.study.seeds_of(row)
-        missing = self.study.missing_file(row, self._weights)
+        seeds = self.ablation.seeds_of(row)
+        missing = self.ablation.missing_file(row, self._weights)
         if missing:
             return [
                 Cell(row.name if row else BASE, dataset, seed, missing=missing)
                 for dataset in self.datasets
                 for seed in seeds
             ]
-        made: list[Cell] = []
+        cells: list[Cell] = []
         for dataset in self.datasets:
             if row and row.combine and row.combine.against:
-                made.append(
+                cells.append(
                     self._cell(
                         row,
                         dataset,
@@ -191,11 +193,11 @@ class AblationRuns:
                     )
                 )
             else:
-                made += [
+                cells += [
                     self._cell(row, dataset, seed, self._wanted(row, dataset, seed), index)
                     for seed in seeds
                 ]
-        return made
+        return cells
 
     def _cell(
         self,
@@ -219,7 +221,7 @@ class AblationRuns:
             scored = (
                 evaluation_id(combined)
                 if combined
-                else prediction_id(runs[0], self.study.report_on)
+                else prediction_id(runs[0], self.ablation.report_on)
             )
             stage = "prediction" if combined is None else "crf" if combined.crf else "ensemble"
         return Cell(row.name if row else BASE, dataset, seed, tuple(wanted), runs, scored, stage)
@@ -229,13 +231,15 @@ class AblationRuns:
     ) -> EvaluateConfig | None:
         if row and row.combine:
             return EvaluateConfig(
-                dataset, tuple(runs), self.study.report_on, row.combine.rule, row.combine.crf
+                dataset, tuple(runs), self.ablation.report_on, row.combine.rule, row.combine.crf
             )
-        return EvaluateConfig(dataset, tuple(runs), self.study.report_on) if len(runs) > 1 else None
+        return (
+            EvaluateConfig(dataset, tuple(runs), self.ablation.report_on) if len(runs) > 1 else None
+        )
 
     def _wanted(self, row: AblationRow | None, dataset: str, seed: int) -> list[TrainConfig]:
         """Return the configs that a row trains on a dataset with a seed; none without its data."""
-        config = self.study.config(
+        config = self.ablation.config(
             None if row and row.combine else row, dataset, seed, self._weights
         )
         if row and row.balance:
@@ -317,7 +321,7 @@ class AblationRuns:
             elif self._runs.open(run).status().state in ("interrupted", "failed"):
                 self._runs.resume(run)
                 queued.append(run)
-        row = self.study.row(cell.row)
+        row = self.ablation.row(cell.row)
         return queued + self._derive(cell.dataset, runs, self._combination(row, cell.dataset, runs))
 
     def _train(self, config: TrainConfig) -> str:
@@ -325,20 +329,20 @@ class AblationRuns:
         # makes it
         if config.submodels:
             stem = f"{config.dataset}-{config.model.architecture}-{config.model.encoder}-part"
-            made = RunFolder.create(self._runs.folder, _free(self._runs, stem), config)
-            made.write_status(epochs=config.recipe.epochs)
-            jobs.submit(self._runs.folder.parent, [made.id])
-            run = made.id
+            folder = RunFolder.create(self._runs.folder, _free(self._runs, stem), config)
+            folder.write_status(epochs=config.recipe.epochs)
+            jobs.submit(self._runs.folder.parent, [folder.id])
+            run = folder.id
         else:
             (run,) = self._runs.train(config)
-        self._runs.open(run).write_annotations(tags=[f"study {self.study.name}"[:40]])
+        self._runs.open(run).write_annotations(tags=[f"ablation {self.ablation.name}"[:40]])
         return run
 
     def _derive(
         self, dataset: str, runs: Sequence[str], combined: EvaluateConfig | None
     ) -> list[str]:
         """Queue predictions of the report's split, and their combination, after the trainings."""
-        split, queued = self.study.report_on, []
+        split, queued = self.ablation.report_on, []
         before = {summary.id: summary.status for summary in list_runs(self._runs.folder)}
         if all(before[run].state == "finished" for run in runs):
             names = [self._runs.predict(run, split) for run in runs]

@@ -1,4 +1,4 @@
-"""A study of recipes set on datasets: how far it is, and its table with what a reader must know."""
+"""An ablation of recipes set on datasets: how far it is, and its table with what a reader must know."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,30 +13,30 @@ from segcore.workspace.ablations.rows import CELLS, RowResult, row_cells
 
 @dataclass(frozen=True)
 class Plan:
-    """A study with what it is run on.
+    """An ablation with what it is run on.
 
     Attributes:
-        study: The study.
+        ablation: The ablation.
         datasets: Names of the datasets.
         weights: Weights files by the name that recipes call them.
     """
 
-    study: Ablation
+    ablation: Ablation
     datasets: tuple[str, ...]
     weights: dict[str, str]
 
     @property
     def name(self) -> str:
-        """What it is kept as: the study's name and its datasets, "deck-cpu--camvid"."""
-        return "--".join((self.study.name, *self.datasets))[:200]
+        """What it is kept as: the ablation's name and its datasets, "deck-cpu--camvid"."""
+        return "--".join((self.ablation.name, *self.datasets))[:200]
 
 
 @dataclass(frozen=True)
 class Table:
-    """What a study has found so far.
+    """What an ablation has found so far.
 
     Attributes:
-        plan: The study, and what it is run on.
+        plan: The ablation, and what it is run on.
         rows: One line for the base and each row.
         protocol: In words how all were scored; "" before the first score.
         units: How many images or groups the intervals draw from, by dataset.
@@ -53,9 +53,9 @@ class Table:
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready mapping."""
         return {
-            "study": self.plan.study.to_json(),
+            "study": self.plan.ablation.to_json(),
             "datasets": list(self.plan.datasets),
-            "report_on": self.plan.study.report_on,
+            "report_on": self.plan.ablation.report_on,
             "protocol": self.protocol,
             "units": self.units,
             "sentences": list(self.sentences),
@@ -65,7 +65,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a study is.
+    """How far an ablation is.
 
     Attributes:
         done: Cells (a row, a dataset, a seed) that have their score.
@@ -83,7 +83,7 @@ class Progress:
 
 
 def set_beside(tables: Sequence[Table]) -> list[dict[str, Any]]:
-    """Set the rows of one study on other datasets side by side, each against its own base.
+    """Set the rows of one ablation on other datasets side by side, each against its own base.
 
     Args:
         tables: Two or more tables of the same recipes.
@@ -94,18 +94,18 @@ def set_beside(tables: Sequence[Table]) -> list[dict[str, Any]]:
         ``verdict``.
 
     Raises:
-        SegcoreError: The studies train their base otherwise, or a row that they share is another
+        SegcoreError: The ablations train their base otherwise, or a row that they share is another
             recipe.
     """
     first = tables[0].plan
     for other in (table.plan for table in tables[1:]):
-        if other.study.base != first.study.base:
+        if other.ablation.base != first.ablation.base:
             raise SegcoreError(
-                f"Expected studies of one base, received {first.name!r} and "
+                f"Expected ablations of one base, received {first.name!r} and "
                 f"{other.name!r}, whose bases differ: run one on both."
             )
-        for row in other.study.rows:
-            mine = next((r for r in first.study.rows if r.name == row.name), row)
+        for row in other.ablation.rows:
+            mine = next((r for r in first.ablation.rows if r.name == row.name), row)
             if (mine.changes, mine.balance, mine.combine, mine.submodels, mine.against) != (
                 row.changes,
                 row.balance,
@@ -115,7 +115,7 @@ def set_beside(tables: Sequence[Table]) -> list[dict[str, Any]]:
             ):
                 raise SegcoreError(
                     f"Expected one recipe for the row {row.name!r}, received two: rename "
-                    "it in one of the studies."
+                    "it in one of the ablations."
                 )
     found: list[dict[str, Any]] = []
     for line in tables[0].rows[1:]:
@@ -138,13 +138,12 @@ def _beside(row: RowResult | None) -> dict[str, Any]:
     return {"points": 100 * row.difference, "interval": ends, "verdict": row.verdict}
 
 
-def study_page(table: Table, facts: Mapping[str, str]) -> str:
-    """Return a study as one HTML page that opens offline.
+def ablation_html(table: Table, facts: Mapping[str, str]) -> str:
+    """Return an ablation as one HTML page that opens offline.
 
     Args:
         table: What it has found so far.
-        facts: Versions and devices, as :meth:`segcore.workspace.scores.reports.Reports.facts`
-            tells them.
+        facts: Versions and devices, from :meth:`segcore.workspace.scores.reports.Reports.facts`.
     """
     found = table.to_json()
     return build_ablation_page(found, CELLS, [row_cells(row) for row in found["rows"]], facts)
@@ -156,53 +155,53 @@ def explain(
     """Say what varies between the pairs, what the intervals cover, and what is not known.
 
     Args:
-        plan: The study.
+        plan: The ablation.
         rows: Its lines.
         units: How many images or groups the intervals draw from, by dataset.
         groups: Number of groups (drives, tiles) in the images of the report's split, by dataset
             , where they are fewer.
     """
-    study = plan.study
+    ablation = plan.ablation
     if len(plan.datasets) > 1:
-        told = [
+        sentences = [
             (
                 f"A pair is a dataset ({', '.join(plan.datasets)}) and a seed: what varies "
                 "within a row is both."
             )
         ]
     else:
-        told = [
+        sentences = [
             (
                 f"A pair is a seed: the dataset {plan.datasets[0]} and its splits are the "
                 "same for all."
             )
         ]
-    what = f"groups ({study.group_by})" if study.group_by else "images"
+    what = f"groups ({ablation.group_by})" if ablation.group_by else "images"
     drawn = ", ".join(f"{count} of {name}" for name, count in units.items())
     if drawn:
-        told.append(
-            f"Each interval ({100 * study.level:g} %) draws {what} of split "
-            f"{study.report_on} with replacement ({drawn}; the same draw for "
-            f"every run, {study.resamples} times) and adds Student noise for the seeds: "
+        sentences.append(
+            f"Each interval ({100 * ablation.level:g} %) draws {what} of split "
+            f"{ablation.report_on} with replacement ({drawn}; the same draw for "
+            f"every run, {ablation.resamples} times) and adds Student noise for the seeds: "
             "the spread of a row's own pairs from six on, else "
             "that of runs that differ in their seed only, pooled over the rows that were trained."
         )
-    if groups and drawn and not study.group_by:
+    if groups and drawn and not ablation.group_by:
         alike = ", ".join(f"{count} of {name}" for name, count in groups.items())
-        told.append(
+        sentences.append(
             f"The images come from few drives or folders ({alike}), and those of one are "
             "alike: an interval over new ones would be wider."
         )
     if any(row.verdict and row.covers and "seeds" not in row.covers for row in rows):
-        told.append(
+        sentences.append(
             "An ensemble is compared with its very members: its interval covers images, "
             "not other members."
         )
-    correction = many(sum(row.p_value is not None for row in rows), study.level)
+    correction = many(sum(row.p_value is not None for row in rows), ablation.level)
     if correction:
-        told.append(correction)
-    told.append(
-        "Time is that of training on this machine beside whatever else it did; parameters "
+        sentences.append(correction)
+    sentences.append(
+        "Time is that of training on this machine with its load at the time; parameters "
         "are estimated from the catalogue."
     )
-    return told
+    return sentences

@@ -19,7 +19,7 @@ from segcore.workspace.scores.scenes import Scenes
 from segcore.workspace.scores.scores import Scores
 
 Groups = Sequence[Sequence[int]]
-"""Groups of the user's class ids; labels that stand in none stay as they are."""
+"""Groups of the user's class ids; labels in no group stay as they are."""
 
 MAX_BANDS = 40
 """Maps for which a band of random maps is drawn at most."""

@@ -217,11 +217,11 @@ class Tiers:
         """Return folder and name of the summed counts; the name is a digest of their sources."""
         config = self._runs.open(run).config
         names = self._predictions(run, split)
-        made = [RunFolder(self._runs.folder / name).status().finished for name in names]
+        finished = [RunFolder(self._runs.folder / name).status().finished for name in names]
         rule = config.rule if isinstance(config, EvaluateConfig) else "mean"
         fingerprint = self._datasets.open(config.dataset).fingerprint
         digest = hashlib.sha256(
-            repr((label_map.groups, rule, names, made, fingerprint)).encode()
+            repr((label_map.groups, rule, names, finished, fingerprint)).encode()
         ).hexdigest()[:16]
         holder = self._runs.on_split(run, split) if isinstance(config, EvaluateConfig) else names[0]
         return RunFolder(self._runs.folder / holder), digest

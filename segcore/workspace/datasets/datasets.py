@@ -218,14 +218,14 @@ class Datasets:
         remove_whole(self.folder / name)
 
     def statistics(self, name: str, progress: Progress | None = None) -> ClassStatistics:
-        """Return the class statistics of a dataset, counted once and kept beside it.
+        """Return the class statistics of a dataset, counted once and cached on disk.
 
         Raises:
             SegcoreError: There is no such dataset, or a mask cannot be read.
         """
-        kept = load_statistics(self.open(name))
-        if kept is not None:
-            return kept
+        statistics = load_statistics(self.open(name))
+        if statistics is not None:
+            return statistics
         with self._hands(name) as (dataset, executor):
             return collect_statistics(dataset, executor, progress)
 
@@ -414,7 +414,7 @@ class Datasets:
     ) -> BalancePlan:
         """Choose repeats that bring the classes of a split nearer to a target.
 
-        ``how`` goes on to :func:`segcore.data.balance.planner.plan_balance` (temper, ground),
+        ``how`` is passed to :func:`segcore.data.balance.planner.plan_balance` (temper, ground),
         or for a ``rule`` of ``catalog.BALANCE_RULES``
         other than "nearest" to :func:`segcore.data.balance.rules.plan_by_rule` (also amount, seed).
 
@@ -453,7 +453,7 @@ class Datasets:
     ) -> list[tuple[npt.NDArray[np.uint8], npt.NDArray[Any], dict[str, Any]]]:
         """Return the copies of a sample that training sees in an epoch: image, mask and draw.
 
-        The draws are those of a run with that seed that learns from the plan's split; see
+        The draws are those of a run with that seed that trains on the plan's split; see
         :func:`segcore.data.augmentation.repeats.preview_copies`.
 
         Raises:

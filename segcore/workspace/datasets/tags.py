@@ -26,11 +26,11 @@ class DatasetTags:
         Raises:
             SegcoreError: As :meth:`of`.
         """
-        found: dict[str, int] = {}
+        counts: dict[str, int] = {}
         for own in self.of(name).values():
             for tag in own:
-                found[tag] = found.get(tag, 0) + 1
-        return dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
+                counts[tag] = counts.get(tag, 0) + 1
+        return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
 
     def change(
         self,

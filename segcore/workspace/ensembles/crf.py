@@ -71,7 +71,7 @@ class Scene:
 
     Attributes:
         image: (H, W, 3) uint8 RGB.
-        truth: (H, W) indices of ``label_set``; None where the image has no mask.
+        truth: (H, W) ground truth, indices of ``label_set``; None where there is none.
         probabilities: (H, W, C) float32, the members combined.
         label_set: The classes.
     """
@@ -85,11 +85,11 @@ class Scene:
         """Score a prediction of this image, (H, W) indices.
 
         Raises:
-            SegcoreError: The image has no true mask.
+            SegcoreError: The image has no ground-truth mask.
         """
         if self.truth is None:
             raise SegcoreError(
-                "Expected an image with a true mask to score, received one without: choose "
+                "Expected an image with a ground-truth mask to score, received one without: choose "
                 "another image."
             )
         size, ignored = self.label_set.num_classes, self.label_set.ignore_index
@@ -220,7 +220,7 @@ class CRFEffects:
 
     def searches(self, members: Sequence[str]) -> list[str]:
         """Return the ids of the searches over exactly these members, newest first."""
-        found = []
+        searches = []
         for row in self._runs.rows():
             if row.kind == "crf_search":
                 try:
@@ -228,8 +228,8 @@ class CRFEffects:
                 except SegcoreError:
                     continue
                 if isinstance(config, CRFSearchConfig) and config.members == tuple(members):
-                    found.append(row.run)
-        return found
+                    searches.append(row.run)
+        return searches
 
     def search(self, run: str) -> dict[str, Any]:
         """Return what a finished search found; ``docs/formats.md`` lists the keys.
@@ -244,7 +244,7 @@ class CRFEffects:
                 "start a search first."
             )
         found = folder.read_json("crf_search")
-        gains = found["crf"]["gain"]  # said anew: earlier versions judged where they had chosen
+        gains = found["crf"]["gain"]  # judged again: earlier versions judged where they had chosen
         sentences = [
             verdict(CRF_OBJECTIVES[name].title, gains[name], found["split"])
             for name in ("mean_iou", "boundary_iou")
@@ -263,7 +263,7 @@ class CRFEffects:
         Args:
             run: A finished search.
             split: The split to be scored.
-            filter: A plain filter to be scored beside the CRF.
+            filter: A plain filter to be scored as well.
             name: What to call the ensemble; "" for no name.
 
         Raises:

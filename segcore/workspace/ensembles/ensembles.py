@@ -91,7 +91,7 @@ class Ensembles:
     def groups(self, dataset: str) -> list[Group]:
         """Return the groups of two or more finished members on a dataset, newest first.
 
-        Members were launched together, or one by one with other seeds, as a study of recipes does.
+        Members were launched together, or one by one with other seeds, as an ablation of recipes does.
         The parts of submodels know other labels each and are no group.
 
         Raises:
@@ -102,7 +102,7 @@ class Ensembles:
             run: config for run, config in configs.items() if isinstance(config, TrainConfig)
         }
         together = Counter(config.group for config in trained.values() if config.group)
-        found: dict[tuple[str, TrainConfig], dict[int, str]] = {}
+        groups: dict[tuple[str, TrainConfig], dict[int, str]] = {}
         for run, config in trained.items():
             launched = config.group if together[config.group] > 1 else ""
             alike = dataclasses.replace(config, **_ANY_SEED)
@@ -112,14 +112,14 @@ class Ensembles:
                 alike = dataclasses.replace(
                     alike, model=dataclasses.replace(config.model, architecture="unet")
                 )
-            found.setdefault((launched, alike), {}).setdefault(config.seed, run)
+            groups.setdefault((launched, alike), {}).setdefault(config.seed, run)
         return [
             Group(
                 launched or next(iter(runs.values())),
                 _title(trained[next(iter(runs.values()))]),
                 tuple(runs.values()),
             )
-            for (launched, _), runs in reversed(found.items())
+            for (launched, _), runs in reversed(groups.items())
             if len(runs) > 1
         ]
 
@@ -129,17 +129,17 @@ class Ensembles:
         Raises:
             SegcoreError: Members do not fit together, or share no such split.
         """
-        found: list[str] = []
+        splits: list[str] = []
         refused: SegcoreError | None = None
         for split in self._runs.splits_of(self._runs.dataset_of(members)):
             try:
                 self._runs.check_split(members, split)
-                found.append(split)
+                splits.append(split)
             except SegcoreError as error:
                 refused = error
-        if not found and refused:
+        if not splits and refused:
             raise refused
-        return found
+        return splits
 
     def predicted(self, run: str, split: str) -> Status | None:
         """Return the status of a member's prediction of a split; None where there is none."""
@@ -261,15 +261,15 @@ class Ensembles:
 
     def names(self, members: Sequence[str], split: str) -> list[str]:
         """Return the ids of all ensembles of exactly these members on a split, newest first."""
-        found = []
+        runs = []
         for summary in list_runs(self._runs.folder):
             if (
                 summary.kind == "evaluate"
                 and summary.config.get("split") == split
                 and summary.config.get("members") == list(members)
             ):
-                found.append(summary.id)
-        return found
+                runs.append(summary.id)
+        return runs
 
     def against_members(self, run: str, split: str) -> AgainstMembers:
         """Compare an ensemble on a split with its best single member, paired by image.

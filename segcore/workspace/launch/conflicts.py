@@ -57,30 +57,30 @@ def find_conflicts(
 
 
 def _data(config: TrainConfig, facts: Facts) -> list[str]:
-    found = []
+    conflicts = []
     images = facts.repeated or facts.splits.get(config.train_split, 0)
     if not facts.splits.get(config.train_split):
-        found.append(
+        conflicts.append(
             f"The split {config.train_split!r} holds no image with a mask: choose another "
-            "to learn from."
+            "to train on."
         )
     if config.validation_split and not facts.splits.get(config.validation_split):
-        found.append(
+        conflicts.append(
             f"The split {config.validation_split!r} holds no image with a mask: choose "
             "another, or none, for validation."
         )
     if config.validation_split == config.train_split:
-        found.append(
+        conflicts.append(
             "The best epoch is chosen on the training images, which favours "
             "learning by heart: choose another split."
         )
     if not config.validation_split:
-        found.append(
+        conflicts.append(
             "Without a validation split the best epoch is chosen on the training images, "
             "and early stopping means little."
         )
     if 0 < images < config.recipe.batch_size:
-        found.append(
+        conflicts.append(
             f"A batch of {config.recipe.batch_size} is larger than the {images} images of "
             "an epoch: images repeat in it."
         )
@@ -88,28 +88,28 @@ def _data(config: TrainConfig, facts: Facts) -> list[str]:
         names = ", ".join(facts.absent_classes[:5]) + (
             " and others" if len(facts.absent_classes) > 5 else ""
         )
-        found.append(
+        conflicts.append(
             f"No training image holds {names}: what is never seen is never predicted. Make "
             "other splits, or merge labels."
         )
     if config.balance_plan and facts.plan_split not in ("", config.train_split):
-        found.append(
+        conflicts.append(
             f"The balance plan was made for the split {facts.plan_split!r}: make one for "
             f"{config.train_split!r}, or choose none."
         )
     height, width = facts.image_size
     ratio = config.size[1] * height / (config.size[0] * width)
     if not 0.75 < ratio < 4 / 3:
-        found.append(
+        conflicts.append(
             f"{config.size[0]} x {config.size[1]} distorts images of {height} x {width}: "
             "choose a size of their proportions."
         )
     if config.size[0] > 1.3 * height and config.size[1] > 1.3 * width:
-        found.append(
+        conflicts.append(
             f"{config.size[0]} x {config.size[1]} enlarges images of {height} x {width}: "
             "it costs time and adds nothing to see."
         )
-    return [*found, *_shrunken(config, facts.shrunken)]
+    return [*conflicts, *_shrunken(config, facts.shrunken)]
 
 
 def _shrunken(config: TrainConfig, shrunken: Sequence[Shrinkage]) -> list[str]:
@@ -133,7 +133,7 @@ def _shrunken(config: TrainConfig, shrunken: Sequence[Shrinkage]) -> list[str]:
 
 
 def _machine(config: TrainConfig, facts: Facts, estimate: Estimate, runs: int) -> list[str]:
-    found = []
+    conflicts = []
     known = {device.id: device for device in facts.devices}
     gpus = [device for device in facts.devices if device.id != "cpu"]
     wanted = (
@@ -143,57 +143,57 @@ def _machine(config: TrainConfig, facts: Facts, estimate: Estimate, runs: int) -
     )
     elsewhere = config.device.partition(":")[0] == "cluster"
     if elsewhere and not facts.cluster:
-        found.append(
+        conflicts.append(
             "No cluster is named in this workspace: the run would fail. Give the address "
             "of its scheduler, or choose auto."
         )
     wanted = [] if elsewhere else wanted
     absent = [name for name in wanted if name not in known]
     if absent:
-        found.append(
+        conflicts.append(
             f"This machine has no {', '.join(absent)}: choose one of {', '.join(known)}, or auto."
         )
     used = [known[name] for name in wanted if name in known]
     if len(wanted) > 1 and config.recipe.batch_size % len(wanted):
         near = max(1, config.recipe.batch_size // len(wanted)) * len(wanted)
-        found.append(
+        conflicts.append(
             f"A batch of {config.recipe.batch_size} does not divide among {len(wanted)} "
             f"devices: take {near}."
         )
     share = estimate.memory / max(len(used), 1)
     for device in used:
         if share > device.memory:
-            found.append(
+            conflicts.append(
                 f"About {gib(share)} are needed and {device.id} has "
                 f"{device.memory / GIB:.1f}: it will run out of memory. "
                 "Choose a smaller batch, size or network."
             )
         elif share > device.memory - device.memory_used:
             left = max(0, device.memory - device.memory_used)
-            found.append(
+            conflicts.append(
                 f"About {gib(share)} are needed and {device.id} has "
                 f"{left / GIB:.1f} free at this moment: it may not fit."
             )
     if estimate.disk * runs > facts.free_disk:
         needed, free = estimate.disk * runs / GIB, facts.free_disk / GIB
-        found.append(
+        conflicts.append(
             f"About {needed:.1f} GiB of disk are needed and {free:.1f} are free: empty the "
             "trash, or start fewer runs."
         )
     on_gpu = elsewhere or any(device.id != "cpu" for device in used)
     if config.recipe.precision == "mixed_float16" and not on_gpu:
-        found.append(
+        conflicts.append(
             "Mixed float16 is slow on a processor: choose float32, or mixed bfloat16 where "
             "the processor knows it."
         )
-    return found
+    return conflicts
 
 
 def _recipe(config: TrainConfig, facts: Facts) -> list[str]:
-    found = []
+    conflicts = []
     recipe = config.recipe
     if recipe.patience and recipe.patience >= recipe.epochs:
-        found.append(
+        conflicts.append(
             f"A patience of {recipe.patience} never ends a run of {recipe.epochs} epochs: "
             "all of them will be trained."
         )
@@ -204,17 +204,17 @@ def _recipe(config: TrainConfig, facts: Facts) -> list[str]:
     ):
         images = facts.splits.get(config.train_split, 0)
         if images < 1000:
-            found.append(
+            conflicts.append(
                 f"Random weights with {images} images learn slowly and end lower: take "
                 "ImageNet's, or a weights file."
             )
     if recipe.learning_rate > 0.01 and recipe.optimizer in ("adam", "adamw", "rmsprop"):
-        found.append(
+        conflicts.append(
             f"A learning rate of {recipe.learning_rate:g} is high for {recipe.optimizer}: "
             "0.001 is usual."
         )
     if recipe.precision == "mixed_float16" and recipe.clip_norm == 0:
-        found.append(
+        conflicts.append(
             "Mixed float16 without a limit on the gradient's norm meets NaN sooner: set it to 1."
         )
-    return found
+    return conflicts

@@ -75,25 +75,25 @@ def _put(data: dict[str, Any], name: str, value: Any) -> None:
     data[last] = list(value) if isinstance(value, tuple) else value
 
 
-def rebase(study: Ablation, words: Mapping[str, str]) -> Ablation:
+def rebase(ablation: Ablation, words: Mapping[str, str]) -> Ablation:
     """Return an ablation with other base fields, named after them: ``deck-cpu-epochs-60``.
 
     Args:
-        study: The study as its file has it.
+        ablation: The ablation as its file has it.
         words: One value as a person writes it, by name of a field in :data:`FIELDS`.
 
     Raises:
         SegcoreError: A field is unknown, has more than one value, or a value is refused.
     """
-    data = study.to_json()
+    data = ablation.to_json()
     for name, text in words.items():
         values = read_values(name, text)
         if len(values) > 1:
             raise SegcoreError(
-                f"Expected one value of {name} for the base, received {text!r}: a study "
+                f"Expected one value of {name} for the base, received {text!r}: an ablation "
                 "has one base."
             )
         _put(data["base"], name, values[0])
-        told = re.sub(r"[^a-z0-9]+", "-", f"{name}-{text}".lower()).strip("-")
-        data["name"] = f"{data['name']}-{told}"
+        suffix = re.sub(r"[^a-z0-9]+", "-", f"{name}-{text}".lower()).strip("-")
+        data["name"] = f"{data['name']}-{suffix}"
     return ablation_from_json(data)

@@ -77,7 +77,7 @@ def suggest_config(
     reasons["epochs"] = f"{epochs} epochs show the model {epochs * images:,} images."
     reasons["patience"] = f"Stops when {patience} epochs, a third of all, bring no improvement."
     reasons["learning_rate"] = "Adam's usual rate."
-    reasons["schedule"] = "Ends at a learning rate of 0, which settles the weights."
+    reasons["schedule"] = "Ends at a learning rate of 0, so that the weights converge."
     reasons["warmup_epochs"] = "One epoch of warm-up protects the pretrained weights."
     reasons["clip_norm"] = "Clips rare large gradients."
     recipe = RecipeConfig(

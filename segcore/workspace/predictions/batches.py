@@ -112,7 +112,7 @@ class Batches:
     def accept(
         self, uploads: Iterable[Upload], limit: int = MAX_FILES, progress: Progress | None = None
     ) -> Batch:
-        """Bring images in; each is judged, and those that are refused do not stop the others.
+        """Import images; each is checked, and those that are refused do not stop the others.
 
         Args:
             uploads: The files as they came.
@@ -129,13 +129,13 @@ class Batches:
         images: list[dict[str, Any]] = []
         refused: list[list[str]] = []
         try:
-            for done, found in enumerate(judge(files, limit), 1):
-                if isinstance(found, Accepted):
-                    images.append(_keep(folder, found))
+            for done, judged in enumerate(judge(files, limit), 1):
+                if isinstance(judged, Accepted):
+                    images.append(_keep(folder, judged))
                 else:
-                    refused.append([found.name, found.why])
+                    refused.append([judged.name, judged.why])
                 if progress:
-                    progress(done, len(files), found.name)
+                    progress(done, len(files), judged.name)
             if not images:
                 raise SegcoreError(
                     refused[0][1]
@@ -158,7 +158,7 @@ class Batches:
     def accept_folder(
         self, path: Path, limit: int = MAX_FILES, progress: Progress | None = None
     ) -> Batch:
-        """Bring in the images of a folder of this machine, or one image.
+        """Import the images of a folder on this machine, or one image.
 
         Raises:
             SegcoreError: There is no such path, it holds no image, or none could be taken.
@@ -231,11 +231,11 @@ class Batches:
         """
         row = batch.image(image)
         path = self.image_path(batch, image)
-        kept = batch.folder / "bands" / f"{row.id}.npy"
+        bands_file = batch.folder / "bands" / f"{row.id}.npy"
         if look is None or not row.is_raster:
             return path
         if not look.by_bands:
-            if not kept.is_file():
+            if not bands_file.is_file():
                 return path
             raise SegcoreError(
                 f"The images of this network's dataset were imported without rasterio, so that "
@@ -248,22 +248,24 @@ class Batches:
                 f"{row.name} are not known: install rasterio (pip install 'rasterio>=1.4,<2'), "
                 "then choose the images again."
             )
-        if not kept.is_file() and not look.bands:
+        if not bands_file.is_file() and not look.bands:
             return path  # one or three bands of bytes stay as they are
         name = hashlib.sha256(repr(look).encode()).hexdigest()[:12]
         target = batch.folder / "looks" / name / f"{row.id}.png"
         if not target.is_file():
-            shown, _ = show_bands(Bands(_bands_of(row, kept, path), row.nodata), look, row.name)
+            shown, _ = show_bands(
+                Bands(_bands_of(row, bands_file, path), row.nodata), look, row.name
+            )
             disk.write_bytes(target, encode_png(shown))
         return target
 
 
-def _bands_of(row: BatchImage, kept: Path, path: Path) -> npt.NDArray[Any]:
+def _bands_of(row: BatchImage, bands_file: Path, path: Path) -> npt.NDArray[Any]:
     """All bands of a raster, (B, H, W): those kept, or those of the picture that it is."""
-    if not kept.is_file():
+    if not bands_file.is_file():
         return np.moveaxis(read_image(path), -1, 0)[: row.bands]
     try:
-        return np.asarray(np.load(kept, allow_pickle=False))
+        return np.asarray(np.load(bands_file, allow_pickle=False))
     except (OSError, ValueError, EOFError) as error:
         raise SegcoreError(
             f"The bands of {row.name} are damaged: choose the image again."

@@ -95,7 +95,7 @@ class Imports:
         """Read every prediction and report what fits; nothing is kept.
 
         Raises:
-            SegcoreError: As :meth:`import_`, but for what the report tells.
+            SegcoreError: As :meth:`import_`, except for what the report lists.
         """
         opened = self._datasets.open(dataset)
         with _unpacked(source) as folder:

@@ -6,7 +6,7 @@
         answers/<model>/masks/images/<stage>/<id>.mask after the dense CRF
         answers/<model>/answer-<id>.json                  how long it took, and who computed
 
-A network predicts in a warm process beside the app, which ends after some idle minutes.
+A network predicts in a warm process, which ends after some idle minutes.
 """
 
 import dataclasses

@@ -110,7 +110,7 @@ class RunAnnotations:
         """Undo the latest deletion that holds a run.
 
         Raises:
-            SegcoreError: That run is not in the trash, or was made anew since.
+            SegcoreError: That run is not in the trash, or was created again since.
         """
         deletion = next((d.id for d in trash.list_trash(self._workspace) if run in d.runs), None)
         if deletion is None:

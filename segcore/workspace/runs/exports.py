@@ -117,8 +117,8 @@ class Exports:
             address = (self._workspace / "mlruns").as_uri()
         client = mlflow.MlflowClient(tracking_uri=address)
         name = run.config.dataset
-        found = client.get_experiment_by_name(name)
-        experiment = found.experiment_id if found else client.create_experiment(name)
+        existing = client.get_experiment_by_name(name)
+        experiment = existing.experiment_id if existing else client.create_experiment(name)
         began = run.status().started or run.status().created or 0.0
         started = client.create_run(
             experiment, start_time=int(1000 * began), run_name=run.id, tags=_tags(run)

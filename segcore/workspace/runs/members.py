@@ -80,7 +80,7 @@ def find_folds(config: TrainConfig, members: int, datasets: Datasets) -> MemberF
     """
     if (config.train_split, config.validation_split) != ("train", "validation"):
         raise SegcoreError(
-            "Expected members by fold to learn from train and validate on validation, "
+            "Expected members by fold to train on train and validate on validation, "
             f"received {config.train_split!r} and "
             f"{config.validation_split!r}: choose these two, or let members differ by seed."
         )

@@ -87,21 +87,21 @@ class Monitors:
         """Return a sample as the network saw it after an epoch.
 
         Returns:
-            image (h, w, 3) uint8 RGB, true mask (h, w) and predicted mask (h, w), indices of the
+            image (h, w, 3) uint8 RGB, ground-truth mask (h, w) and predicted mask (h, w), indices of the
             run's classes, all at the network's size.
 
         Raises:
             SegcoreError: There is no such run, sample or epoch, or a file cannot be read.
         """
         folder = self._runs.open(run)
-        found = read_mask_history(folder.folder)
+        history = read_mask_history(folder.folder)
         labels = _labels(folder)
-        if found is None or labels is None:
+        if history is None or labels is None:
             raise SegcoreError(
                 f"Expected masks of {run!r} by epoch, found none: they are kept by runs "
                 "with a validation split."
             )
-        predicted = folder.read_mask(found[0], mask_history_stage(epoch), sample)
+        predicted = folder.read_mask(history[0], mask_history_stage(epoch), sample)
         dataset = self._datasets.open(folder.config.dataset)
         image, truth = dataset.read(dataset.sample(sample))
         if labels[1] is not None:

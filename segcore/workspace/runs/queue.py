@@ -20,7 +20,7 @@ class Waiting:
         kind: What it does.
         works: Whether a process was started for it; else it waits.
         priority: Higher goes first.
-        held: Whether it is held back.
+        held: Whether it is on hold.
         after: Ids of the runs that must finish first.
         request: The device that it asks for.
     """

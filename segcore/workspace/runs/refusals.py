@@ -33,7 +33,7 @@ def refuse(config: TrainConfig, num_classes: int, devices: Sequence[Device]) -> 
     """
     if num_classes < 2:
         raise SegcoreError(
-            f"Expected two classes or more to tell apart, received {num_classes}: choose a "
+            f"Expected two classes or more, received {num_classes}: choose a "
             "label map that keeps more, or none; "
             "of a single class every loss is at its least before the first step."
         )
@@ -94,7 +94,7 @@ def refuse_changed_classes(run: RunFolder, dataset: Dataset) -> None:
     (known, label_map), now = noted, dataset.label_set
     if label_map is None:
         fits = known.class_ids == now.class_ids
-    else:  # a merged set has no ids of the dataset: its names tell another order
+    else:  # a merged set has no ids of the dataset: its names show another order
         fits = label_map.num_classes == now.num_classes
         if fits:
             names = label_map.merge_label_set(now).class_names
@@ -114,7 +114,7 @@ def _noted_classes(run: RunFolder) -> tuple[LabelSet, LabelMap | None] | None:
 
 @lru_cache(maxsize=1024)
 def _read_classes(folder: str, changed: int) -> tuple[LabelSet, LabelMap | None] | None:
-    """Read the classes of a run; ``changed`` (nanoseconds since 1970) makes it read them anew."""
+    """Read the classes of a run; ``changed`` (nanoseconds since 1970) makes it read them again."""
     try:
         data = RunFolder(folder).read_json("labels")
         merge = data.get("label_map")
@@ -168,8 +168,8 @@ def refuse_device(config: TrainConfig, diagnosis: Diagnosis | None) -> None:
 
 def _halves(batch: int, parts: int) -> list[int]:
     """Smaller batches that divide among the devices, the largest first."""
-    found = []
+    batches = []
     while batch > parts:
         batch = batch // 2 // parts * parts or parts
-        found.append(batch)
-    return found
+        batches.append(batch)
+    return batches

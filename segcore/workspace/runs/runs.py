@@ -225,7 +225,7 @@ class Runs:
         jobs.stop(self._workspace, run)
 
     def resume(self, run: str, learning_rate_factor: float = 1.0) -> None:
-        """Queue a failed or interrupted run again; it goes on from its last checkpoint.
+        """Queue a failed or interrupted run again; it continues from its last checkpoint.
 
         Args:
             run: Its id.
@@ -334,8 +334,10 @@ class Runs:
         if not isinstance(config, PredictConfig):
             return
         richest_first = list(PROBABILITY_STORAGE)
-        kept, asked = map(richest_first.index, (config.probabilities, wanted.probabilities))
-        if (by_options and config.options != wanted.options) or (by_probabilities and kept > asked):
+        stored, asked = map(richest_first.index, (config.probabilities, wanted.probabilities))
+        if (by_options and config.options != wanted.options) or (
+            by_probabilities and stored > asked
+        ):
             shutil.rmtree(folder.folder)
 
     def predict_whole(self, run: str, split: str) -> str:
@@ -540,8 +542,8 @@ class Runs:
 
     def newest(self, runs: Sequence[str]) -> float:
         """Return when the last of some runs was finished; infinity while one is not."""
-        made = [RunFolder(self.folder / run).status() for run in runs]
-        return max(s.finished or 0.0 if s.state == "finished" else math.inf for s in made)
+        statuses = [RunFolder(self.folder / run).status() for run in runs]
+        return max(s.finished or 0.0 if s.state == "finished" else math.inf for s in statuses)
 
     def _check_name(self, config: EvaluateConfig) -> None:
         """Refuse a name that is taken by another ensemble or run."""

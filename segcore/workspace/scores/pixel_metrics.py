@@ -99,11 +99,11 @@ class RunPixelMetrics:
         Raises:
             SegcoreError: There is no such run or split.
         """
-        found = [s for s in self._scenes.predicted_samples(run, split) if s.mask is not None]
+        samples = [s for s in self._scenes.predicted_samples(run, split) if s.mask is not None]
         if stage in FROM_PROBABILITIES:
-            return found
+            return samples
         holder = self._scores.holder(run, split, stage)
-        return [s for s in found if holder.has_mask(split, stage, s.id)]
+        return [s for s in samples if holder.has_mask(split, stage, s.id)]
 
     def found(self, run: str, split: str, stage: str = "") -> Measured | None:
         """Return what :meth:`measure` made of a split as it is now; None where it was not made.
@@ -138,9 +138,9 @@ class RunPixelMetrics:
         Raises:
             SegcoreError: Nothing is on disk to measure, or a file cannot be read.
         """
-        kept = self.found(run, split, stage)
-        if kept is not None:
-            return kept
+        cached = self.found(run, split, stage)
+        if cached is not None:
+            return cached
         label_set, label_map = self._scores.label_set(run), self._scenes.label_map_of(run)
         dataset, samples = self._scenes.dataset_of(run).name, self._present(run, split, stage)
         share = -(-FITTED_PIXELS // len(samples))
@@ -180,9 +180,9 @@ class RunPixelMetrics:
         Raises:
             SegcoreError: Nothing is on disk to measure, or a temperature that is not above 0.
         """
-        kept = self.found_scaled(run, split, temperature)
-        if kept is not None:
-            return kept
+        cached = self.found_scaled(run, split, temperature)
+        if cached is not None:
+            return cached
         label_set, label_map = self._scores.label_set(run), self._scenes.label_map_of(run)
         whole = PixelMetrics(label_set.num_classes, label_set.ignore_index)
         dataset = self._scenes.dataset_of(run).name
@@ -212,19 +212,19 @@ class RunPixelMetrics:
             SegcoreError: The run has no counts of that split yet.
         """
         name = self._name(f"scaled{temperature:.6f}", run, split, "")
-        kept = self._scores.holder(run, split, "").read_arrays(split, name)
+        arrays = self._scores.holder(run, split, "").read_arrays(split, name)
         return (
             None
-            if kept is None
-            else PixelMetrics.from_arrays(kept, self._scores.label_set(run).ignore_index)[
+            if arrays is None
+            else PixelMetrics.from_arrays(arrays, self._scores.label_set(run).ignore_index)[
                 0
             ].confidence()
         )
 
     def fitted(self, run: str, split: str) -> float:
         """Return the temperature that was fitted on a split; NaN where it was not measured."""
-        found = self.found(run, split) if self._scores.has_counts(run, split) else None
-        return float("nan") if found is None else found.temperature
+        measured = self.found(run, split) if self._scores.has_counts(run, split) else None
+        return float("nan") if measured is None else measured.temperature
 
     def suspects(self, run: str, split: str, progress: Progress | None = None) -> Suspects:
         """Find labels that a confident network contradicts; measures the split first if need be.
@@ -353,8 +353,8 @@ class RunPixelMetrics:
         there = hashlib.sha256(
             "\n".join(s.id for s in self.samples(run, split, stage)).encode()
         ).hexdigest()
-        seen = f"{VERSION} {what} {self._scores.stamp(run, split, stage)} {there}"
-        return f"{what.rstrip('0123456789.')}-{hashlib.sha256(seen.encode()).hexdigest()[:16]}"
+        state = f"{VERSION} {what} {self._scores.stamp(run, split, stage)} {there}"
+        return f"{what.rstrip('0123456789.')}-{hashlib.sha256(state.encode()).hexdigest()[:16]}"
 
 
 def _each(

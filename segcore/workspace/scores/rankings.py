@@ -22,7 +22,7 @@ Progress = Callable[[int, int, str], None]
 Floats = npt.NDArray[np.float64]
 
 KEPT_CELLS = 1_000_000
-"""So many counts of an exchange are kept as JSON at most, some 15 MB."""
+"""At most this many fixed-and-broken counts are cached as JSON, some 15 MB."""
 
 
 class Rankings:
@@ -142,10 +142,10 @@ class Rankings:
         folder = self._holder(run, split)
         stamp, document = folder.status().finished, f"unsureness-{split}"
         try:
-            kept = folder.read_json(document)
+            cached = folder.read_json(document)
         except SegcoreError:
-            kept = {}
-        if kept.get("finished") != stamp or not isinstance(kept.get("images"), dict):
+            cached = {}
+        if cached.get("finished") != stamp or not isinstance(cached.get("images"), dict):
             samples = self._scenes.predicted_samples(run, split)
             images: dict[str, list[float | None]] = {}
             for number, sample in enumerate(samples, start=1):
@@ -155,9 +155,9 @@ class Rankings:
                 ]
                 if progress:
                     progress(number, len(samples), sample.id)
-            kept = {"finished": stamp, "images": images}
-            folder.write_json(document, kept)
-        pairs = kept["images"].items()
+            cached = {"finished": stamp, "images": images}
+            folder.write_json(document, cached)
+        pairs = cached["images"].items()
         return {
             name: {i: float("nan") if v[k] is None else v[k] for i, v in pairs}
             for k, name in enumerate(("entropy", "disagreement"))
@@ -202,16 +202,16 @@ class Rankings:
         asked = hashlib.sha256(repr((run, stage, other, other_stage)).encode()).hexdigest()[:12]
         holder, document = self._holder(run, split), f"exchange-{split}-{asked}"
         try:
-            kept = holder.read_json(document)
-            if kept.get("made_from") == stamps:
-                return FixedBroken.from_json(kept)
+            cached = holder.read_json(document)
+            if cached.get("made_from") == stamps:
+                return FixedBroken.from_json(cached)
         except SegcoreError:
             pass
-        made = self._count_fixed_broken(run, other, split, (stage, other_stage), progress)
-        if np.count_nonzero(made.fixed) + np.count_nonzero(made.broken) <= KEPT_CELLS:
+        counted = self._count_fixed_broken(run, other, split, (stage, other_stage), progress)
+        if np.count_nonzero(counted.fixed) + np.count_nonzero(counted.broken) <= KEPT_CELLS:
             with suppress(SegcoreError):  # a read-only workspace can still be looked at
-                holder.write_json(document, {"made_from": stamps, **made.to_json()})
-        return made
+                holder.write_json(document, {"made_from": stamps, **counted.to_json()})
+        return counted
 
     def _count_fixed_broken(
         self,
@@ -254,7 +254,7 @@ class Rankings:
         config = self._runs.open(run).config
         if not isinstance(config, EvaluateConfig) or stage in ("", "ensemble"):
             return self._scenes.prediction(run, split, sample)
-        made = self._holder(run, split)
-        if made.has_mask(split, stage, sample):
-            return made.read_mask(split, stage, sample)
+        holder = self._holder(run, split)
+        if holder.has_mask(split, stage, sample):
+            return holder.read_mask(split, stage, sample)
         return self._scenes.crf_mask(run, split, sample, config.crf)

@@ -79,18 +79,18 @@ class Reports:
         Raises:
             SegcoreError: There is no such run or dataset.
         """
-        found = {"Segscope": __version__, "Python": platform.python_version()}
+        facts = {"Segscope": __version__, "Python": platform.python_version()}
         for name in LIBRARIES:
             try:
-                found[name] = version(name)
+                facts[name] = version(name)
             except PackageNotFoundError:
                 continue
         for run in runs:
             folder = self._runs.open(run)
             dataset = self._datasets.open(folder.config.dataset)
-            found.setdefault(f"Dataset {dataset.name}, fingerprint", dataset.fingerprint)
-            found[f"{run}, device"] = folder.status().device or "unknown"
-        return found
+            facts.setdefault(f"Dataset {dataset.name}, fingerprint", dataset.fingerprint)
+            facts[f"{run}, device"] = folder.status().device or "unknown"
+        return facts
 
     def reports(self, runs: Sequence[str], split: str, stage: str = "") -> dict[str, Report]:
         """Return the reports of runs over a split, by run; all stages unless one is chosen.
@@ -100,11 +100,11 @@ class Reports:
         """
         if not runs:
             raise SegcoreError("Expected at least one run to report on, received none: name one.")
-        found = {}
+        reports = {}
         for run in dict.fromkeys(runs):
             for one in [stage] if stage else self._scores.stages(run, split):
-                found[self._title(run, one, stage)] = self._scores.report(run, split, one)
-        return found
+                reports[self._title(run, one, stage)] = self._scores.report(run, split, one)
+        return reports
 
     def page(self, runs: Sequence[str], split: str, stage: str = "") -> str:
         """Return a self-contained HTML page about runs; the first is compared with the others.
@@ -134,9 +134,9 @@ class Reports:
             for one in ([stage] if stage else self._scores.stages(run, split))
         ]
         return {
-            self._title(run, one, stage): told
+            self._title(run, one, stage): depth
             for run, one in pairs
-            if (told := self._depth(run, split, one))
+            if (depth := self._depth(run, split, one))
         }
 
     @staticmethod
@@ -197,16 +197,16 @@ class Reports:
         """Return the runs of the same recipe, or an ensemble's members, that were scored."""
         config = self._runs.open(run).config
         if isinstance(config, EvaluateConfig):
-            found = list(config.members)
+            runs = list(config.members)
         elif (
             isinstance(config, TrainConfig) and config.group and config.members_by != "architecture"
         ):  # another network repeats nothing
-            found = [
+            runs = [
                 r.run for r in self._runs.rows() if r.kind == "train" and r.group == config.group
             ]
         else:
-            found = [run]
-        return sorted(name for name in found if self._scores.has_counts(name, split))
+            runs = [run]
+        return sorted(name for name in runs if self._scores.has_counts(name, split))
 
     def reliability(self, runs: Sequence[str], split: str) -> tuple[Reliability, list[str]]:
         """Return the spread of some runs' scores, and why they may not be compared, if so.
@@ -266,12 +266,12 @@ class Reports:
         """
         dataset = self._scenes.dataset_of(run)
         names = self._scores.sample_ids(run, split, stage)
-        found = []
+        values = []
         for number, name in enumerate(names):
-            found.append(brightness(dataset.read_image(dataset.sample(name))))
+            values.append(brightness(dataset.read_image(dataset.sample(name))))
             if progress:
                 progress(number + 1, len(names), name)
-        return found
+        return values
 
     def sizes(
         self, run: str, split: str, stage: str = "", progress: Progress | None = None
@@ -310,7 +310,7 @@ class Reports:
         return self._scenes.prediction(run, split, sample)
 
     def _pictures(self, run: str, split: str, stage: str) -> list[Picture]:
-        """Return pictures of the hardest images: image, true mask and prediction, stacked."""
+        """Return pictures of the hardest images: image, ground truth and prediction, stacked."""
         report = self._scores.report(run, split, stage)
         dataset, label_map, label_set = (
             self._scenes.dataset_of(run),
@@ -319,10 +319,10 @@ class Reports:
         )
         shown = {sample.id for sample in self._scenes.predicted_samples(run, split)}
         scored = report.image_scores()["mean_iou"]
-        made: list[Picture] = []
+        pictures: list[Picture] = []
         for position in report.hardest():
             name = report.sample_ids[position]
-            if len(made) == PICTURES:
+            if len(pictures) == PICTURES:
                 break
             if name not in shown:
                 continue
@@ -335,10 +335,10 @@ class Reports:
                 f"{name}: mean IoU {scored[position]:.3f}. Above the image, then the true and "
                 "the predicted mask."
             )
-            made.append(
+            pictures.append(
                 Picture(caption, encode_png(np.concatenate([_shrunk(panel) for panel in panels])))
             )
-        return made
+        return pictures
 
 
 def colored(mask: npt.NDArray[Any], label_set: LabelSet) -> npt.NDArray[np.uint8]:

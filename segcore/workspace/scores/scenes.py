@@ -46,7 +46,7 @@ class Scenes:
         return opened.read_image(opened.sample(sample))
 
     def truth(self, dataset: str, sample: str, label_map: LabelMap | None = None) -> Mask:
-        """Return a sample's true mask, (H, W) indices, merged by ``label_map`` where one is given.
+        """Return a sample's ground-truth mask, (H, W) indices, merged by ``label_map`` where one is given.
 
         Raises:
             SegcoreError: There is no such sample, or its file cannot be read.
@@ -146,10 +146,10 @@ class Scenes:
         if isinstance(self._runs.open(run).config, EvaluateConfig):
             return True
         folder = self._prediction(run, split)
-        kept = folder.probabilities_kept(split, sample)
-        if kept == "none":  # where nothing was predicted, reading says so
+        stored = folder.probabilities_kept(split, sample)
+        if stored == "none":  # where nothing was predicted, reading says so
             return not folder.has_mask(split, STAGE, sample)
-        return kept == "whole" or approximate
+        return stored == "whole" or approximate
 
     def stored_mask(self, run: str, split: str, sample: str) -> Mask | None:
         """Return the predicted mask that a run keeps on disk, (H, W) indices; None if it has none.
@@ -231,9 +231,9 @@ class Scenes:
         wanted = parameters or CRFParameters()
         config = self._runs.open(run).config
         if isinstance(config, EvaluateConfig) and config.crf == wanted:
-            made = self._runs.folder / self._runs.on_split(run, split)
-            if made.exists() and "crf" in RunFolder(made).stages(split):
-                return RunFolder(made).read_mask(split, "crf", sample)
+            evaluation = self._runs.folder / self._runs.on_split(run, split)
+            if evaluation.exists() and "crf" in RunFolder(evaluation).stages(split):
+                return RunFolder(evaluation).read_mask(split, "crf", sample)
         if self._warm_process is None:
             self._warm_process = WarmProcess()
         arrays: dict[str, npt.NDArray[Any]] = {

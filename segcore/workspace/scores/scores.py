@@ -424,17 +424,20 @@ class Scores:
             if row.kind not in ("crf_search", "subsets") or row.status.state != "finished":
                 continue
             folder = self._runs.open(row.run)
-            made = folder.config
-            if isinstance(made, CRFSearchConfig) and (made.split, made.members) == (
+            config_of_run = folder.config
+            if isinstance(config_of_run, CRFSearchConfig) and (
+                config_of_run.split,
+                config_of_run.members,
+            ) == (
                 split,
                 config.members,
             ):
-                found = folder.read_json("crf_search")["crf"]["parameters"]
-                if crf is not None and all(crf.get(key) == found[key] for key in found):
+                parameters = folder.read_json("crf_search")["crf"]["parameters"]
+                if crf is not None and all(crf.get(key) == parameters[key] for key in parameters):
                     return f"The CRF was chosen on {split} (search {row.run})."
-            if isinstance(made, SubsetsConfig) and made.split == split:
+            if isinstance(config_of_run, SubsetsConfig) and config_of_run.split == split:
                 best = folder.read_json("subsets")["best"]["members"]
-                if list(config.members) == list(best) != list(made.members):
+                if list(config.members) == list(best) != list(config_of_run.members):
                     return f"The members were chosen on {split} (subsets {row.run})."
         return ""
 

@@ -37,9 +37,9 @@ def make(workspace, *rows, datasets=("tiny",), weights=None, **fields):
 def fill(made_up, plan, right, label="", seeds=(0, 1), options=None, on="tiny"):
     """Write finished trainings of the base ("") or a row, whose every pixel is right but for a share of the first class."""
     dataset = made_up.workspace.datasets.open(on)
-    row = plan.study.row(label)
+    row = plan.ablation.row(label)
     for seed, share in zip(seeds, right, strict=True):
-        config = plan.study.config(row, on, seed, plan.weights)
+        config = plan.ablation.config(row, on, seed, plan.weights)
         run = made_up.write(
             f"by-hand-{label or 'base'}-{seed}" + ("" if on == "tiny" else on),
             dataclasses.replace(config, group="mine", member=3),
@@ -80,7 +80,7 @@ def test_a_study_queues_each_training_with_its_prediction_once(workspace, starte
     assert len(queued) == 8 and sorted(workspace.ablations.progress(plan).pending) == sorted(queued)
     order = [row.run for row in workspace.queue.rows()]
     assert order == queued and order[1] == prediction_id(order[0], "test")
-    assert workspace.runs.open(order[0]).annotations().tags == ("study small",)
+    assert workspace.runs.open(order[0]).annotations().tags == ("ablation small",)
     assert workspace.ablations.start(plan) == []  # again: nothing is missing
     assert [row.state for row in workspace.ablations.table(plan).rows] == [
         "waiting",
@@ -273,7 +273,7 @@ def test_what_a_study_cannot_be_run_on_is_refused(workspace):
         make(workspace, datasets=())
     with pytest.raises(SegcoreError, match="tiny"):
         make(workspace, datasets=["tinny"])
-    with pytest.raises(SegcoreError, match="weights file of this study"):
+    with pytest.raises(SegcoreError, match="weights file of this ablation"):
         make(workspace, weights={"squeezenet": "x"})
     rows = [{"name": "files", "changes": {"model.weights": "{own}"}}]
     with pytest.raises(SegcoreError, match="correct the path"):
