@@ -13,7 +13,7 @@ from segcore.formatting import plural
 from segcore.workspace import Workspace
 from segcore.workspace.ablations.ablations import Ablations
 from segcore.workspace.ablations.rows import CELLS, csv_table, markdown_table, row_cells
-from segcore.workspace.ablations.table import Plan, ablation_html, set_beside
+from segcore.workspace.ablations.table import Plan, ablation_html, compare_datasets
 from segcore.workspace.launch.grid import rebase
 
 
@@ -140,7 +140,7 @@ def _run(options: Options) -> dict[str, Any]:
     files = []
     if options.csv:
         files.append(Path(options.csv))
-        workspace.reports.write(files[-1], csv_table([row.to_json() for row in results.rows]))
+        workspace.reports.write(files[-1], csv_table(results.rows))
     if options.html:
         files.append(Path(options.html))
         facts = workspace.reports.facts([run for row in results.rows for run in row.runs][:1])
@@ -151,7 +151,11 @@ def _run(options: Options) -> dict[str, Any]:
     others = [
         ablations.table(ablations.open(ablations.find(name) or name)) for name in options.beside
     ]
-    beside = {"beside": set_beside([results, *others])} if others else {}
+    beside = (
+        {"beside": [row.to_json() for row in compare_datasets([results, *others])]}
+        if others
+        else {}
+    )
     return {
         **results.to_json(),
         **beside,

@@ -206,8 +206,8 @@ def _split(options: Options) -> dict[str, Any]:
         "validation": options.validation,
         "test": options.test,
     }
-    shelf = workspace_of(options).datasets
-    return shelf.make_splits(
+    datasets = workspace_of(options).datasets
+    return datasets.make_splits(
         options.dataset, options.method, fractions, options.seed, group_by=options.group_by
     ).to_json()
 
@@ -289,7 +289,7 @@ def _balance_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _balance(options: Options) -> dict[str, Any]:
-    shelf = workspace_of(options).datasets
+    datasets = workspace_of(options).datasets
     if options.save:
         check_name(options.save, "plan")
     asked = (options.dataset, options.split, options.mode, options.max_repeats, options.budget)
@@ -301,9 +301,9 @@ def _balance(options: Options) -> dict[str, Any]:
     }
     if options.rule != "nearest":
         how |= {"amount": options.amount, "seed": options.seed}
-    plan = shelf.plan_balance(*asked, **how)
+    plan = datasets.plan_balance(*asked, **how)
     if options.save:
-        shelf.save_plan(options.dataset, options.save, plan)
+        datasets.save_plan(options.dataset, options.save, plan)
     return {"dataset": options.dataset, "saved_as": options.save, **plan.to_json()}
 
 

@@ -145,7 +145,7 @@ def _robustness(options: Options) -> dict[str, Any]:
         options.run, options.split, chosen, options.images, options.seed
     )
     workspace.runs.wait([name], ProgressLine("Counting"))
-    return workspace.robustness.found(name)
+    return workspace.robustness.result(name).to_json()
 
 
 def _show_robustness(result: dict[str, Any]) -> str:

@@ -187,7 +187,7 @@ def _report(options: Options) -> dict[str, Any]:
         )
     return {
         "files": [str(file) for file in files],
-        **workspace.reports.document(options.runs, options.split),
+        **workspace.reports.document(options.runs, options.split).to_json(),
     }
 
 

@@ -45,23 +45,23 @@ def _tags_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _tags(options: Options) -> dict[str, Any]:
-    shelf, name = workspace_of(options).tags, options.dataset
+    all_tags, name = workspace_of(options).tags, options.dataset
     if bool(options.add or options.remove) != bool(options.images):
         raise SegcoreError(
             "Expected --images together with --add or --remove, received one alone: say "
             "which images, and what of them."
         )
     if options.read:
-        shelf.read_table(name, read_text(Path(options.read)).text)
+        all_tags.read_table(name, read_text(Path(options.read)).text)
     chosen = list(
         dict.fromkeys(
-            sample for pattern in options.images for sample in shelf.matching(name, pattern)
+            sample for pattern in options.images for sample in all_tags.matching(name, pattern)
         )
     )
     tags = (
-        shelf.change(name, chosen, add=options.add, remove=options.remove)
+        all_tags.change(name, chosen, add=options.add, remove=options.remove)
         if chosen
-        else shelf.of(name)
+        else all_tags.of(name)
     )
     if options.write:
         try:
@@ -74,7 +74,7 @@ def _tags(options: Options) -> dict[str, Any]:
     return {
         "dataset": name,
         "changed": len(chosen),
-        "tags": shelf.counts(name),
+        "tags": all_tags.counts(name),
         "samples": {k: list(v) for k, v in tags.items()},
     }
 

@@ -59,7 +59,7 @@ def by_slice(a, b, groups):
 
 
 def under_corruption(a, b, groups):
-    return summarise(a, {("blur", 1): b}, groups=groups)["curves"][0]["interval"]
+    return summarise(a, {("blur", 1): b}, groups=groups).curves[0].interval
 
 
 def by_crf(a, b, groups):

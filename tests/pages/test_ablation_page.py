@@ -30,15 +30,15 @@ STUDY = {
 @pytest.fixture
 def kept(trained):
     """``trained`` as a study: two seeds of the base, their ensemble under way."""
-    shelf = trained.workspace.ablations
+    ablations = trained.workspace.ablations
     second = trained.workspace.runs.open(trained.members[1])
     config = dataclasses.replace(second.config, seed=1)
     data = json.loads((second.folder / "config.json").read_text())
     (second.folder / "config.json").write_text(
         json.dumps({**data, "config": {**data["config"], "seed": config.seed}})
     )
-    plan = shelf.plan(ablation_from_json(STUDY), ["tiny"])
-    shelf.start(plan)
+    plan = ablations.plan(ablation_from_json(STUDY), ["tiny"])
+    ablations.start(plan)
     return plan
 
 

@@ -40,13 +40,13 @@ def test_an_ensemble_is_shown_in_four_panels(trained, open_page, read) -> None:
 
 
 def test_the_panels_hold_the_workspaces_arrays(trained) -> None:
-    shelf, sample = trained.workspace.scenes, "test/scene_2"
+    scenes, sample = trained.workspace.scenes, "test/scene_2"
     shown = panels_of(
         trained.workspace, [trained.ensemble], "test", sample, list(compare_panels.PANELS)
     )
-    probabilities = shelf.probabilities(trained.ensemble, "test", sample)
+    probabilities = scenes.probabilities(trained.ensemble, "test", sample)
     prediction = probabilities.argmax(-1)
-    np.testing.assert_array_equal(shown["Ground truth"].mask, shelf.truth("tiny", sample))
+    np.testing.assert_array_equal(shown["Ground truth"].mask, scenes.truth("tiny", sample))
     np.testing.assert_array_equal(shown["Prediction"].mask, prediction)
     np.testing.assert_array_equal(shown["Errors"].mask, prediction)
     run = trained.workspace.runs.open(trained.ensemble)

@@ -40,14 +40,12 @@ def test_saving_under_a_name_queues_it(trained, open_page, read) -> None:
 def test_subsets_show_the_document(trained, open_page, read, started) -> None:
     at = open_page("ensemble", members=list(trained.members), tab="Subsets")
     read.check(at.button(key="score_subsets").click().run())
-    shelf = trained.workspace.ensembles
-    run = shelf.subsets_run(trained.members, "validation")
+    ensembles = trained.workspace.ensembles
+    run = ensembles.subsets_run(trained.members, "validation")
     finish(trained.workspace.runs.open(run), subsets_run)
     read.check(at.run())
-    found = shelf.subsets(run)
-    assert read.metrics(at)["Best subset, mean IoU"] == formatting.percent(
-        found["best"]["mean_iou"]
-    )
+    found = ensembles.subsets(run)
+    assert read.metrics(at)["Best subset, mean IoU"] == formatting.percent(found["best"]["mean_iou"])
     said = [m.value for m in (*at.markdown, *at.warning)]
     assert set(found["sentences"]) <= set(said)
     points = [
@@ -62,7 +60,7 @@ def test_the_crf_tab_shows_the_search_and_one_image(
 ) -> None:
     refined = []
 
-    def refine(shelf, scene, parameters, preview=False):
+    def refine(crf, scene, parameters, preview=False):
         refined.append((parameters, preview))
         return scene.truth.clip(0, 3), 0.01
 

@@ -94,13 +94,13 @@ def test_robustness_is_launched_by_one_click_and_drawn(trained, started, open_pa
             )
     RunFolder(folder.folder).write_status(state="finished", finished=1.0)
     at = tab(open_page, "Slices and robustness", run)
-    found = workspace.robustness.found(name)
-    assert found["curves"][0]["drop"] == 0 and found["curves"][4]["drop"] > 0
+    summary = workspace.robustness.result(name).summary
+    assert summary.curves[0].drop == 0 and summary.curves[4].drop > 0
     drawn = [t for t in read.figure(at, "corruption_curves")["data"] if t.get("name") == "Noise"]
     assert drawn[0]["y"] == pytest.approx(
         [
             100 * v
-            for v in [found["clean"]["mean_iou"], *(r["mean_iou"] for r in found["curves"][:5])]
+            for v in [summary.clean.mean_iou, *(point.mean_iou for point in summary.curves[:5])]
         ]
     )
     assert "Under noise" in read.metrics(at)

@@ -14,7 +14,7 @@ from segcore.workspace import Workspace
 
 
 @pytest.fixture
-def shelf(workspace: Workspace, monkeypatch):
+def prepared(workspace: Workspace, monkeypatch):
     monkeypatch.setenv("SEGCORE_WORKER", str(Path(__file__).with_name("formula_worker.py")))
     yield workspace
     for process in psutil.process_iter(
@@ -35,7 +35,7 @@ def wait(condition, seconds: float = 600.0) -> None:
 
 
 @pytest.mark.slow
-def test_a_study_on_one_device_is_killed_stopped_and_finished(shelf: Workspace) -> None:
+def test_a_study_on_one_device_is_killed_stopped_and_finished(prepared: Workspace) -> None:
     base = TrainConfig(
         "tiny",
         ModelConfig("unet", "tiny", "none"),
@@ -51,35 +51,35 @@ def test_a_study_on_one_device_is_killed_stopped_and_finished(shelf: Workspace) 
         sampler="grid",
         pruner="none",
     )
-    run = shelf.searches.start(config)
-    folder = shelf.runs.open(run)
+    run = prepared.searches.start(config)
+    folder = prepared.runs.open(run)
     wait(
-        lambda: shelf.searches.open(run).count("complete") >= 1
+        lambda: prepared.searches.open(run).count("complete") >= 1
     )  # so the search does not hold the one device that its trials need
     assert (folder.status().state, folder.status().device) == ("running", "")
     pid = folder.status().pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    wait(lambda: (shelf.runs.refresh(), folder.status().state)[1] == "interrupted")
-    first = shelf.searches.open(run).trials[0]
-    shelf.runs.resume(run)
+    wait(lambda: (prepared.runs.refresh(), folder.status().state)[1] == "interrupted")
+    first = prepared.searches.open(run).trials[0]
+    prepared.runs.resume(run)
     wait(
         lambda: (
-            folder.status().state == "running" and shelf.searches.open(run).count("running") == 1
+            folder.status().state == "running" and prepared.searches.open(run).count("running") == 1
         )
     )
-    shelf.runs.stop(run)
+    prepared.runs.stop(run)
     wait(lambda: folder.status().state == "interrupted")
     wait(
         lambda: (
             not any(
-                r.status.state in ("starting", "running", "stopping") for r in shelf.runs.rows()
+                r.status.state in ("starting", "running", "stopping") for r in prepared.runs.rows()
             )
         )
     )
-    shelf.runs.resume(run)
-    shelf.runs.wait([run])
-    search = shelf.searches.open(run)
+    prepared.runs.resume(run)
+    prepared.runs.wait([run])
+    search = prepared.searches.open(run)
     assert [row.state for row in search.trials] == ["complete"] * 3
     assert search.trials[0] == first  # kept as it was
     assert [row.score for row in search.trials] == pytest.approx([0.7, 0.8, 0.7])
@@ -87,7 +87,7 @@ def test_a_study_on_one_device_is_killed_stopped_and_finished(shelf: Workspace) 
     assert folder.status().mean_iou == pytest.approx(0.8) and folder.status().progress == 1.0
     starts = [
         len(
-            (RunFolder(shelf.runs.folder / row.run).folder / "starts.jsonl")
+            (RunFolder(prepared.runs.folder / row.run).folder / "starts.jsonl")
             .read_text()
             .splitlines()
         )
@@ -95,7 +95,7 @@ def test_a_study_on_one_device_is_killed_stopped_and_finished(shelf: Workspace) 
     ]
     assert starts[0] == 1 and sum(starts) <= 4  # the one that was stopped went on
     assert all(
-        [line["epoch"] for line in RunFolder(shelf.runs.folder / row.run).metrics()]
+        [line["epoch"] for line in RunFolder(prepared.runs.folder / row.run).metrics()]
         == [1, 2, 3, 4, 5, 6]
         for row in search.trials
     )

@@ -58,7 +58,7 @@ class Shelf:
     kind: str
 
     def names(self) -> list[str]:
-        """Return the names on the shelf, sorted."""
+        """Return the names of the stored mappings, sorted."""
         return sorted(p.stem for p in self.folder.glob("*.json"))
 
     def read(self, name: str) -> dict[str, Any]:
@@ -82,7 +82,7 @@ class Shelf:
         write_document(self.folder / f"{name}.json", json.dumps(data, indent=1).encode())
 
     def remove(self, name: str) -> None:
-        """Take the mapping of that name off the shelf.
+        """Delete the mapping of that name.
 
         Raises:
             SegcoreError: The folder cannot be written.

@@ -1,6 +1,7 @@
 """How scores fall when images are corrupted: curves over severities, and the worst classes."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,88 @@ CLEAN = "clean"
 """Name of the counts of clean images; those of a corruption are "noise-3" (:func:`stage_name`)."""
 
 
+@dataclass(frozen=True)
+class CleanScores:
+    """Scores of the images as they are; None for what is undefined.
+
+    Attributes:
+        mean_iou: Mean IoU, 0 to 1.
+        pixel_accuracy: Share of the pixels that are right.
+        iou: IoU of each class.
+    """
+
+    mean_iou: float | None
+    pixel_accuracy: float | None
+    iou: list[float | None]
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """Scores under one corruption at one severity; None for what is undefined.
+
+    Attributes:
+        corruption: Its name.
+        severity: 1 to 5.
+        mean_iou: Mean IoU, 0 to 1.
+        drop: Clean mean IoU minus this one.
+        interval: (low, high) of the drop.
+        how_sure: How the interval was drawn, in words.
+        pixel_accuracy: Share of the pixels that are right.
+        iou: IoU of each class.
+    """
+
+    corruption: str
+    severity: int
+    mean_iou: float | None
+    drop: float | None
+    interval: list[float | None]
+    how_sure: str
+    pixel_accuracy: float | None
+    iou: list[float | None]
+
+
+@dataclass(frozen=True)
+class CorruptionEffect:
+    """One corruption over its severities; None for what is undefined.
+
+    Attributes:
+        corruption: Its name.
+        mean_iou: Mean over severities of the mean IoU.
+        drop: Clean mean IoU minus that.
+        kept: Share of the clean mean IoU that is left.
+        class_drop: Clean IoU minus that under the corruption, for each class.
+    """
+
+    corruption: str
+    mean_iou: float | None
+    drop: float | None
+    kept: float | None
+    class_drop: list[float | None]
+
+
+@dataclass(frozen=True)
+class RobustnessSummary:
+    """How scores fall under corruptions.
+
+    Attributes:
+        num_samples: Number of images.
+        clean: Their scores as they are.
+        curves: One point for each corruption and severity.
+        corruptions: Each corruption over its severities.
+        mean_drop: Mean drop over all corruptions; None where none is defined.
+    """
+
+    num_samples: int
+    clean: CleanScores
+    curves: list[CurvePoint]
+    corruptions: list[CorruptionEffect]
+    mean_drop: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready mapping."""
+        return asdict(self)
+
+
 def stage_name(corruption: str, severity: int) -> str:
     """Return what the counts of a corruption at a severity are called."""
     return f"{corruption}-{severity}"
@@ -28,7 +111,7 @@ def summarise(
     groups: Sequence[str] | None = None,
     resamples: int = 300,
     seed: int = 0,
-) -> dict[str, Any]:
+) -> RobustnessSummary:
     """Compare the scores of corrupted images with those of the same images as they are.
 
     Args:
@@ -38,13 +121,6 @@ def summarise(
         resamples: Resamples of the intervals; each image's clean and corrupted counts stay
             together.
         seed: Seed of the draws.
-
-    Returns:
-        ``num_samples``; ``clean``: ``mean_iou, pixel_accuracy, iou`` (C values); ``curves``: rows
-        of ``corruption, severity, mean_iou, pixel_accuracy, iou, drop`` (clean mean IoU minus this
-        one) and its ``interval``; ``corruptions``: for each, over its severities, ``corruption,
-        mean_iou, drop, kept`` (share of the clean mean IoU that is left) and ``class_drop`` (C
-        values); ``mean_drop`` over all corruptions. What is undefined is None.
 
     Raises:
         SegcoreError: Counts that are none, of other images, or of nothing but clean ones.
@@ -56,7 +132,7 @@ def summarise(
             "choose a corruption."
         )
     base, own = float(scores.mean_iou(clean.total)), scores.iou(clean.total)
-    curves: list[dict[str, Any]] = []
+    curves: list[CurvePoint] = []
     drops: dict[str, list[npt.NDArray[np.float64]]] = {}
     for (name, severity), given in corrupted.items():
         counts = SampleCounts.of(given)
@@ -75,49 +151,45 @@ def summarise(
         iou = scores.iou(counts.total)
         drops.setdefault(name, []).append(own - iou)
         curves.append(
-            {
-                "corruption": name,
-                "severity": severity,
-                "mean_iou": plain(float(scores.mean_iou(counts.total))),
-                "drop": plain(drop.value),
-                "interval": drop.ends(),
-                "how_sure": drop.how(),
-                "pixel_accuracy": plain(float(scores.pixel_accuracy(counts.total))),
-                "iou": [plain(v) for v in iou],
-            }
+            CurvePoint(
+                name,
+                severity,
+                plain(float(scores.mean_iou(counts.total))),
+                plain(drop.value),
+                drop.ends(),
+                drop.how(),
+                plain(float(scores.pixel_accuracy(counts.total))),
+                [plain(v) for v in iou],
+            )
         )
     parts = [_over_severities(name, curves, each, base) for name, each in drops.items()]
-    known = [part["drop"] for part in parts if part["drop"] is not None]
-    return {
-        "num_samples": len(clean),
-        "clean": {
-            "mean_iou": plain(base),
-            "pixel_accuracy": plain(float(scores.pixel_accuracy(clean.total))),
-            "iou": [plain(v) for v in own],
-        },
-        "curves": curves,
-        "corruptions": parts,
-        "mean_drop": float(np.mean(known)) if known else None,
-    }
+    known = [part.drop for part in parts if part.drop is not None]
+    return RobustnessSummary(
+        len(clean),
+        CleanScores(
+            plain(base),
+            plain(float(scores.pixel_accuracy(clean.total))),
+            [plain(v) for v in own],
+        ),
+        curves,
+        parts,
+        float(np.mean(known)) if known else None,
+    )
 
 
 def _over_severities(
     name: str,
-    curves: Sequence[Mapping[str, Any]],
+    curves: Sequence[CurvePoint],
     drops: Sequence[npt.NDArray[np.float64]],
     base: float,
-) -> dict[str, Any]:
+) -> CorruptionEffect:
     """Means over the severities of one corruption."""
-    means = [
-        row["mean_iou"]
-        for row in curves
-        if row["corruption"] == name and row["mean_iou"] is not None
-    ]
+    means = [p.mean_iou for p in curves if p.corruption == name and p.mean_iou is not None]
     mean = float(np.mean(means)) if means else float("nan")
-    return {
-        "corruption": name,
-        "mean_iou": plain(mean),
-        "drop": plain(base - mean),
-        "kept": plain(mean / base) if base else None,
-        "class_drop": [plain(float(v)) for v in scores.mean_present(np.stack(drops, -1))],
-    }
+    return CorruptionEffect(
+        name,
+        plain(mean),
+        plain(base - mean),
+        plain(mean / base) if base else None,
+        [plain(float(v)) for v in scores.mean_present(np.stack(drops, -1))],
+    )

@@ -114,7 +114,9 @@ def _template() -> Ablation | None:
     )
     if chosen != OWN:
         with session.errors_shown():
-            ablation = ablations.open(chosen).ablation if chosen in started else ablations.read(chosen)
+            ablation = (
+                ablations.open(chosen).ablation if chosen in started else ablations.read(chosen)
+            )
         st.download_button(
             "Download template",
             json.dumps(ablation.to_json(), indent=1),

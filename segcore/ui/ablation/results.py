@@ -10,7 +10,7 @@ from segcore.ui.ablation import charts
 from segcore.ui.ensemble.charts import gains
 from segcore.ui.shared import manual, session, tables
 from segcore.workspace.ablations.rows import BORNE_OUT, csv_table, markdown_table
-from segcore.workspace.ablations.table import Plan, Progress, Table, ablation_html, set_beside
+from segcore.workspace.ablations.table import Plan, Progress, Table, ablation_html, compare_datasets
 
 POLL_SECONDS = 5
 VERDICTS = {"helps": "▲ helps", "hurts": "▼ hurts", "cannot tell": "· not significant", "": ""}
@@ -201,7 +201,7 @@ def _table(table: Table) -> None:
 
 
 def _beside(table: Table) -> None:
-    """Set the same study on other data beside this one."""
+    """Compare the ablation with the same one on other data."""
     ablations = session.workspace().ablations
     own = table.plan.ablation.name
     others = [
@@ -218,14 +218,16 @@ def _beside(table: Table) -> None:
     if not chosen:
         return
     with session.errors_shown():
-        lines = set_beside([table, *(ablations.table(ablations.open(name)) for name in chosen)])
+        lines = compare_datasets(
+            [table, *(ablations.table(ablations.open(name)) for name in chosen)]
+        )
     tables.draw(
         [
-            {"row": line["row"]}
+            {"row": line.row}
             | {
-                f"{name}, {what}": found[key]
-                for name, found in line["on"].items()
-                for what, key in (("points", "points"), ("verdict", "verdict"))
+                f"{name}, {what}": value
+                for name, one in line.on.items()
+                for what, value in (("points", one.points), ("verdict", one.verdict))
             }
             for line in lines
         ],
@@ -268,7 +270,7 @@ def _downloads(plan: Plan, table: Table) -> None:
     with st.container(horizontal=True, key="study_files"):
         for label, text, suffix, kind in (
             ("Report (HTML)", ablation_html(table, facts), "html", "text/html"),
-            ("Table (CSV)", csv_table([row.to_json() for row in table.rows]), "csv", "text/csv"),
+            ("Table (CSV)", csv_table(table.rows), "csv", "text/csv"),
             ("Table (Markdown)", markdown_table(table.rows), "md", "text/markdown"),
         ):
             st.download_button(

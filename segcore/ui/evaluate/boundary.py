@@ -30,7 +30,7 @@ def measured(run: str, split: str, stage: str) -> Measured | None:
     """Return the pass over a split, or offer to make it, or show how far it is."""
     workspace = session.workspace()
     with session.errors_shown():
-        kept = workspace.pixel_metrics.found(run, split, stage)
+        kept = workspace.pixel_metrics.cached(run, split, stage)
         if kept is not None:
             return kept
         small = background_tasks.is_small(run, split)

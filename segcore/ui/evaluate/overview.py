@@ -211,7 +211,9 @@ def downloads(run: str, split: str, dataset: str) -> None:
         )
         st.download_button(
             "Download report (JSON)",
-            lambda: json.dumps(workspace.reports.document([run], split), indent=1).encode(),
+            lambda: json.dumps(
+                workspace.reports.document([run], split).to_json(), indent=1
+            ).encode(),
             f"{run}-{split}-report.json",
             "application/json",
             icon=":material/data_object:",

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from segcore.evaluation.metrics.pixel_metrics import worth_drawing
+from segcore.evaluation.metrics.robustness import CorruptionEffect, CurvePoint
 from segcore.ui.shared.charts import (
     ACCENT,
     QUIET,
@@ -198,7 +199,7 @@ def risk_coverage(
 
 
 def corruption_curves(
-    curves: Sequence[Row], clean: float | None, titles: Mapping[str, str]
+    curves: Sequence[CurvePoint], clean: float | None, titles: Mapping[str, str]
 ) -> go.Figure:
     """Draw mean IoU against the severity of each corruption; the band is the drop's interval.
 
@@ -208,17 +209,23 @@ def corruption_curves(
         titles: Display name of each corruption.
     """
     figure = go.Figure()
-    for position, name in enumerate(dict.fromkeys(row["corruption"] for row in curves)):
+    for position, name in enumerate(dict.fromkeys(row.corruption for row in curves)):
         own = sorted(
-            (row for row in curves if row["corruption"] == name), key=lambda row: row["severity"]
+            (row for row in curves if row.corruption == name), key=lambda row: row.severity
         )
         color = cycle_color(position)
-        x = [0, *(row["severity"] for row in own)]
-        y = _percent([clean, *(row["mean_iou"] for row in own)])
-        known = [row for row in own if clean is not None and None not in row["interval"]]
+        x = [0, *(row.severity for row in own)]
+        y = _percent([clean, *(row.mean_iou for row in own)])
+        known = [
+            (row.severity, low, high)
+            for row in own
+            for low, high in [row.interval]
+            if low is not None and high is not None
+        ]
         if known and clean is not None:
-            band_x = [row["severity"] for row in known]
-            low, high = ([100 * (clean - row["interval"][k]) for row in known] for k in (1, 0))
+            band_x = [severity for severity, _, _ in known]
+            low = [100 * (clean - most) for _, _, most in known]
+            high = [100 * (clean - least) for _, least, _ in known]
             red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
             figure.add_trace(
                 go.Scatter(
@@ -260,7 +267,9 @@ _CHANGES = [
 """Blue for gains, orange for losses; full colours begin where texts turn white."""
 
 
-def class_drops(parts: Sequence[Row], names: Sequence[str], titles: Mapping[str, str]) -> go.Figure:
+def class_drops(
+    parts: Sequence[CorruptionEffect], names: Sequence[str], titles: Mapping[str, str]
+) -> go.Figure:
     """Draw how much IoU each class loses under each corruption, averaged over severities.
 
     Args:
@@ -269,7 +278,7 @@ def class_drops(parts: Sequence[Row], names: Sequence[str], titles: Mapping[str,
         titles: Display name of each corruption.
     """
     values = np.array(
-        [[np.nan if v is None else 100 * v for v in part["class_drop"]] for part in parts], float
+        [[np.nan if v is None else 100 * v for v in part.class_drop] for part in parts], float
     ).T
     most = max(
         1.0, float(np.nanmax(np.abs(values))) if values.size and not np.isnan(values).all() else 1.0
@@ -277,7 +286,7 @@ def class_drops(parts: Sequence[Row], names: Sequence[str], titles: Mapping[str,
     figure = go.Figure(
         go.Heatmap(
             z=[[None if np.isnan(v) else float(v) for v in row] for row in values],
-            x=[titles[part["corruption"]] for part in parts],
+            x=[titles[part.corruption] for part in parts],
             y=list(names),
             colorscale=_CHANGES,
             zmin=-most,
@@ -286,7 +295,7 @@ def class_drops(parts: Sequence[Row], names: Sequence[str], titles: Mapping[str,
             hovertemplate="%{y} under %{x}: %{z:.1f} pp of IoU lost<extra></extra>",
         )
     )
-    columns = [titles[part["corruption"]] for part in parts]
+    columns = [titles[part.corruption] for part in parts]
     texts = [["" if np.isnan(v) else f"{v:.0f}" for v in row] for row in values]
     write_in_cells(figure, columns, names, texts, np.abs(values) >= STRONG * most)
     quiet = {"showgrid": False, "zeroline": False}

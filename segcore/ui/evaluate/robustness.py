@@ -1,7 +1,5 @@
 """Robustness to noise, blur, darkness and JPEG: launched by a click, drops by class."""
 
-from typing import Any
-
 import streamlit as st
 
 from segcore import formatting
@@ -12,13 +10,14 @@ from segcore.evaluation.metrics.report import Report
 from segcore.ui.evaluate import pixel_charts
 from segcore.ui.shared import manual, run_progress, session
 from segcore.workspace import Workspace
+from segcore.workspace.scores.robustness import RobustnessResult
 
 TITLES = {name: choice.title for name, choice in CORRUPTIONS.items()}
 
 
 @st.cache_data(max_entries=32, show_spinner="Comparing the counts …")
-def _found(_workspace: Workspace, name: str, stamp: str) -> dict[str, Any]:
-    return _workspace.robustness.found(name)
+def _result_of(_workspace: Workspace, name: str, stamp: str) -> RobustnessResult:
+    return _workspace.robustness.result(name)
 
 
 def show(report: Report, run: str, split: str) -> None:
@@ -113,33 +112,34 @@ def show(report: Report, run: str, split: str) -> None:
     if not name or not run_progress.follow([name], "Counting", "robust"):
         return
     with session.errors_shown():
-        result = _found(workspace, name, workspace.robustness.stamp(name))
+        result = _result_of(workspace, name, workspace.robustness.stamp(name))
     _result(result, run, split, report)
 
 
-def _result(result: dict[str, Any], run: str, split: str, report: Report) -> None:
-    clean, parts = result["clean"], result["corruptions"]
+def _result(result: RobustnessResult, run: str, split: str, report: Report) -> None:
+    summary = result.summary
+    clean, parts = summary.clean, summary.corruptions
     cards = st.columns(1 + len(parts))
     cards[0].metric(
-        f"Mean IoU, {result['num_samples']} images",
-        formatting.percent(clean["mean_iou"]),
+        f"Mean IoU, {summary.num_samples} images",
+        formatting.percent(clean.mean_iou),
         border=True,
         height="stretch",
         help=manual.see(
             (
-                f"On the same {result['num_samples']} images without corruption, pooled over "
+                f"On the same {summary.num_samples} images without corruption, pooled over "
                 "these images."
             ),
             "metrics#near-borders-and-probabilities",
         ),
     )
     for card, part in zip(cards[1:], parts, strict=True):
-        drop = part["drop"]
+        drop = part.drop
         card.metric(
-            f"Under {TITLES[part['corruption']]}"
-            if part["corruption"] == "jpeg"
-            else f"Under {TITLES[part['corruption']].lower()}",
-            formatting.percent(part["mean_iou"]),
+            f"Under {TITLES[part.corruption]}"
+            if part.corruption == "jpeg"
+            else f"Under {TITLES[part.corruption].lower()}",
+            formatting.percent(part.mean_iou),
             None if drop is None else formatting.points(-drop),
             border=True,
             height="stretch",
@@ -148,7 +148,7 @@ def _result(result: dict[str, Any], run: str, split: str, report: Report) -> Non
                     "Mean IoU averaged over the five severities, and its difference from the clean "
                     "images. "
                 )
-                + CORRUPTIONS[part["corruption"]].summary,
+                + CORRUPTIONS[part.corruption].summary,
                 "metrics#near-borders-and-probabilities",
             ),
         )
@@ -158,9 +158,9 @@ def _result(result: dict[str, Any], run: str, split: str, report: Report) -> Non
             "**Severity**",
             help="Mean IoU at each severity; the shaded part is the interval of the drop, each "
             "image's clean and corrupted counts kept together. "
-            + next((row["how_sure"] for row in result["curves"]), ""),
+            + next((row.how_sure for row in summary.curves), ""),
         )
-        figure = pixel_charts.corruption_curves(result["curves"], clean["mean_iou"], TITLES)
+        figure = pixel_charts.corruption_curves(summary.curves, clean.mean_iou, TITLES)
         st.plotly_chart(
             figure,
             key="corruption_curves",
@@ -175,7 +175,7 @@ def _result(result: dict[str, Any], run: str, split: str, report: Report) -> Non
                 "Lower is better."
             ),
         )
-        figure = pixel_charts.class_drops(parts, result["class_names"], TITLES)
+        figure = pixel_charts.class_drops(parts, result.class_names, TITLES)
         st.plotly_chart(
             figure,
             key="class_drops",
@@ -190,13 +190,13 @@ def _result(result: dict[str, Any], run: str, split: str, report: Report) -> Non
                 {
                     "corruption": "",
                     "severity": 0,
-                    "mean_iou": clean["mean_iou"],
-                    **dict(zip(result["class_names"], clean["iou"], strict=True)),
+                    "mean_iou": clean.mean_iou,
+                    **dict(zip(result.class_names, clean.iou, strict=True)),
                 },
                 *(
-                    {k: row[k] for k in ("corruption", "severity", "mean_iou")}
-                    | dict(zip(result["class_names"], row["iou"], strict=True))
-                    for row in result["curves"]
+                    {k: getattr(row, k) for k in ("corruption", "severity", "mean_iou")}
+                    | dict(zip(result.class_names, row.iou, strict=True))
+                    for row in summary.curves
                 ),
             ]
         ),
@@ -207,10 +207,10 @@ def _result(result: dict[str, Any], run: str, split: str, report: Report) -> Non
     )
 
 
-def _examples(result: dict[str, Any], run: str, report: Report) -> None:
+def _examples(result: RobustnessResult, run: str, report: Report) -> None:
     """Show one image under a corruption, at all severities."""
     with st.expander("Corrupted images", icon=":material/visibility:"):
-        names = [part["corruption"] for part in result["corruptions"]]
+        names = [part.corruption for part in result.summary.corruptions]
         which = str(
             st.segmented_control(
                 "Corruption",
@@ -224,7 +224,7 @@ def _examples(result: dict[str, Any], run: str, report: Report) -> None:
         sample = report.sample_ids[0]
         with session.errors_shown():
             pictures = [
-                session.workspace().robustness.example(run, sample, which, s, result["seed"])
+                session.workspace().robustness.example(run, sample, which, s, result.seed)
                 for s in (0, *SEVERITIES)
             ]
         for column, severity, picture in zip(

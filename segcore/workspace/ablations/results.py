@@ -60,6 +60,15 @@ class _Pair:
         return self.ours.draws - np.mean(np.stack([t.draws for t in self.theirs]), 0)
 
 
+@dataclass(frozen=True)
+class _Costs:
+    """What a row costs: mean training seconds, peak bytes, parameters; None where unknown."""
+
+    seconds: float | None = None
+    memory: int | None = None
+    parameters: int | None = None
+
+
 @dataclass
 class AblationResults:
     """Scores the rows of one ablation from what is on disk; nothing is trained or predicted.
@@ -246,7 +255,7 @@ class AblationResults:
         if refused and not sound:
             state, cause = "refused", refused[0]
         line = dataclasses.replace(
-            line, state=state, cause=cause, **self._costs([p.cell for p in sound])
+            line, state=state, cause=cause, **vars(self._costs([p.cell for p in sound]))
         )
         if not sound:
             return line
@@ -346,10 +355,10 @@ class AblationResults:
             return "running", ""
         return ("waiting", "") if any(s.state == "queued" for _, s in statuses) else ("not run", "")
 
-    def _costs(self, cells: Sequence[Cell]) -> dict[str, Any]:
+    def _costs(self, cells: Sequence[Cell]) -> _Costs:
         """Return mean training seconds, peak bytes, and parameters of the networks of one cell."""
         if not cells:
-            return {}
+            return _Costs()
         seconds, memory = [], []
         for cell in cells:
             folders = [RunFolder(self.runs.folder / run) for run in cell.runs]
@@ -363,11 +372,11 @@ class AblationResults:
                 parameters += estimate_cost(config, 2).parameters
             except (SegcoreError, KeyError):
                 continue
-        return {
-            "seconds": float(np.mean(seconds)) if seconds else None,
-            "memory": max((m for m in memory if m), default=None),
-            "parameters": parameters or None,
-        }
+        return _Costs(
+            float(np.mean(seconds)) if seconds else None,
+            max((m for m in memory if m), default=None),
+            parameters or None,
+        )
 
 
 def _repeated(pairs: Sequence[_Pair]) -> list[list[float]]:

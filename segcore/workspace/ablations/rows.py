@@ -172,16 +172,17 @@ def markdown_table(rows: Sequence[RowResult]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def csv_table(rows: list[dict[str, Any]]) -> str:
+def csv_table(rows: Sequence[RowResult]) -> str:
     """Return a table's rows as text, ';' between cells, lists joined by blanks."""
+    documents = [row.to_json() for row in rows]
     cells = (
         [
             "" if v is None else " ".join(_flat(v)) if isinstance(v, list) else v
             for v in row.values()
         ]
-        for row in rows
+        for row in documents
     )
-    return format_rows([list(rows[0]), *cells], ";")
+    return format_rows([list(documents[0]), *cells], ";")
 
 
 def _flat(values: list[Any]) -> list[str]:

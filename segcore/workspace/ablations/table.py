@@ -82,16 +82,46 @@ class Progress:
     broken: tuple[str, ...]
 
 
-def set_beside(tables: Sequence[Table]) -> list[dict[str, Any]]:
-    """Set the rows of one ablation on other datasets side by side, each against its own base.
+@dataclass(frozen=True)
+class Difference:
+    """By how much a row differs from its base on one dataset.
+
+    Attributes:
+        points: Difference in hundredths of mean IoU; None where it has no score yet.
+        interval: (low, high) of it, in the same unit.
+        verdict: "helps", "hurts", "cannot tell", or the row's state.
+    """
+
+    points: float | None
+    interval: tuple[float | None, float | None]
+    verdict: str
+
+
+@dataclass(frozen=True)
+class RowByDataset:
+    """One row of an ablation on several datasets.
+
+    Attributes:
+        row: Its name.
+        on: Its difference by the name of each table's plan.
+    """
+
+    row: str
+    on: dict[str, Difference]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready mapping."""
+        return {"row": self.row, "on": {name: vars(one) for name, one in self.on.items()}}
+
+
+def compare_datasets(tables: Sequence[Table]) -> list[RowByDataset]:
+    """Compare the rows of one ablation across datasets, each with its own base.
 
     Args:
         tables: Two or more tables of the same recipes.
 
     Returns:
-        For each row of the first ``row`` and ``on``: by the name that each table is kept as, its
-        ``points`` (difference in hundredths of mean IoU or None), ``interval`` (of it) and
-        ``verdict``.
+        The rows of the first table but its base.
 
     Raises:
         SegcoreError: The ablations train their base otherwise, or a row that they share is another
@@ -117,25 +147,25 @@ def set_beside(tables: Sequence[Table]) -> list[dict[str, Any]]:
                     f"Expected one recipe for the row {row.name!r}, received two: rename "
                     "it in one of the ablations."
                 )
-    found: list[dict[str, Any]] = []
-    for line in tables[0].rows[1:]:
-        on = {
-            table.plan.name: _beside(next((r for r in table.rows if r.row == line.row), None))
-            for table in tables
-        }
-        found.append({"row": line.row, "on": on})
-    return found
+    return [
+        RowByDataset(
+            line.row,
+            {
+                table.plan.name: _difference(
+                    next((r for r in table.rows if r.row == line.row), None)
+                )
+                for table in tables
+            },
+        )
+        for line in tables[0].rows[1:]
+    ]
 
 
-def _beside(row: RowResult | None) -> dict[str, Any]:
+def _difference(row: RowResult | None) -> Difference:
     if row is None or row.difference is None:
-        return {
-            "points": None,
-            "interval": [None, None],
-            "verdict": "" if row is None else row.state,
-        }
-    ends = [None if end is None else 100 * end for end in row.difference_interval]
-    return {"points": 100 * row.difference, "interval": ends, "verdict": row.verdict}
+        return Difference(None, (None, None), "" if row is None else row.state)
+    low, high = (None if end is None else 100 * end for end in row.difference_interval)
+    return Difference(100 * row.difference, (low, high), row.verdict)
 
 
 def ablation_html(table: Table, facts: Mapping[str, str]) -> str:

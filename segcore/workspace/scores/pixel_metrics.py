@@ -105,7 +105,7 @@ class RunPixelMetrics:
         holder = self._scores.holder(run, split, stage)
         return [s for s in samples if holder.has_mask(split, stage, s.id)]
 
-    def found(self, run: str, split: str, stage: str = "") -> Measured | None:
+    def cached(self, run: str, split: str, stage: str = "") -> Measured | None:
         """Return what :meth:`measure` made of a split as it is now; None where it was not made.
 
         Raises:
@@ -138,7 +138,7 @@ class RunPixelMetrics:
         Raises:
             SegcoreError: Nothing is on disk to measure, or a file cannot be read.
         """
-        cached = self.found(run, split, stage)
+        cached = self.cached(run, split, stage)
         if cached is not None:
             return cached
         label_set, label_map = self._scores.label_set(run), self._scenes.label_map_of(run)
@@ -180,7 +180,7 @@ class RunPixelMetrics:
         Raises:
             SegcoreError: Nothing is on disk to measure, or a temperature that is not above 0.
         """
-        cached = self.found_scaled(run, split, temperature)
+        cached = self.cached_scaled(run, split, temperature)
         if cached is not None:
             return cached
         label_set, label_map = self._scores.label_set(run), self._scenes.label_map_of(run)
@@ -205,7 +205,7 @@ class RunPixelMetrics:
         self._scores.holder(run, split, "").write_arrays(split, name, whole.to_arrays())
         return whole.confidence()
 
-    def found_scaled(self, run: str, split: str, temperature: float) -> dict[str, Any] | None:
+    def cached_scaled(self, run: str, split: str, temperature: float) -> dict[str, Any] | None:
         """Return what :meth:`scaled` made of a split as it is now; None where it was not made.
 
         Raises:
@@ -223,7 +223,7 @@ class RunPixelMetrics:
 
     def fitted(self, run: str, split: str) -> float:
         """Return the temperature that was fitted on a split; NaN where it was not measured."""
-        measured = self.found(run, split) if self._scores.has_counts(run, split) else None
+        measured = self.cached(run, split) if self._scores.has_counts(run, split) else None
         return float("nan") if measured is None else measured.temperature
 
     def suspects(self, run: str, split: str, progress: Progress | None = None) -> Suspects:

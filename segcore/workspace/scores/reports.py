@@ -6,7 +6,8 @@ themselves.
 
 import math
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore import __version__
-from segcore.config import EvaluateConfig, TrainConfig, to_json
+from segcore.config import EvaluateConfig, RunConfig, TrainConfig, to_json
 from segcore.data.files.images import encode_png
 from segcore.data.splits.splits import GROUPINGS
 from segcore.errors import SegcoreError, unknown
@@ -31,11 +32,73 @@ from segcore.runs.machine.disk import replacing
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.runs.runs import Runs
 from segcore.workspace.scores.pixel_metrics import RunPixelMetrics
-from segcore.workspace.scores.robustness import RobustnessTests
+from segcore.workspace.scores.robustness import RobustnessResult, RobustnessTests
 from segcore.workspace.scores.scenes import Scenes
 from segcore.workspace.scores.scores import Scores
 
-Depth = Callable[[str, str, str], dict[str, Any]]
+
+@dataclass(frozen=True)
+class Measurements:
+    """What was measured of a run besides its counts; None for what was not.
+
+    Attributes:
+        borders: Scores near borders
+            (:meth:`segcore.evaluation.metrics.pixel_metrics.PixelMetrics.borders`).
+        confidence: Calibration
+            (:meth:`segcore.evaluation.metrics.pixel_metrics.PixelMetrics.confidence`).
+        temperature: The temperature fitted on the validation split.
+        scaled: Calibration at that temperature.
+        robustness: Scores under corruptions.
+    """
+
+    borders: Mapping[str, Any] | None = None
+    confidence: Mapping[str, Any] | None = None
+    temperature: float | None = None
+    scaled: Mapping[str, Any] | None = None
+    robustness: RobustnessResult | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready mapping of what was measured."""
+        robustness = self.robustness.to_json() if self.robustness else None
+        document = {**vars(self), "robustness": robustness}
+        return {key: value for key, value in document.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class ReportDocument:
+    """What a report shows.
+
+    Attributes:
+        split: Name of the split.
+        facts: Versions, datasets and devices.
+        configs: Config of each run.
+        reports: Scores of each run and stage, by title.
+        measurements: What else was measured of it, by title; absent where nothing was.
+        against_first: Comparison of each other report with the first.
+    """
+
+    split: str
+    facts: dict[str, str]
+    configs: dict[str, RunConfig]
+    reports: dict[str, Report]
+    measurements: dict[str, Measurements]
+    against_first: dict[str, Comparison]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready mapping; ``depth`` holds the measurements."""
+        return {
+            "split": self.split,
+            "facts": self.facts,
+            "configs": {run: to_json(config) for run, config in self.configs.items()},
+            "reports": {name: report.to_json() for name, report in self.reports.items()},
+            "depth": {name: one.to_json() for name, one in self.measurements.items()},
+            "against_first": {
+                name: comparison.to_json() for name, comparison in self.against_first.items()
+            },
+        }
+
+
+Depth = Callable[[str, str, str], Measurements]
 """(run, split, stage) to measurements besides counts; see :func:`depth_of`."""
 
 Progress = Callable[[int, int, str], None]
@@ -117,7 +180,8 @@ class Reports:
         names = dict.fromkeys(run.rsplit("--", 1)[0] for run in runs)
         dataset = self._scenes.dataset_of(runs[0]).name
         title = f"{', '.join(names)}: evaluation on {dataset}, split {split}"
-        pictures, depth = self._pictures(runs[0], split, stage), self._depths(runs, split, stage)
+        pictures = self._pictures(runs[0], split, stage)
+        depth = {name: one.to_json() for name, one in self._depths(runs, split, stage).items()}
         return build_page(
             reports,
             title=title,
@@ -127,7 +191,7 @@ class Reports:
             depth=depth,
         )
 
-    def _depths(self, runs: Sequence[str], split: str, stage: str) -> dict[str, dict[str, Any]]:
+    def _depths(self, runs: Sequence[str], split: str, stage: str) -> dict[str, Measurements]:
         pairs = [
             (run, one)
             for run in runs
@@ -136,31 +200,29 @@ class Reports:
         return {
             self._title(run, one, stage): depth
             for run, one in pairs
-            if (depth := self._depth(run, split, one))
+            if (depth := self._depth(run, split, one)) != Measurements()
         }
 
     @staticmethod
     def _title(run: str, one: str, stage: str) -> str:
         return run if one in ("prediction", stage) else f"{run} ({one})"
 
-    def document(self, runs: Sequence[str], split: str, stage: str = "") -> dict[str, Any]:
-        """Return what :meth:`page` shows as a JSON-ready mapping.
+    def document(self, runs: Sequence[str], split: str, stage: str = "") -> ReportDocument:
+        """Return what :meth:`page` shows.
 
         Raises:
             SegcoreError: No run, or one has no counts of that split yet.
         """
         reports = self.reports(runs, split, stage)
         (_, first), *others = reports.items()
-        return {
-            "split": split,
-            "facts": self.facts(runs),
-            "configs": {run: to_json(self._runs.open(run).config) for run in runs},
-            "reports": {name: report.to_json() for name, report in reports.items()},
-            "depth": self._depths(runs, split, stage),
-            "against_first": {
-                name: compare_reports(report, first).to_json() for name, report in others
-            },
-        }
+        return ReportDocument(
+            split,
+            self.facts(runs),
+            {run: self._runs.open(run).config for run in runs},
+            reports,
+            self._depths(runs, split, stage),
+            {name: compare_reports(report, first) for name, report in others},
+        )
 
     @staticmethod
     def write(path: Path, text: str) -> None:
@@ -371,8 +433,8 @@ FIT = "validation"
 
 def depth_of(
     measures: RunPixelMetrics, robustness: RobustnessTests, run: str, split: str, stage: str
-) -> dict[str, Any]:
-    """Return what was measured already for a report; {} where nothing was.
+) -> Measurements:
+    """Return what was measured already for a report; nothing is measured here.
 
     Args:
         measures: The pixel metrics of the workspace.
@@ -381,19 +443,22 @@ def depth_of(
         split: Name of the split.
         stage: What was scored.
     """
-    told: dict[str, Any] = {}
-    found = measures.found(run, split, stage)
-    if found is not None:
-        told["borders"] = measures.borders(run, found)
-        told["confidence"] = found.measures.confidence()
-        temperature = measures.fitted(run, FIT) if split != FIT else math.nan
-        scaled = None if math.isnan(temperature) else measures.found_scaled(run, split, temperature)
-        if scaled is not None:
-            told["temperature"], told["scaled"] = temperature, scaled
+    result = None
     for name in robustness.started(run, split):
         try:
-            told["robustness"] = robustness.found(name)
+            result = robustness.result(name)
         except SegcoreError:
             continue  # not finished yet: an older one may be
         break
-    return {key: value for key, value in told.items() if value is not None}
+    measured = measures.cached(run, split, stage)
+    if measured is None:
+        return Measurements(robustness=result)
+    temperature = measures.fitted(run, FIT) if split != FIT else math.nan
+    scaled = None if math.isnan(temperature) else measures.cached_scaled(run, split, temperature)
+    return Measurements(
+        measures.borders(run, measured),
+        measured.measures.confidence(),
+        None if scaled is None else temperature,
+        scaled,
+        result,
+    )

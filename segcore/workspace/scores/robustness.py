@@ -2,18 +2,48 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from segcore.catalog import CORRUPTIONS
 from segcore.config import EvaluateConfig, RobustnessConfig, TrainConfig
 from segcore.data.augmentation.corruptions import SEVERITIES, corrupt
 from segcore.errors import SegcoreError
-from segcore.evaluation.metrics.robustness import CLEAN, stage_name, summarise
+from segcore.evaluation.metrics.robustness import CLEAN, RobustnessSummary, stage_name, summarise
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace.runs.run_ids import robustness_id
 from segcore.workspace.runs.runs import Runs
 from segcore.workspace.scores.scenes import Image, Scenes
 from segcore.workspace.scores.scores import Scores
+
+
+@dataclass(frozen=True)
+class RobustnessResult:
+    """What a finished robustness run measured.
+
+    Attributes:
+        run: Id of the network or ensemble.
+        split: Name of the split.
+        seed: Of the noise.
+        class_names: Names of the classes.
+        summary: The scores, clean and corrupted.
+    """
+
+    run: str
+    split: str
+    seed: int
+    class_names: list[str]
+    summary: RobustnessSummary
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready mapping: the summary's keys beside the run's."""
+        return {
+            "run": self.run,
+            "split": self.split,
+            "seed": self.seed,
+            "class_names": self.class_names,
+            **self.summary.to_json(),
+        }
 
 
 class RobustnessTests:
@@ -102,12 +132,8 @@ class RobustnessTests:
                     names.append(row.run)
         return names
 
-    def found(self, name: str) -> dict[str, Any]:
-        """Return what a finished robustness run counted.
-
-        Returns:
-            ``run, split, corruptions, images, seed, class_names`` and what
-            :func:`segcore.evaluation.metrics.robustness.summarise` gives.
+    def result(self, name: str) -> RobustnessResult:
+        """Return what a finished robustness run measured.
 
         Raises:
             SegcoreError: It is no robustness run, or not finished.
@@ -128,16 +154,11 @@ class RobustnessTests:
         }
         ids, clean = folder.read_counts(config.split, CLEAN)
         summary = summarise(clean, counts, groups=self._scores.drawn_by(config.run, ids).groups)
-        return {
-            "run": config.run,
-            "split": config.split,
-            "seed": config.seed,
-            "class_names": self._scores.label_set(config.run).class_names,
-            **summary,
-        }
+        names = self._scores.label_set(config.run).class_names
+        return RobustnessResult(config.run, config.split, config.seed, names, summary)
 
     def stamp(self, name: str) -> str:
-        """Return a cache key that changes whenever :meth:`found` may return something else."""
+        """Return a cache key that changes whenever :meth:`result` may return something else."""
         folder = self._runs.open(name)
         drawn = self._scores.choice(self._asked(folder).run)
         return f"{name} {folder.status().finished} {drawn}"

@@ -33,12 +33,12 @@ IMPORT_AND_HANG = """
 import sys, time
 from pathlib import Path
 from segcore.data.formats.importers import import_dataset
-source, shelf = sys.argv[1:]
+source, target = sys.argv[1:]
 def progress(done, total, what):
     if what == "importing" and done * 2 >= total:
         print(done, flush=True)
         time.sleep(600)
-import_dataset(Path(source), Path(shelf) / "set", "set", progress=progress)
+import_dataset(Path(source), Path(target) / "set", "set", progress=progress)
 """
 COUNT = 200
 
@@ -71,52 +71,54 @@ def small(tmp_path_factory):
 
 def test_a_killed_import_is_gone_on_with(tmp_path, archive, small, monkeypatch):
     monkeypatch.setattr(staging, "PATIENCE", 2)
-    shelf = tmp_path / "shelf"
-    argv = [sys.executable, "-c", IMPORT_AND_HANG, str(archive), str(shelf)]
+    datasets = tmp_path / "datasets"
+    argv = [sys.executable, "-c", IMPORT_AND_HANG, str(archive), str(datasets)]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, cwd=Path.cwd()) as process:
         assert process.stdout is not None
         assert COUNT // 2 <= int(process.stdout.readline()) < COUNT
-        written = [p for p in shelf.rglob("*.png") if p.is_file()]
-        assert len(written) > 2 * COUNT and not (shelf / "set").exists()
+        written = [p for p in datasets.rglob("*.png") if p.is_file()]
+        assert len(written) > 2 * COUNT and not (datasets / "set").exists()
         with pytest.raises(SegcoreError, match="Another import is writing 'set'"):
-            import_dataset(archive, shelf / "set", "set")
+            import_dataset(archive, datasets / "set", "set")
         import_dataset(
-            small, shelf / "beside", "beside"
+            small, datasets / "beside", "beside"
         )  # another name is free, and the living one's files stay
-        assert set(written) <= set(shelf.rglob("*.png"))
+        assert set(written) <= set(datasets.rglob("*.png"))
         process.send_signal(signal.SIGKILL)
-    assert sorted(p.name for p in shelf.iterdir()) == [
+    assert sorted(p.name for p in datasets.iterdir()) == [
         ".set.importing",
         ".set.partial",
         ".set.unpacked",
         "beside",
     ]
-    import_dataset(small, shelf / "other", "other")
-    assert sorted(p.name for p in shelf.iterdir()) == [
+    import_dataset(small, datasets / "other", "other")
+    assert sorted(p.name for p in datasets.iterdir()) == [
         ".set.importing",
         ".set.partial",
         "beside",
         "other",
     ]
-    assert broken_off(shelf) == ["set"]
-    partial = shelf / ".set.partial"
+    assert broken_off(datasets) == ["set"]
+    partial = datasets / ".set.partial"
     kept_samples = kept(partial)
     assert COUNT // 2 <= kept_samples <= COUNT
     masks = {p.name: p.stat().st_mtime_ns for p in (partial / "masks").iterdir()}
     broken = partial / "masks" / "0.png"
     broken.write_bytes(b"half a file")
-    assert import_dataset(archive, shelf / "set", "set").num_samples == COUNT
-    assert sorted(p.name for p in shelf.iterdir()) == ["beside", "other", "set"]
+    assert import_dataset(archive, datasets / "set", "set").num_samples == COUNT
+    assert sorted(p.name for p in datasets.iterdir()) == ["beside", "other", "set"]
     written_again = {
-        p.name for p in (shelf / "set/masks").iterdir() if p.stat().st_mtime_ns != masks.get(p.name)
+        p.name
+        for p in (datasets / "set/masks").iterdir()
+        if p.stat().st_mtime_ns != masks.get(p.name)
     }
     assert "0.png" in written_again and len(written_again) <= COUNT - kept_samples + 1
-    import_dataset(archive, shelf / "fresh", "set")
-    resumed, fresh = (Dataset.open(shelf / name) for name in ("set", "fresh"))
+    import_dataset(archive, datasets / "fresh", "set")
+    resumed, fresh = (Dataset.open(datasets / name) for name in ("set", "fresh"))
     assert resumed.samples == fresh.samples and resumed.fingerprint == fresh.fingerprint
     assert all((fresh.read(a)[0] == resumed.read(a)[0]).all() for a in fresh.samples)
-    assert {p.name for p in (shelf / "set").iterdir()} == {
-        p.name for p in (shelf / "fresh").iterdir()
+    assert {p.name for p in (datasets / "set").iterdir()} == {
+        p.name for p in (datasets / "fresh").iterdir()
     }
 
 

@@ -63,10 +63,10 @@ def test_what_was_packed_comes_out(tmp_path, kind):
 def test_an_archive_is_imported_and_leaves_only_the_data_set(tmp_path, kind):
     archive = MAKERS[kind](tmp_path, FILES)
     assert preview(archive).num_pairs == 1
-    report = import_dataset(archive, tmp_path / "shelf" / "set", "set", copy=False)
+    report = import_dataset(archive, tmp_path / "datasets" / "set", "set", copy=False)
     assert report.num_samples == 1
-    assert [p.name for p in (tmp_path / "shelf").iterdir()] == ["set"]
-    dataset = Dataset.open(tmp_path / "shelf" / "set")
+    assert [p.name for p in (tmp_path / "datasets").iterdir()] == ["set"]
+    dataset = Dataset.open(tmp_path / "datasets" / "set")
     np.testing.assert_array_equal(dataset.read(dataset.samples[0])[1], [[0, 1, 1, 0]] * 3)
 
 
@@ -89,9 +89,9 @@ def test_hostile_names_are_refused(tmp_path, kind, case):
     inner.mkdir()
     archive = MAKERS[kind](inner, {**FILES, name: b"x"})
     with pytest.raises(SegcoreError, match=sentence):
-        import_dataset(archive, tmp_path / "shelf" / "set", "set")
+        import_dataset(archive, tmp_path / "datasets" / "set", "set")
     assert sorted(p.name for p in tmp_path.rglob("*") if p.is_file()) == [archive.name]
-    assert not (tmp_path / "shelf").exists() or not list((tmp_path / "shelf").iterdir())
+    assert not (tmp_path / "datasets").exists() or not list((tmp_path / "datasets").iterdir())
 
 
 def test_links_and_devices_are_refused(tmp_path):
@@ -152,9 +152,9 @@ def test_damaged_and_foreign_files(tmp_path):
 def refused(tmp_path, archive, sentence):
     """The archive is refused with one sentence, and no file is left."""
     with pytest.raises(SegcoreError, match=sentence) as caught:
-        import_dataset(archive, tmp_path / "shelf" / "set", "set")
+        import_dataset(archive, tmp_path / "datasets" / "set", "set")
     assert "\n" not in str(caught.value)
-    assert not (tmp_path / "shelf").exists() or not list((tmp_path / "shelf").iterdir())
+    assert not (tmp_path / "datasets").exists() or not list((tmp_path / "datasets").iterdir())
 
 
 def test_a_packed_tar_is_left_at_the_first_sign_of_a_bomb(tmp_path, monkeypatch):

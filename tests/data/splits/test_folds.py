@@ -91,18 +91,18 @@ def test_refusals(workspace, arguments, sentence) -> None:
 
 
 def test_every_change_of_splits_is_taken_back(workspace) -> None:
-    shelf, imported = workspace.datasets, splits_of(workspace.datasets.open("tiny"))
+    datasets, imported = workspace.datasets, splits_of(workspace.datasets.open("tiny"))
     with pytest.raises(SegcoreError, match="never changed"):
         workspace.splits.undo("tiny")
     states = [imported]
     for seed in (1, 2):
-        shelf.make_splits("tiny", "random", {"train": 0.5, "validation": 0.5}, seed)
-        states.append(splits_of(shelf.open("tiny")))
+        datasets.make_splits("tiny", "random", {"train": 0.5, "validation": 0.5}, seed)
+        states.append(splits_of(datasets.open("tiny")))
     how, earlier = workspace.splits.history("tiny")
     assert how == "random, seed 2" and [p.how for p in earlier] == [AS_IMPORTED, "random, seed 1"]
     assert earlier[0].sizes == {"train": 6, "validation": 3, "test": 3}
     for state in states[-2::-1]:
-        assert splits_of(workspace.splits.undo("tiny")) == state == splits_of(shelf.open("tiny"))
+        assert splits_of(workspace.splits.undo("tiny")) == state == splits_of(datasets.open("tiny"))
     assert workspace.splits.history("tiny") == (AS_IMPORTED, [])
 
 

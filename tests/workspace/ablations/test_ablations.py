@@ -9,7 +9,7 @@ from segcore.config import PredictConfig, PredictOptions, TrainConfig
 from segcore.config.ablation import ablation_from_json
 from segcore.errors import SegcoreError
 from segcore.runs.folder.environment import note_environment
-from segcore.workspace.ablations.table import explain, set_beside
+from segcore.workspace.ablations.table import compare_datasets, explain
 from segcore.workspace.runs.run_ids import prediction_id
 
 BASE = {
@@ -111,14 +111,14 @@ def test_a_run_of_other_labels_or_splits_is_another(workspace, made_up, started)
 
 
 def test_a_study_goes_on_after_a_kill_and_grows_by_seeds(workspace, started):
-    shelf = workspace.ablations
-    first = shelf.start(make(workspace))
+    ablations = workspace.ablations
+    first = ablations.start(make(workspace))
     for run in first[:2]:
         workspace.runs.stop(run)
-    assert shelf.table(make(workspace)).rows[0].state == "failed"
-    again = shelf.start(shelf.open("small--tiny"))  # as it was kept
+    assert ablations.table(make(workspace)).rows[0].state == "failed"
+    again = ablations.start(ablations.open("small--tiny"))  # as it was kept
     assert again == first[:1] and workspace.runs.open(first[1]).status().state == "queued"
-    more = shelf.start(make(workspace, seeds=[0, 1, 2]))
+    more = ablations.start(make(workspace, seeds=[0, 1, 2]))
     assert [c.seed for r, c in trainings(workspace).items() if r in more] == [2, 2]
 
 
@@ -244,15 +244,15 @@ def test_balance_plans_and_parts_of_the_classes_are_made_and_shared(workspace, s
         {"name": "balanced", "balance": {"mode": "count", "max_repeats": 3, "keep_images": True}},
         {"name": "parts", "submodels": {"parts": 2}},
     ]
-    shelf = workspace.ablations
+    ablations = workspace.ablations
     plan = make(workspace, *rows, seeds=[0])
     assert (
-        shelf.progress(plan).to_train == 4
-        and [row.state for row in shelf.table(plan).rows] == ["not run"] * 3
+        ablations.progress(plan).to_train == 4
+        and [row.state for row in ablations.table(plan).rows] == ["not run"] * 3
     )
     dataset = workspace.datasets.open("tiny")
     assert not dataset.plans() and not dataset.label_maps()  # looking makes nothing
-    queued = shelf.start(plan)
+    queued = ablations.start(plan)
     dataset = workspace.datasets.open("tiny")
     (name,) = dataset.plans()
     balanced = next(c for c in trainings(workspace).values() if c.balance_plan)
@@ -265,7 +265,7 @@ def test_balance_plans_and_parts_of_the_classes_are_made_and_shared(workspace, s
     assert len(parts) == 2 and {c.label_map for c in parts} == {
         m for m in dataset.label_maps() if m[-2] == "."
     }
-    assert shelf.start(plan) == [] and shelf.cells(plan)["parts"][0].scored in queued
+    assert ablations.start(plan) == [] and ablations.cells(plan)["parts"][0].scored in queued
 
 
 def test_what_a_study_cannot_be_run_on_is_refused(workspace):
@@ -314,43 +314,45 @@ def test_folds_are_pooled_and_what_varies_is_said(workspace, made_up, monkeypatc
 def test_the_prediction_of_a_training_that_was_resumed_since_is_not_its_score(workspace, made_up):
     plan = make(workspace, seeds=[0])
     fill(made_up, plan, (0.9,), seeds=(0,))
-    shelf, run = workspace.ablations, workspace.runs.open("by-hand-base-0")
-    assert shelf.table(plan).rows[0].score is not None
+    ablations, run = workspace.ablations, workspace.runs.open("by-hand-base-0")
+    assert ablations.table(plan).rows[0].score is not None
     run.write_status(state="interrupted")
-    assert shelf.table(plan).rows[0].score is None
+    assert ablations.table(plan).rows[0].score is None
     run.write_status(state="finished", finished=run.status().finished + 100)
-    assert shelf.table(plan).rows[0].score is None
+    assert ablations.table(plan).rows[0].score is None
 
 
-def test_one_study_on_two_data_sets_is_set_side_by_side(workspace, made_up):
+def test_one_ablation_is_compared_across_two_datasets(workspace, made_up):
     workspace.splits.make_folds("tiny", 2, "random", 0, hold_out="test")
-    shelf, tables = workspace.ablations, []
+    ablations, tables = workspace.ablations, []
     for name in ("tiny", "tiny-fold-1"):
         plan = make(workspace, datasets=[name])
         fill(made_up, plan, (0.9, 0.8), on=name)
         fill(made_up, plan, (0.6, 0.5), "cross-entropy", on=name)
-        shelf.save(plan)
-        tables.append(shelf.table(shelf.open(plan.name)))
+        ablations.save(plan)
+        tables.append(ablations.table(ablations.open(plan.name)))
     assert (
-        shelf.names() == ["small--tiny", "small--tiny-fold-1"]
-        and shelf.find("small--tiny") == "small--tiny"
-        and shelf.find("smal") == ""
+        ablations.names() == ["small--tiny", "small--tiny-fold-1"]
+        and ablations.find("small--tiny") == "small--tiny"
+        and ablations.find("smal") == ""
     )
     with pytest.raises(SegcoreError, match="whole name"):
-        shelf.find("small")
-    (line,) = set_beside(tables)
-    assert [found["points"] for found in line["on"].values()] == [
+        ablations.find("small")
+    (line,) = compare_datasets(tables)
+    assert [one.points for one in line.on.values()] == [
         100 * table.rows[1].difference for table in tables
     ]
     larger = {**BASE, "size": [64, 64]}
-    other = shelf.table(
-        shelf.plan(ablation_from_json({"name": "large", "base": larger, "rows": ROWS}), ["tiny"])
+    other = ablations.table(
+        ablations.plan(
+            ablation_from_json({"name": "large", "base": larger, "rows": ROWS}), ["tiny"]
+        )
     )
     with pytest.raises(SegcoreError, match="bases differ"):
-        set_beside([tables[0], other])
+        compare_datasets([tables[0], other])
     dice = [{**ROWS[0], "changes": {"recipe.loss": "dice"}}]
     with pytest.raises(SegcoreError, match="one recipe for the row 'cross-entropy'"):
-        set_beside([tables[0], shelf.table(make(workspace, *dice))])
+        compare_datasets([tables[0], ablations.table(make(workspace, *dice))])
 
 
 def test_frames_of_few_drives_are_named(workspace):

@@ -1,4 +1,4 @@
-"""The shelf of merges: the same numbers as the path, in the user's ids."""
+"""Merges: the same numbers as the path, in the user's ids."""
 
 import pytest
 

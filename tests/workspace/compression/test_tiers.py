@@ -1,4 +1,4 @@
-"""The shelf of tiers: summed probabilities counted once, a retraining cloned from its source, and found again."""
+"""Tiers: summed probabilities counted once, a retraining cloned from its source, and found again."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""The shelf of datasets: plans, copies, what is measured on a click, splits that are only proposed, and classes edited."""
+"""Datasets: plans, copies, what is measured on a click, splits that are only proposed, and classes edited."""
 
 import dataclasses
 
@@ -12,19 +12,19 @@ from segcore.labels import LabelSet
 
 
 def test_a_plan_is_for_one_split_and_lies_where_training_looks(workspace) -> None:
-    shelf = workspace.datasets
-    plan = shelf.plan_balance("tiny", "train", "pixel", 4, 6)
-    part = shelf.statistics("tiny").select("train")
+    datasets = workspace.datasets
+    plan = datasets.plan_balance("tiny", "train", "pixel", 4, 6)
+    part = datasets.statistics("tiny").select("train")
     assert tuple(plan.repeats) == part.sample_ids  # copies never cross splits
     assert plan.copies <= 6 and max(plan.repeats.values()) <= 4
     repeated = np.array(list(plan.repeats.values())) @ part.counts
     assert earth_mover_distance(shares_of(repeated)) == pytest.approx(plan.after)
-    shelf.save_plan("tiny", "even", plan)
-    assert BalancePlan.from_json(shelf.open("tiny").load_plan("even")) == plan
+    datasets.save_plan("tiny", "even", plan)
+    assert BalancePlan.from_json(datasets.open("tiny").load_plan("even")) == plan
     with pytest.raises(SegcoreError, match="name"):
-        shelf.save_plan("tiny", "../even", plan)
+        datasets.save_plan("tiny", "../even", plan)
     with pytest.raises(SegcoreError, match="did you mean 'train'"):
-        shelf.plan_balance("tiny", "trian")
+        datasets.plan_balance("tiny", "trian")
 
 
 def test_repeated_images_come_with_the_classes_that_they_bring(workspace) -> None:

@@ -1,4 +1,4 @@
-"""The shelf of datasets."""
+"""Datasets."""
 
 from pathlib import Path
 
@@ -12,10 +12,10 @@ from segcore.workspace.datasets.datasets import DatasetRow
 
 
 def test_an_empty_workspace_has_no_data_set(tmp_path: Path) -> None:
-    shelf = Workspace(tmp_path / "new").datasets
-    assert shelf.names() == [] and shelf.rows() == []
+    datasets = Workspace(tmp_path / "new").datasets
+    assert datasets.names() == [] and datasets.rows() == []
     with pytest.raises(SegcoreError, match="import one first"):
-        shelf.open("tiny")
+        datasets.open("tiny")
 
 
 def test_a_workspace_is_named_by_argument_then_environment_then_here(

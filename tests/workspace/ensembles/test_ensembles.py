@@ -44,14 +44,14 @@ def test_the_shell_tells_what_the_page_shows_of_subsets(
     trained, carry_out, capsys, monkeypatch
 ) -> None:
     monkeypatch.setattr("segcore.evaluation.counts.bootstrap.MINIMUM", 3)
-    shelf = trained.workspace.ensembles
-    run = shelf.score_subsets(trained.members, "validation")
+    ensembles = trained.workspace.ensembles
+    run = ensembles.score_subsets(trained.members, "validation")
     assert trained.workspace.runs.open(run).status().state == "queued"
     carry_out(run)
-    page = shelf.subsets(run)
+    page = ensembles.subsets(run)
     assert shell(trained, capsys, "ensemble", *trained.members, "--subsets") == page
-    assert shelf.subsets_run(trained.members, "validation") == run and not page["stale"]
-    assert shelf.subsets_run(trained.members, "test") is None
+    assert ensembles.subsets_run(trained.members, "validation") == run and not page["stale"]
+    assert ensembles.subsets_run(trained.members, "test") is None
     singles = [trained.workspace.scores.report(m, "validation").to_json() for m in trained.members]
     assert [v["mean_iou"] for v in page["values"]] == pytest.approx(
         [s["mean_iou"] for s in singles]
@@ -82,32 +82,34 @@ def test_the_shell_prints_the_subsets_for_people(trained, carry_out, capsys) -> 
 
 @needs_pydensecrf
 def test_the_shell_tells_what_the_page_shows_of_a_search(trained, carry_out, capsys) -> None:
-    shelf = trained.workspace.crf
+    crf = trained.workspace.crf
     start = CRFParameters(relative=True)
     config = CRFSearchConfig("tiny", trained.members, candidates=1, start=start)
-    run = shelf.start(config)
+    run = crf.start(config)
     carry_out(run)
-    applied = shelf.apply(run, "test")
+    applied = crf.apply(run, "test")
     carry_out(applied)
     words = ("crf-search", *trained.members, "--candidates", "1", "--apply", "test")
     found = shell(trained, capsys, *words)
-    assert {k: v for k, v in found.items() if k != "applied"} == shelf.search(run)
+    assert {k: v for k, v in found.items() if k != "applied"} == crf.search(run)
     assert found["applied"] == {
         "run": applied,
         "split": "test",
-        **shelf.verdict(applied, "test").to_json(),
+        **crf.verdict(applied, "test").to_json(),
     }
     assert asdict(trained.workspace.runs.open(applied).config.crf) == found["crf"]["parameters"]
-    assert shelf.searches(trained.members) == [run] and shelf.search_run(config) == run
-    assert shelf.applied(run, "test") == applied and shelf.applied(run, "validation") is None
+    assert crf.searches(trained.members) == [run] and crf.search_run(config) == run
+    assert crf.applied(run, "test") == applied and crf.applied(run, "validation") is None
     main([*words, "--workspace", str(trained.workspace.folder)])
     text = capsys.readouterr().out
     assert found["verdict"][0] in text and "where nothing was chosen" in text
 
 
 def test_a_saved_ensemble_stands_wherever_a_run_does(trained, carry_out) -> None:
-    shelf, runs = trained.workspace.ensembles, trained.workspace.runs
-    run = shelf.combine(trained.members, "test", rule="weighted", weights=(1.0, 3.0), name="ours")
+    ensembles, runs = trained.workspace.ensembles, trained.workspace.runs
+    run = ensembles.combine(
+        trained.members, "test", rule="weighted", weights=(1.0, 3.0), name="ours"
+    )
     assert run == "ours--test"
     carry_out(run)
     assert runs.rows()[0].run == run
@@ -125,22 +127,22 @@ def test_a_saved_ensemble_stands_wherever_a_run_does(trained, carry_out) -> None
         runs.predict_any(run, "validation") == "ours--validation"
     )  # and it predicts other splits, under its name
     assert runs.open("ours--validation").config.weights == (1.0, 3.0)
-    assert shelf.names(trained.members, "test") == [run, trained.ensemble]
+    assert ensembles.names(trained.members, "test") == [run, trained.ensemble]
 
 
 def test_a_name_belongs_to_one_ensemble(trained, started) -> None:
-    shelf, (one, two) = trained.workspace.ensembles, trained.members
-    shelf.combine([one, two], "test", name="ours")
-    assert shelf.combine([one, two], "validation", name="ours") == "ours--validation"
+    ensembles, (one, two) = trained.workspace.ensembles, trained.members
+    ensembles.combine([one, two], "test", name="ours")
+    assert ensembles.combine([one, two], "validation", name="ours") == "ours--validation"
     with pytest.raises(SegcoreError, match="taken"):
-        shelf.combine([one], "test", name="ours")
+        ensembles.combine([one], "test", name="ours")
     with pytest.raises(SegcoreError, match="taken"):
-        shelf.combine([one, two], "test", rule="geometric", name="ours")
+        ensembles.combine([one, two], "test", rule="geometric", name="ours")
     with pytest.raises(SegcoreError, match="taken"):
-        shelf.combine([one, two], "test", name=one)
+        ensembles.combine([one, two], "test", name=one)
     for name in ("../x", "a--b", "-a", "a b"):
         with pytest.raises(SegcoreError, match="Expected a name"):
-            shelf.combine([one, two], "test", name=name)
+            ensembles.combine([one, two], "test", name=name)
 
 
 def test_an_ensemble_against_its_best_member(trained) -> None:
@@ -157,39 +159,39 @@ def test_predictions_without_probabilities_are_made_again(trained, started) -> N
     member = trained.members[0]
     run = trained.workspace.runs.open(f"{member}--validation")
     next(run.folder.glob("probabilities/**/*.prob")).unlink()
-    shelf = trained.workspace.ensembles
+    ensembles = trained.workspace.ensembles
     assert len(trained.workspace.crf.stored(trained.members, "validation")) == 2
-    shelf.predict_missing(trained.members, ["validation"])
+    ensembles.predict_missing(trained.members, ["validation"])
     assert run.status().state == "queued"
     other = trained.workspace.runs.open(f"{trained.members[1]}--validation")
     assert other.status().state == "finished"
 
 
 def test_a_result_of_older_predictions_is_called_stale(trained, carry_out) -> None:
-    shelf = trained.workspace.ensembles
-    run = shelf.score_subsets(trained.members, "validation")
+    ensembles = trained.workspace.ensembles
+    run = ensembles.score_subsets(trained.members, "validation")
     carry_out(run)
     trained.workspace.runs.open(f"{trained.members[0]}--validation").write_status(finished=2e9)
-    assert shelf.subsets(run)["stale"]
+    assert ensembles.subsets(run)["stale"]
     assert (
-        shelf.score_subsets(trained.members, "validation") == run
+        ensembles.score_subsets(trained.members, "validation") == run
     )  # asked for again, it is made again
     assert trained.workspace.runs.open(run).status().state == "queued"
 
 
 def test_groups_are_members_that_were_launched_together(trained, made_up) -> None:
-    shelf = trained.workspace.ensembles
-    assert shelf.candidates("tiny") == list(trained.members)
-    assert shelf.groups("tiny") == []  # these two were launched one by one, with one seed
+    ensembles = trained.workspace.ensembles
+    assert ensembles.candidates("tiny") == list(trained.members)
+    assert ensembles.groups("tiny") == []  # these two were launched one by one, with one seed
     folder = trained.workspace.runs.open(trained.members[1]).folder
     written = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(
         json.dumps({**written, "config": {**written["config"], "seed": 1}})
     )
-    (group,) = shelf.groups("tiny")
+    (group,) = ensembles.groups("tiny")
     assert group.members == trained.members and group.name == trained.members[0]
     with pytest.raises(SegcoreError, match="subsets"):
-        shelf.subsets(trained.ensemble)
+        ensembles.subsets(trained.ensemble)
     with pytest.raises(SegcoreError, match="CRF search"):
         trained.workspace.crf.search(trained.ensemble)
 

@@ -322,15 +322,17 @@ def test_the_pace_is_that_of_a_run_like_it(trained) -> None:
 
 
 def test_configs_have_names(trained) -> None:
-    shelf, config = trained.workspace.configs, trained.workspace.configs.clone(trained.members[1])
+    configs, config = trained.workspace.configs, trained.workspace.configs.clone(trained.members[1])
     assert (config.member, config.group) == (0, "")
-    shelf.save("mine", dataclasses.replace(config, member=3, group="g", seed=10))
-    assert shelf.names() == ["mine"] and shelf.load("mine") == dataclasses.replace(config, seed=7)
+    configs.save("mine", dataclasses.replace(config, member=3, group="g", seed=10))
+    assert configs.names() == ["mine"] and configs.load("mine") == dataclasses.replace(
+        config, seed=7
+    )
     for bad in ("../x", "", "a b"):
         with pytest.raises(SegcoreError):
-            shelf.save(bad, config)
+            configs.save(bad, config)
     with pytest.raises(SegcoreError, match="training run"):
-        shelf.clone(trained.ensemble)
+        configs.clone(trained.ensemble)
     for data in (
         {"kind": "evaluate", "dataset": "tiny", "members": ["a"]},
         [1],
@@ -338,12 +340,12 @@ def test_configs_have_names(trained) -> None:
         {"dataset": "tiny", "sizes": [1, 2]},
     ):
         with pytest.raises(SegcoreError):
-            shelf.parse(data)
-    (shelf.folder / "newer.json").write_text('{"format": 99}')
+            configs.parse(data)
+    (configs.folder / "newer.json").write_text('{"format": 99}')
     with pytest.raises(SegcoreError, match="update"):
-        shelf.load("newer")
-    shelf.delete("mine")
-    assert shelf.names() == ["newer"]
+        configs.load("newer")
+    configs.delete("mine")
+    assert configs.names() == ["newer"]
 
 
 def test_an_augmentation_is_seen_as_the_epochs_of_that_seed_will(workspace) -> None:

@@ -50,19 +50,19 @@ def test_a_run_becomes_one_event_file_however_often(trained) -> None:
 
 
 def test_what_cannot_be_exported_is_a_sentence(trained, made_up, monkeypatch) -> None:
-    shelf = trained.workspace.exports
+    all_exports = trained.workspace.exports
     with pytest.raises(SegcoreError, match="did you mean 'tensorboard'"):
-        shelf.export(trained.members[0], "tensorbord")
+        all_exports.export(trained.members[0], "tensorbord")
     with pytest.raises(SegcoreError, match="finished no epoch"):
-        shelf.export(f"{trained.members[0]}--test", "tensorboard")
+        all_exports.export(f"{trained.members[0]}--test", "tensorboard")
     monkeypatch.setattr(exports.importlib.util, "find_spec", lambda name: None)
-    assert shelf.missing("tensorboard") == ""
+    assert all_exports.missing("tensorboard") == ""
     for tracker, package in (
         ("mlflow", "pip install mlflow-skinny"),
         ("wandb", "pip install wandb"),
     ):
         with pytest.raises(SegcoreError, match=package):
-            shelf.export(trained.members[0], tracker)
+            all_exports.export(trained.members[0], tracker)
 
 
 def test_weights_and_biases_is_told_each_epoch(trained, monkeypatch) -> None:

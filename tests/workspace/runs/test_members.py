@@ -87,10 +87,10 @@ def test_members_by_fold_each_learn_on_their_own_fold(workspace, started) -> Non
 def test_the_mean_of_members_works_for_all_three(workspace, started, capsys, config) -> None:
     runs = workspace.runs.train(config, 3)
     said = finish(workspace, runs)
-    shelf = workspace.ensembles
-    assert shelf.candidates("tiny") == runs
-    assert [g.members for g in shelf.groups("tiny")] == [tuple(runs)]
-    run = shelf.combine(runs, "test")
+    ensembles = workspace.ensembles
+    assert ensembles.candidates("tiny") == runs
+    assert [g.members for g in ensembles.groups("tiny")] == [tuple(runs)]
+    run = ensembles.combine(runs, "test")
     assert workspace.runs.open(run).config.dataset == "tiny"
     evaluate_run(workspace.runs.open(run))
     workspace.runs.open(run).write_status(state="finished", started=4.0, finished=5.0, progress=1.0)
@@ -105,7 +105,7 @@ def test_the_mean_of_members_works_for_all_three(workspace, started, capsys, con
             matrix,
             count_confusion(dataset.read_mask(dataset.sample(name)), mean.argmax(-1), 4, 255),
         )
-    against = shelf.against_members(run, "test")
+    against = ensembles.against_members(run, "test")
     assert against.ensemble == pytest.approx(float(mean_iou(counts.sum(0))))
     assert against.comparison.reasons == () and against.comparison.difference.value > 0
     main(["ensemble", *runs, "--workspace", str(workspace.folder), "--json"])
@@ -120,18 +120,18 @@ def test_the_mean_of_members_works_for_all_three(workspace, started, capsys, con
 def test_members_by_fold_are_not_scored_where_one_has_learned(workspace, started) -> None:
     runs = workspace.runs.train(BY_FOLD, 3)
     finish(workspace, runs)
-    shelf = workspace.ensembles
-    assert shelf.splits(runs) == ["test"]
-    assert shelf.splits(runs[:1]) == [
+    ensembles = workspace.ensembles
+    assert ensembles.splits(runs) == ["test"]
+    assert ensembles.splits(runs[:1]) == [
         "train",
         "validation",
         "test",
     ]  # alone it has a validation split of its own
-    combined = shelf.combine(runs, "test")
+    combined = ensembles.combine(runs, "test")
     before = workspace.runs.ids()
     for ask in (
-        lambda: shelf.combine(runs, "validation"),
-        lambda: shelf.score_subsets(runs, "train"),
+        lambda: ensembles.combine(runs, "validation"),
+        lambda: ensembles.score_subsets(runs, "train"),
         lambda: workspace.runs.predict_any(combined, "validation"),
         lambda: workspace.crf.start(CRFSearchConfig("tiny", tuple(runs))),
     ):
@@ -147,7 +147,7 @@ def test_members_by_fold_are_not_scored_where_one_has_learned(workspace, started
     dataset = workspace.datasets.open("tiny")
     dataset.with_splits({s.id: s.split for s in dataset.samples if s.id != "test/scene_2"}).save()
     with pytest.raises(SegcoreError, match="splits of tiny were changed"):
-        shelf.combine(runs, "test")
+        ensembles.combine(runs, "test")
 
 
 def test_members_by_seed_may_be_scored_anywhere(trained) -> None:

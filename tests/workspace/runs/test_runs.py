@@ -1,4 +1,4 @@
-"""The shelf of runs: what is refused before anything is queued, and when a result is made again. No process is started."""
+"""Runs: what is refused before anything is queued, and when a result is made again. No process is started."""
 
 import dataclasses
 import json

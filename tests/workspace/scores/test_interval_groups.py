@@ -17,7 +17,7 @@ def everywhere(trained):
     """What each place says of the ensemble on test: (unit, units, interval)."""
     workspace, run = trained.workspace, trained.ensemble
     report = workspace.scores.report(run, "test")
-    document = workspace.reports.document(trained.members, "test")
+    document = workspace.reports.document(trained.members, "test").to_json()
     first = document["reports"][trained.members[0]]
     against = document["against_first"][trained.members[1]]
     comparison = workspace.reports.compare(run, trained.members[0], "test").difference

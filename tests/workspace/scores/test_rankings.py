@@ -8,7 +8,7 @@ from segcore.evaluation.counts import scores
 
 
 def test_each_order_puts_first_what_is_to_be_looked_at_first(trained) -> None:
-    shelf, run = trained.workspace.rankings, trained.ensemble
+    rankings, run = trained.workspace.rankings, trained.ensemble
     ids, counts = trained.workspace.scores.counts(run, "test")
     wanted = {
         "mean_iou": scores.mean_iou(counts),
@@ -16,14 +16,14 @@ def test_each_order_puts_first_what_is_to_be_looked_at_first(trained) -> None:
         "error": scores.pixel_accuracy(counts),
     }
     for by, values in wanted.items():
-        images, numbers = shelf.order(run, "test", by, label=2)
+        images, numbers = rankings.order(run, "test", by, label=2)
         assert images == [ids[i] for i in np.argsort(values, kind="stable")], by
         assert numbers == pytest.approx(np.sort(values) if by != "error" else 1 - np.sort(values))
-    assert shelf.order(run, "test", "order")[0] == trained.samples["test"]
+    assert rankings.order(run, "test", "order")[0] == trained.samples["test"]
 
 
 def test_gain_and_difference_are_of_two_scores_of_one_image(trained) -> None:
-    shelf, run, other = trained.workspace.rankings, trained.ensemble, trained.members[0]
+    rankings, run, other = trained.workspace.rankings, trained.ensemble, trained.members[0]
     scored = {}
     for name, stage in ((run, ""), (run, "crf"), (other, "")):
         ids, counts = trained.workspace.scores.counts(name, "test", stage)
@@ -32,7 +32,7 @@ def test_gain_and_difference_are_of_two_scores_of_one_image(trained) -> None:
         ("crf_gain", (run, "crf"), (run, "")),
         ("difference", (run, ""), (other, "")),
     ):
-        images, numbers = shelf.order(run, "test", by, other=other)
+        images, numbers = rankings.order(run, "test", by, other=other)
         assert numbers == sorted(numbers)
         assert numbers == pytest.approx([scored[plus][i] - scored[minus][i] for i in images])
 
@@ -81,30 +81,30 @@ def test_the_exchange_is_the_difference_of_the_confusions(trained) -> None:
 
 
 def test_an_exchange_is_counted_once_until_a_run_is_made_anew(trained, monkeypatch) -> None:
-    shelf, (a, b) = trained.workspace.rankings, trained.members
-    found = shelf.fixed_broken(a, b, "test")
+    rankings, (a, b) = trained.workspace.rankings, trained.members
+    found = rankings.fixed_broken(a, b, "test")
     counted = []
     monkeypatch.setattr(
-        shelf,
+        rankings,
         "mask",
         lambda *where: counted.append(where) or trained.workspace.scenes.prediction(*where[:3]),
     )
-    again = shelf.fixed_broken(a, b, "test")
+    again = rankings.fixed_broken(a, b, "test")
     assert not counted and again.sample_ids == found.sample_ids and again.scored == found.scored
     np.testing.assert_array_equal(again.fixed, found.fixed)
     np.testing.assert_array_equal(again.broken, found.broken)
     trained.workspace.runs.open(f"{b}--test").write_status(finished=2e9)
-    np.testing.assert_array_equal(shelf.fixed_broken(a, b, "test").net, found.net)
+    np.testing.assert_array_equal(rankings.fixed_broken(a, b, "test").net, found.net)
     assert counted
 
 
 def test_what_is_not_there_is_not_offered_and_refused(trained) -> None:
-    shelf = trained.workspace.rankings
-    assert "difference" not in shelf.offered(trained.members[0], "test")
+    rankings = trained.workspace.rankings
+    assert "difference" not in rankings.offered(trained.members[0], "test")
     assert {"disagreement", "crf_gain"}.isdisjoint(
-        shelf.offered(trained.members[0], "test", trained.ensemble)
+        rankings.offered(trained.members[0], "test", trained.ensemble)
     )
     with pytest.raises(SegcoreError, match="second run"):
-        shelf.order(trained.members[0], "test", "difference")
+        rankings.order(trained.members[0], "test", "difference")
     with pytest.raises(SegcoreError, match="did you mean 'entropy'"):
-        shelf.order(trained.members[0], "test", "entropie")
+        rankings.order(trained.members[0], "test", "entropie")

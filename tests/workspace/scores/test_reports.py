@@ -1,4 +1,4 @@
-"""The shelf of reports: pages that stand alone, comparisons, parts of a split."""
+"""Reports: pages that stand alone, comparisons, parts of a split."""
 
 import json
 import re
@@ -29,7 +29,7 @@ def test_a_page_fetches_nothing_and_says_what_was_measured(trained) -> None:
 
 def test_the_document_holds_the_same_numbers(trained) -> None:
     workspace = trained.workspace
-    made = workspace.reports.document([trained.ensemble, *trained.members], "test")
+    made = workspace.reports.document([trained.ensemble, *trained.members], "test").to_json()
     json.dumps(made, allow_nan=False)
     names = [f"{trained.ensemble} (ensemble)", f"{trained.ensemble} (crf)", *trained.members]
     assert list(made["reports"]) == names and list(made["against_first"]) == names[1:]
@@ -42,7 +42,7 @@ def test_the_document_holds_the_same_numbers(trained) -> None:
 
 
 def test_one_stage_alone(trained) -> None:
-    made = trained.workspace.reports.document([trained.ensemble], "test", "crf")
+    made = trained.workspace.reports.document([trained.ensemble], "test", "crf").to_json()
     assert list(made["reports"]) == [trained.ensemble] and made["against_first"] == {}
 
 

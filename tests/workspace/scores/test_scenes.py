@@ -1,4 +1,4 @@
-"""The shelf of scenes: what the viewer is given."""
+"""Scenes: what the viewer is given."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The shelf of scores: everything from counts."""
+"""Scores: everything from counts."""
 
 import json
 

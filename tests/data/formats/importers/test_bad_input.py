@@ -53,20 +53,22 @@ def source(tmp_path):
 
 
 def bring_in(source, name="set"):
-    return import_dataset(source, source.parent / "shelf" / name, name)
+    return import_dataset(source, source.parent / "datasets" / name, name)
 
 
 def nothing_left(source):
-    shelf = source.parent / "shelf"
-    return not shelf.exists() or list(shelf.iterdir()) == []
+    datasets = source.parent / "datasets"
+    return not datasets.exists() or list(datasets.iterdir()) == []
 
 
 def test_the_sound_source_is_sound(source):
     report = bring_in(source)
     assert (report.num_samples, report.problems) == (3, ())
-    mask = Dataset.open(source.parent / "shelf" / "set").read_mask
+    mask = Dataset.open(source.parent / "datasets" / "set").read_mask
     assert {
-        v for s in Dataset.open(source.parent / "shelf" / "set").samples for v in np.unique(mask(s))
+        v
+        for s in Dataset.open(source.parent / "datasets" / "set").samples
+        for v in np.unique(mask(s))
     } == {0, 1, 255}
     assert report.to_json()["label_set"]["ignored"] == [
         {"id": 9, "name": "void", "color": "#000000"}
@@ -181,7 +183,7 @@ def test_a_bad_class_table_is_one_sentence(source, case):
 @pytest.mark.parametrize("name", ["../up", "a/b", ".x", "", "ü", "x" * 65])
 def test_unsafe_names_are_refused(source, name):
     with pytest.raises(SegcoreError, match="name of 1 to 64"):
-        import_dataset(source, source.parent / "shelf" / "safe", name)
+        import_dataset(source, source.parent / "datasets" / "safe", name)
     assert nothing_left(source)
 
 
@@ -189,7 +191,7 @@ def test_a_taken_name_is_refused_and_kept(source):
     bring_in(source)
     with pytest.raises(SegcoreError, match="exists"):
         bring_in(source)
-    assert len(Dataset.open(source.parent / "shelf" / "set").samples) == 3
+    assert len(Dataset.open(source.parent / "datasets" / "set").samples) == 3
 
 
 def test_a_stopped_import_leaves_nothing_and_a_killed_one_is_cleared_by_the_next(source):
@@ -197,12 +199,12 @@ def test_a_stopped_import_leaves_nothing_and_a_killed_one_is_cleared_by_the_next
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        import_dataset(source, source.parent / "shelf" / "set", "set", progress=stop)
+        import_dataset(source, source.parent / "datasets" / "set", "set", progress=stop)
     assert nothing_left(source)
-    write_bytes(source.parent / "shelf/.set.partial/masks/old.png", b"half")
+    write_bytes(source.parent / "datasets/.set.partial/masks/old.png", b"half")
     bring_in(source)
-    assert [p.name for p in (source.parent / "shelf").iterdir()] == ["set"]
-    assert not list((source.parent / "shelf/set").rglob("old.png"))
+    assert [p.name for p in (source.parent / "datasets").iterdir()] == ["set"]
+    assert not list((source.parent / "datasets/set").rglob("old.png"))
 
 
 def test_by_reference_the_images_stay_and_the_source_is_untouched(source):

@@ -66,15 +66,15 @@ def test_a_lone_table_comes_in_and_leaves_nothing_else(tmp_path):
     told = []
     report = import_dataset(
         tmp_path / "in/train.parquet",
-        tmp_path / "shelf/set",
+        tmp_path / "datasets/set",
         "set",
         copy=False,
         progress=lambda *s: told.append(s),
     )
     assert (report.layout, report.num_samples, report.splits) == ("Parquet", 40, {"train": 40})
     assert told[0] == (40, 40, "unpacking")
-    assert [p.name for p in (tmp_path / "shelf").iterdir()] == ["set"]
-    dataset = Dataset.open(tmp_path / "shelf/set")
+    assert [p.name for p in (tmp_path / "datasets").iterdir()] == ["set"]
+    dataset = Dataset.open(tmp_path / "datasets/set")
     assert [s.id for s in dataset.samples[:2]] == ["0000000", "0000001"]
     assert all((dataset.folder / s.image).is_relative_to(dataset.folder) for s in dataset.samples)
     np.testing.assert_array_equal(dataset.read_mask(dataset.samples[39]), [[0, 1, 1, 0]] * 3)
@@ -114,9 +114,9 @@ def test_damaged_and_hostile_tables_are_one_sentence_and_leave_nothing(tmp_path,
 
     def refused(sentence):
         with pytest.raises(SegcoreError, match=sentence) as caught:
-            import_dataset(tmp_path / "in", tmp_path / "shelf/set", "set")
+            import_dataset(tmp_path / "in", tmp_path / "datasets/set", "set")
         assert "\n" not in str(caught.value)
-        assert list((tmp_path / "shelf").iterdir()) == []
+        assert list((tmp_path / "datasets").iterdir()) == []
 
     file.write_bytes(whole[: len(whole) // 2])
     refused("cannot be read as Parquet")
