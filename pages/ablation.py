@@ -28,7 +28,7 @@ form = st.expander(
     key="new_recipe_study",
     on_change="rerun",
 )
-if form.open:  # what it tells costs a look at every run
+if form.open:  # what it shows needs every run to be read
     with form:
         ablation_form.show()
 if names:

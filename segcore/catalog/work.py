@@ -87,7 +87,7 @@ BALANCE_MODES: dict[str, Choice] = {
 BALANCE_RULES: dict[str, Choice] = {
     "nearest": Choice(
         "Nearest to the target",
-        "Whole repeats that bring the shares nearest to the target, with the floor beside it.",
+        "Whole repeats that bring the shares nearest to the target, shown with the lower bound.",
     ),
     "lvis": Choice(
         "LVIS repeat factors",

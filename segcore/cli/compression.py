@@ -88,7 +88,7 @@ def _merge_arguments(add: Callable[..., object]) -> None:
     add(
         "--retrain",
         action="store_true",
-        help="with --merge: retrain with the merged labels, all other settings unchanged, and predict",
+        help="with --merge: retrain with the merged labels, other settings unchanged, and predict",
     )
 
 

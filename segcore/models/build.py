@@ -147,5 +147,5 @@ def _without_half(part: Any) -> Any:
 
 
 def is_encoder_layer(layer: keras.layers.Layer) -> bool:
-    """Tell whether a layer is the encoder's: its name starts with neither decoder nor logits."""
+    """Return whether a layer is the encoder's: its name starts with neither decoder nor logits."""
     return not layer.name.startswith(("decoder", "logits"))

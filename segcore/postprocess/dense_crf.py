@@ -54,7 +54,7 @@ def require_available() -> None:
             "Expected the package pydensecrf for the dense CRF, received none: install a "
             "C++ compiler and the Python headers "
             "(Debian: apt-get install g++ python3-dev), then `pip install pydensecrf2` "
-            "(Python 3.11 or 3.12), or go on without CRF."
+            "(Python 3.11 or 3.12), or continue without CRF."
         )
 
 

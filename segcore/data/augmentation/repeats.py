@@ -64,7 +64,7 @@ def draws_of(
     """Return the augmentations that the copies of one sample get in an epoch.
 
     Args:
-        sample_ids: What the epoch learns from, a repeated id standing several times
+        sample_ids: What the epoch trains on, a repeated id appears several times
             (``BalancePlan.expand``).
         sample_id: The sample to look at.
         preset: A name in ``catalog.AUGMENTATIONS``.

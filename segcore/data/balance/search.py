@@ -27,7 +27,7 @@ _SLOW_TRIES = 8
 
 @dataclass
 class Search:
-    """Repeats under way.
+    """Repeats in progress.
 
     Attributes:
         contributions: (N, C) float64, H.

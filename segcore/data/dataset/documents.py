@@ -1,6 +1,6 @@
 """The small files of a dataset: written whole, or an error that says what to do.
 
-Small named JSON files that lie beside a dataset: its balance plans and label maps; and what a name
+Small named JSON files that lie next to a dataset: its balance plans and label maps; and what a name
 may be.
 """
 

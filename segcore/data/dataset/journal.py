@@ -76,7 +76,7 @@ def _read(file: Path, key: str) -> dict[str, tuple[Sample, list[int]]] | None:
         lines = file.read_text("utf-8").split("\n")
         if json.loads(lines[0])["key"] != key:
             return None
-    except Exception:  # whatever stands in a damaged journal: it is begun anew
+    except Exception:  # whatever is in a damaged journal: it is restarted
         return None
     fields = {field.name for field in dataclasses.fields(Sample)}
     known = {}

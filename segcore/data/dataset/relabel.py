@@ -1,6 +1,6 @@
 """Editing the classes of a dataset: names, colours, order, and which are ignored.
 
-While a class of the import is ignored here, the masks that know where it is stay beside those in
+While a class of the import is ignored here, the masks that know where it is stay next to those in
 use, and ``origin.json`` says which they are; so it can be scored again. They go when no class needs
 them any more.
 """

@@ -1,6 +1,6 @@
 """How a dataset was split before: every change of its splits can be taken back.
 
-Kept beside it in ``splits.json``: how the splits of today came to be, and up to :data:`KEPT`
+Kept with it in ``splits.json``: how the splits of today came to be, and up to :data:`KEPT`
 earlier ones with the samples of each split.
 """
 

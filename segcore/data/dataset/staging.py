@@ -1,10 +1,10 @@
 """Folders in the making: reserved by one process, and cleared when that process has died.
 
-While a dataset ``X`` is being made, three hidden names lie beside its place: ``.X.importing``, a
+While a dataset ``X`` is being made, three hidden names lie next to its place: ``.X.importing``, a
 file that the maker holds locked; ``.X.partial``, what becomes the dataset; ``.X.unpacked``, an
 archive's files. The system lets go of a lock when its process ends in whatever way, so a lock that
 can be had marks leftovers of the dead. They are removed, but for a ``.X.partial`` that holds a
-journal: the next import of the same goes on with it, and after :data:`KEPT_DAYS` days it is removed
+journal: the next import of the same continues it; after :data:`KEPT_DAYS` days it is removed
 too.
 """
 
@@ -30,7 +30,7 @@ PATIENCE = 20
 
 @dataclass(frozen=True)
 class Staging:
-    """The hidden folders beside a place, free to be written by whoever holds the reservation.
+    """The hidden folders next to a place, free to be written by whoever holds the reservation.
 
     Attributes:
         folder: The place.
@@ -55,7 +55,7 @@ class Staging:
 
     @property
     def journal(self) -> Path:
-        """What a maker that can go on with :attr:`partial` keeps in it."""
+        """What a maker that can continue with :attr:`partial` keeps in it."""
         return self.partial / JOURNAL
 
     def clear(self) -> None:
@@ -70,7 +70,7 @@ def reserve(folder: Path, resumable: bool = False) -> Iterator[Staging]:
 
     Args:
         folder: The place; its parent is made where it is absent.
-        resumable: Whether the maker keeps a journal and can go on with what an interrupted one left
+        resumable: Whether the maker keeps a journal and can continue what an interrupted one left
             in :attr:`Staging.partial`.
 
     Yields:
@@ -118,7 +118,7 @@ def reserve(folder: Path, resumable: bool = False) -> Iterator[Staging]:
 
 
 def broken_off(parent: Path) -> list[str]:
-    """Return the names whose making broke off and can go on, sorted."""
+    """Return the names whose making broke off and can continue, sorted."""
     names = []
     for lock in parent.glob(f".*{LOCK_SUFFIX}"):
         staging = Staging(parent / lock.name.removeprefix(".").removesuffix(LOCK_SUFFIX))

@@ -1,6 +1,6 @@
 """Tags of single images, such as "night" or "rain", to find images and part scores by.
 
-Kept beside the dataset in ``tags.json``. They are no part of its fingerprint: no pixel and no
+Kept with the dataset in ``tags.json``. They are no part of its fingerprint: no pixel and no
 split is another with them.
 """
 

@@ -1,4 +1,4 @@
-"""How a dataset folder comes to be: written beside its place, then renamed into it whole."""
+"""How a dataset folder comes to be: written next to its place, then renamed into it whole."""
 
 import dataclasses
 import json
@@ -66,8 +66,8 @@ class DatasetWriter:
             label_set: Its classes.
             source: Where it comes from, for display.
             staging: The reservation of ``folder`` where the caller holds one; None to make it.
-            key: What is written and from what, to go on with what a writer of the same key left
-                (see ``reserve``); "" to begin anew.
+            key: What is written and from what, to continue with what a writer of the same key left
+                (see ``reserve``); "" to start over.
 
         Raises:
             SegcoreError: The name is not allowed, or the folder exists.
@@ -204,7 +204,7 @@ class DatasetWriter:
             )
 
     def note(self, file: str, data: dict[str, Any]) -> None:
-        """Put a JSON file beside ``dataset.json``."""
+        """Put a JSON file next to ``dataset.json``."""
         (self.partial / file).write_text(json.dumps(data, indent=1, ensure_ascii=False), "utf-8")
 
     def finish(self, samples: Iterable[Sample]) -> Dataset:

@@ -174,7 +174,8 @@ def unpack(archive: Path, target: Path, progress: Progress | None = None) -> Non
     except _BROKEN as error:
         told = getattr(error, "strerror", None) or "it is damaged"
         raise SegcoreError(
-            f"{archive.name} cannot be unpacked ({told}): pack the data anew as a plain zip or tar."
+            f"{archive.name} cannot be unpacked ({told}): "
+            "pack the data again as a plain zip or tar."
         ) from error
 
 

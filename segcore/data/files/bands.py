@@ -1,7 +1,7 @@
 """Bands of a raster as a picture: which become red, green and blue, and how values become bytes.
 
-What was done to the images of a dataset is its :class:`RasterLook`. It is kept beside the dataset
-and beside each network trained on it, so that the same file gives the same pixels wherever it comes
+What was done to the images of a dataset is its :class:`RasterLook`. It is kept with the dataset
+and with each network trained on it, so that the same file gives the same pixels wherever it comes
 in.
 """
 

@@ -15,7 +15,7 @@ def foreign_bytes(sentence: str) -> Iterator[None]:
     pass.
 
     Args:
-        sentence: What the user is told: what cannot be read, and what to do.
+        sentence: Message for the user: what cannot be read, and what to do.
 
     Raises:
         SegcoreError: In the place of any exception, which stays as its cause.

@@ -1,7 +1,7 @@
 """Where on Earth an image lies: read from a GeoTIFF, kept, written back with a prediction.
 
 Reading and writing need rasterio, the optional extra ``geo``; GDAL is told to read GeoTIFF only and
-no file beside the one named.
+no file next to the one named.
 """
 
 import importlib

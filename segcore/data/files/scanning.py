@@ -29,7 +29,7 @@ def scan(
 ) -> Iterator[Result]:
     """Apply a function to every item and yield the results in order.
 
-    A few chunks are under way at a time, so memory does not grow with the number of items.
+    A few chunks are in progress at a time, so memory does not grow with the number of items.
 
     Args:
         work: What is done to one item; for a process pool it and its results must be picklable.

@@ -1,6 +1,6 @@
 """Images from strangers: judged before a pixel is decoded, and kept as nothing but pixels.
 
-What is accepted is decoded and written anew as a PNG, so whatever else a file carried (a second
+What is accepted is decoded and rewritten as a PNG, so anything else a file carried (a second
 file behind the picture, a script in its notes, a colour profile) goes no further. Each refused file
 has one sentence; the others are processed.
 """
@@ -233,7 +233,7 @@ def check_content(data: bytes, name: str) -> None:
     if second:
         raise SegcoreError(
             f"Expected an image and nothing else, received {shown}, which is {second} too: "
-            "open it and save it anew."
+            "open it and save it again."
         )
 
 

@@ -50,7 +50,7 @@ class MaskFolders:
 
     Attributes:
         label_set: The classes whose ids the masks hold.
-        true_paths: Path of each true mask by name (its path below the folder without suffix).
+        true_paths: Path of each ground-truth mask by name (its path below the folder, no suffix).
         predicted_paths: Path of each predicted mask by name; the same names.
     """
 
@@ -77,7 +77,7 @@ class MaskFolders:
                 f"Expected a predicted mask of {true.shape[0]} x {true.shape[1]} pixels "
                 f"(height x width) for {name!r}, received {predicted.shape[0]} x "
                 f"{predicted.shape[1]} in {self.predicted_paths[name].name}: save predictions at "
-                "the true masks' size."
+                "the ground-truth masks' size."
             )
         ignore = self.label_set.ignore_index
         bare = int(np.count_nonzero((predicted == ignore) & (true != ignore)))
@@ -94,14 +94,14 @@ def pair_mask_folders(truth: Path, prediction: Path, classes: Path) -> MaskFolde
     """Match the masks of two folders by name, as import-predictions does.
 
     Args:
-        truth: Folder of true masks: class ids in one channel, palette PNGs, or the class table's
+        truth: Folder of ground-truth masks: class ids in one channel, palettes, or the class table's
             colours.
         prediction: Folder of predicted masks, likewise.
         classes: The class table.
 
     Raises:
-        SegcoreError: A folder is absent or empty, a true mask has no prediction or several, or two
-            true masks have one name.
+        SegcoreError: A folder is absent or empty, a mask has no prediction or several, or two
+            ground-truth masks have one name.
     """
     label_set = read_label_set(classes)
     true = _true_masks(truth)
@@ -115,7 +115,8 @@ def pair_mask_folders(truth: Path, prediction: Path, classes: Path) -> MaskFolde
     if matches.missing:
         extra = f"; {matches.extra[0]} belongs to none of them" if matches.extra else ""
         raise SegcoreError(
-            f"Expected a predicted mask for each of {len(true)} true masks, {len(matches.missing)} "
+            f"Expected a predicted mask for each of {len(true)} ground-truth masks, "
+            f"{len(matches.missing)} "
             f"are missing in {prediction}, for example {matches.missing[0]!r}{extra}: give "
             f"predictions the names of their masks, or leave those masks out of {truth}."
         )

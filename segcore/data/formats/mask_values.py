@@ -76,7 +76,7 @@ def to_indices(
         name: What the file is called, for messages.
 
     Raises:
-        SegcoreError: A code stands for no class; the sentence tells which and in how many pixels.
+        SegcoreError: A code stands for no class; the message says which and in how many pixels.
     """
     ignore = label_set.ignore_index
     both = [(c, i) for i, c in enumerate(label_set.classes)]

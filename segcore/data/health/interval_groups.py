@@ -1,7 +1,7 @@
 """What the images of a dataset are drawn by for intervals: each alone, or with its drive or tile.
 
 Frames of one drive are alike, so intervals over single images are too narrow for new drives. The
-choice goes with the dataset (``interval_groups.json`` beside it): made by a person, or found once
+choice goes with the dataset (``interval_groups.json`` next to it): made by a person, or found once
 from recorded groups, folders, and names whose neighbours look alike.
 """
 

@@ -164,7 +164,7 @@ def neighbours(
 ) -> tuple[tuple[str, str], ...]:
     """Return pairs of frames nearest in time across two splits, the closest first.
 
-    No frame of the other split stands in two pairs, so that pairs are of different places.
+    No frame of the other split is in two pairs, so that pairs are of different places.
 
     Args:
         samples: The samples of the dataset.

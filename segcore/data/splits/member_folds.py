@@ -1,4 +1,4 @@
-"""Folds for ensemble members: train and validation split anew, the test split shared."""
+"""Folds for ensemble members: train and validation split again, the test split shared."""
 
 import dataclasses
 from dataclasses import dataclass

@@ -55,7 +55,7 @@ def scumble_by_sample(present: npt.NDArray[np.bool_]) -> Floats:
 
     SCUMBLE_i = 1 - (product of IRLbl_c over c in i)^(1/|i|) / mean of IRLbl_c over c in i.
     Charte et al., HAIS 2014; 0 where all labels are equally frequent, near 1 where a rare label
-    stands beside frequent ones.
+    stands next to frequent ones.
 
     Args:
         present: (N, C) bool, whether the image holds the class.

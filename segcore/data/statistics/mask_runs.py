@@ -31,7 +31,7 @@ def runs_of(codes: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.i
 
 
 def count_values(indices: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """Count how often each value stands in a mask, by its runs.
+    """Count how often each value is in a mask, by its runs.
 
     Args:
         indices: (H, W) uint8 or uint16, at least one.

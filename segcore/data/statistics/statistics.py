@@ -1,4 +1,4 @@
-"""Pixels of every class in every sample, counted once and kept beside the dataset.
+"""Pixels of every class in every sample, counted once and kept with the dataset.
 
 The cache ``statistics.npz`` is keyed by the content of each mask, so that new splits, new names or
 added samples never make what is known be counted again.
@@ -37,7 +37,7 @@ FILE_NAME = "statistics.npz"
 
 
 def count_mask(path: Path, num_values: int) -> npt.NDArray[np.int64]:
-    """Count how often each value stands in an index PNG.
+    """Count how often each value is in an index PNG.
 
     Args:
         path: A mask of one channel, 8 or 16 bits.

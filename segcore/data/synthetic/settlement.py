@@ -40,7 +40,7 @@ def _free(canvas: Canvas, cover: FloatImage, margin: int) -> bool:
 def build_houses(
     canvas: Canvas, rng: np.random.Generator, count: int, ways: list[Points], sun: Sun
 ) -> None:
-    """Set gabled houses, some with a wing, beside the ways where there is room."""
+    """Set gabled houses, some with a wing, next to the ways where there is room."""
     height, width = canvas.size
     built = 0
     count = int(rng.poisson(count))

@@ -96,7 +96,7 @@ def compare_reports(
 
     Args:
         a: Report of A; its groups are drawn where it has some.
-        b: Report of B; its images may stand in another order.
+        b: Report of B; its images may are in another order.
         chosen: One sentence where A or B was chosen on these images; it is then not judged.
         resamples: Resamples of the intervals and of the p value.
         seed: Seed of the draws.
@@ -108,7 +108,7 @@ def compare_reports(
     if not reasons:
         theirs = b.counts[[places[name] for name in a.sample_ids]]
         if not np.array_equal(a.counts.true, theirs.true):
-            reasons = ["Not comparable: the true masks differ."]
+            reasons = ["Not comparable: the ground-truth masks differ."]
         elif a.groups is not None and b.groups is not None:
             ours = dict(zip(a.sample_ids, a.groups, strict=True))
             if any(ours[n] != g for n, g in zip(b.sample_ids, b.groups, strict=True)):

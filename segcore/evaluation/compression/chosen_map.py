@@ -1,4 +1,4 @@
-"""Everything about one chosen label map on one set of images, to show beside a manual merge."""
+"""Everything about one chosen label map on one set of images, to show next to a manual merge."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

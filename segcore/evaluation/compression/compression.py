@@ -2,7 +2,7 @@
 
 A label map m sends C labels to K groups; with its 0/1 matrix M (C, K) the merged counts are
 C_m = M' C M, so no network runs again. Accuracy can only rise under merging, hence it is shown
-beside what is lost (entropy, information) and beside what a random merge of the same sizes would
+with what is lost (entropy, information) and what a random merge of the same sizes would
 have gained.
 """
 

@@ -2,7 +2,7 @@
 
 Joining true labels a and b loses I(Y; prediction) - I(mY; prediction) = (p_a + p_b) JSD_w(C_a /
 r_a, C_b / r_b) bits, the weighted Jensen-Shannon divergence of what the model answers (Slonim,
-Tishby, NIPS 1999). A cost near 0 means that the model cannot tell the two apart.
+Tishby, NIPS 1999). A cost near 0 means that the model cannot distinguish the two.
 """
 
 from dataclasses import dataclass

@@ -21,7 +21,7 @@ from segcore.labels import LabelSet
 Floats = npt.NDArray[np.float64]
 
 PRIORS: dict[str, str] = {
-    "pixel": "Share of true pixels: what a random pixel tells.",
+    "pixel": "Share of true pixels: what a random pixel reveals.",
     "image": "Share of (image, class) pairs: how often a class occurs at all.",
     "uniform": "Every class weighs the same, however rare.",
     "importance": "Weights given by the user.",
@@ -140,6 +140,6 @@ def truth_entropy(counts: npt.NDArray[Any]) -> Floats:
 def honest_accuracy(counts: npt.NDArray[Any]) -> Floats:
     """U = I(Y; prediction) / H(Y), (..., C, C) -> (...) in 0..1 (Theil 1970); 0: no information.
 
-    NaN where the truth holds one label only: there is nothing to tell.
+    NaN where the truth holds one label only: nothing can be learned.
     """
     return np.minimum(ratio(mutual_information(counts), truth_entropy(counts)), 1.0)

@@ -22,7 +22,7 @@ def null_scores(
     draws: int = 1000,
     seed: int | np.random.Generator = 0,
 ) -> dict[str, Floats]:
-    """Score random maps with the same group sizes: labels are dealt anew to the groups.
+    """Score random maps with the same group sizes: labels are dealt again to the groups.
 
     Args:
         confusion: (C, C) pixel counts, rows true.

@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
 MAX_STABLE_CLASSES = 24
-"""With more labels, resampling the paths is too slow beside a slider; stability is then unknown."""
+"""With more labels, resampling the paths is too slow for a slider; stability is then unknown."""
 
 
 def map_intervals(

@@ -235,7 +235,7 @@ def _judge(
     if np.isnan(row.lift):
         facts.append(
             "every merge down to one label is the same, so there is no lift and nothing "
-            "left to tell apart"
+            "left to distinguish"
         )
     elif interval is None:
         facts.append(

@@ -106,7 +106,11 @@ def _refuse_strangers(true: Mask, predicted: Mask, num_classes: int, ignore_inde
     """Name the value that is no class; pass where only ignored truth is predicted as ignored."""
     scored = true != ignore_index
     for what, values, allowed in (
-        ("true mask", np.unique(true), f"0..{num_classes - 1} or the ignored value {ignore_index}"),
+        (
+            "ground-truth mask",
+            np.unique(true),
+            f"0..{num_classes - 1} or the ignored value {ignore_index}",
+        ),
         ("prediction", np.unique(predicted), f"0..{num_classes - 1}"),
     ):
         strange = [int(v) for v in values if not 0 <= v < num_classes and v != ignore_index]

@@ -285,7 +285,7 @@ class DifferencePlan:
     def sentence(self) -> str:
         """Say it in words."""
         if self.needed is None:
-            return "These two never differ, so no number of images tells them apart."
+            return "These two never differ, so no number of images shows a difference."
         between = (
             "between these two runs" if self.pair else "between two runs as unlike as two test sets"
         )

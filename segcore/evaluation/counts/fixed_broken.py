@@ -110,7 +110,7 @@ def count_fixed_broken(
     if not true.shape == a.shape == b.shape:
         raise SegcoreError(
             f"Expected masks of one size, received {true.shape}, {a.shape} and {b.shape}: "
-            "take all three at the true mask's own size."
+            "take all three at the ground-truth mask's own size."
         )
     fixed = (b == true) & (a != true) & (true != ignore_index)
     broken = (a == true) & (b != true) & (true != ignore_index)

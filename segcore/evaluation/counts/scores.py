@@ -4,7 +4,7 @@ Every function takes counts of shape (..., C, C), rows true, columns predicted, 
 leading axes; so one matrix, a matrix per image and a thousand resamples are scored by one formula.
 No score here needs more of a matrix than its :class:`Margins`, so they are taken too.
 With diagonal d, row sums r (true pixels), column sums s (predicted pixels) and N pixels in all, the
-formula stands in each function. What is undefined (0 / 0) is NaN, never 0 and never 1: a class
+formula is in each function. What is undefined (0 / 0) is NaN, never 0 and never 1: a class
 absent from truth and prediction has no IoU, and :func:`mean_present` leaves it out of means.
 """
 

@@ -45,7 +45,7 @@ def count_boundary(
 
     The boundary region of a class holds its pixels at most ``distance`` away (chessboard, as in the
     authors' code, which erodes with a 3 x 3 square) from another scored class. Departure from that
-    code: the image's edge is no contour unless ``image_edge``, since a scene goes on beyond its
+    code: the image's edge is no contour unless ``image_edge``, since a scene continues beyond its
     picture; ignored pixels are none either.
 
     Args:

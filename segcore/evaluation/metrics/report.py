@@ -99,7 +99,7 @@ class Protocol:
             if mine[key] != theirs[key]
         ]
         if not found and self.truth and other.truth and self.truth != other.truth:
-            found.append("Not comparable: the true masks differ.")
+            found.append("Not comparable: the ground-truth masks differ.")
         return found
 
 

@@ -11,7 +11,7 @@ NOTHING = float("nan")
 _MARKS = {
     "agrees": "as claimed",
     "contradicts": "contradicts the claim",
-    "cannot tell": "cannot tell",
+    "cannot tell": "undetermined",
     "": "",
 }
 
@@ -79,7 +79,7 @@ def _claims(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
 
 
 def _said(value: Any) -> Any:
-    """Return what a study's file says, without what it leaves out."""
+    """Return what an ablation's file says, without what it leaves out."""
     if isinstance(value, Mapping):
         return {key: _said(part) for key, part in value.items() if part not in (None, "", [], {})}
     return [_said(part) for part in value] if isinstance(value, list) else value

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from segcore.evaluation.metrics.pixel_metrics import worth_drawing
 
 COLORS = ("#1b8f99", "#d55e00", "#8f63ad", "#b8860b", "#2f7fd0", "#cc79a7")
-"""Colours of lines, told apart on light and dark ground."""
+"""Colours of lines that are distinguishable on light and dark backgrounds."""
 
 WIDTH, HEIGHT = 460, 260
 LEFT, BOTTOM, TOP = 44, 36, 10

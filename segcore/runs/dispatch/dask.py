@@ -175,7 +175,7 @@ class Cluster:
         ]
 
     def fits(self, request: str, others: list[str]) -> bool:
-        """Whether the cluster has room for a run beside those that were handed over.
+        """Whether the cluster has room for a run besides those that were handed over.
 
         Args:
             request: What it asks for.
@@ -199,7 +199,7 @@ class Cluster:
     def executor(self, folder: Path | str) -> tuple[Executor, int]:
         """Return an executor over free threads of machines that see a folder, and their number.
 
-        Dask repeats elsewhere what was under way on a machine that is lost.
+        Dask repeats elsewhere what was in progress on a machine that is lost.
         """
         with self._sentences():
             seeing = self._client.run(os.path.isdir, str(folder), on_error="ignore")
@@ -290,7 +290,7 @@ class Cluster:
                 future.cancel()
 
     def close(self) -> None:
-        """Leave; what was handed over goes on."""
+        """Leave; what was handed over continues."""
         with self._sentences():
             self._client.close(timeout=CONNECT_SECONDS)
 
@@ -380,7 +380,7 @@ def _task_failure(error: BaseException | None) -> tuple[int, str]:
         )
     reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
     return TASK_FAILED, (
-        f"The cluster could not start the run ({type(error).__name__}: {reason}): mend that on its "
+        f"The cluster could not start the run ({type(error).__name__}: {reason}): fix that on its "
         "machines, then resume the run."
     )
 

@@ -5,7 +5,7 @@
 
 Of all that are started in a workspace one holds the lock and works; the kernel frees the lock when
 it dies. It may be killed at any
-moment: the next one goes on from the queue, and workers do not notice.
+moment: the next one continues from the queue, and workers do not notice.
 """
 
 import fcntl
@@ -215,7 +215,7 @@ class Dispatcher:
         self._tell(f"{job.run}: {status.state}" + (f" ({status.cause})" if status.cause else ""))
 
     def _pass_on_stops(self, queue: Queue) -> None:
-        """Tell processes that someone on another machine asked them to stop."""
+        """Pass on requests to stop that came from another machine."""
         for job in queue.jobs():
             if job.state != "started" or job.stops <= job.delivered:
                 continue

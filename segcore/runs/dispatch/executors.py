@@ -32,7 +32,7 @@ class ClusterExecutor(Executor):
         return self._executor.submit(function, *arguments, **named)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Take no more tasks; without ``wait`` those under way are called off."""
+        """Take no more tasks; without ``wait`` those in progress are called off."""
         self._executor.shutdown(wait=wait)
 
 

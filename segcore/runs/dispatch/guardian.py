@@ -3,7 +3,7 @@
     python -m segcore.runs.dispatch.guardian RUN_FOLDER TOKEN [GPUS]
 
 
-It shares the run's folder with the dispatcher, not its queue. What it must know stands in two files
+It shares the run's folder with the dispatcher, not its queue. What it must know is in two files
 of that folder:
 
     attempt.json   by the dispatcher: the token of the attempt that counts, and the stops requested
@@ -40,7 +40,7 @@ NOT_SEEN = 77
 POLL_SECONDS = 0.2
 GRACE_SECONDS = 60.0
 LOST_CAUSE = (
-    "The cluster's worker that had it was lost: resume it to go on elsewhere from its last "
+    "The cluster's worker that had it was lost: resume it to continue elsewhere from its last "
     "checkpoint."
 )
 

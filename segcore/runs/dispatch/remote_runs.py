@@ -108,7 +108,7 @@ class RemoteRuns:
             self.forget(job)
 
     def call_off(self, job: Job) -> None:
-        """Let no process of an attempt go on that was not written down as started."""
+        """Let no process of an attempt continue that was not written down as started."""
         folder = runs_folder(self._workspace) / job.run
         if is_cluster_request(job.request) and folder.is_dir():
             write_attempt(folder, "")
@@ -120,7 +120,7 @@ class RemoteRuns:
                 self._cluster.forget(job.token or "")
 
     def close(self) -> None:
-        """Leave the cluster; what works there goes on."""
+        """Leave the cluster; what works there continues."""
         if self._cluster is not None:
             with suppress(SegcoreError):
                 self._cluster.close()

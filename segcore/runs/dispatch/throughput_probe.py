@@ -1,4 +1,4 @@
-"""The throughput probe: a few real training steps, beside the queue, to see how fast a config is.
+"""The throughput probe: a few real training steps, outside the queue, to see how fast a config is.
 
     paces/<key>/
         config.json  status.json  log.txt    as of a run, but in no list and without weights
@@ -126,7 +126,7 @@ def read_throughput(workspace: Path | str, key: str) -> dict[str, Any] | None:
 
 
 def stop(workspace: Path | str, key: str, cause: str = "Stopped on request.") -> None:
-    """End a measure that is under way; nothing is kept of it."""
+    """Stop a probe that is running; nothing of it is kept."""
     status = look(workspace, key)
     if status is not None and not status.has_ended and hosts.is_here(status.host):
         processes.send_signal(status.pid, status.birth, signal.SIGKILL, group=True)
@@ -153,7 +153,7 @@ def _free_gpus(request: str, at_work: list[Job]) -> list[str]:
         )
     if not wanted or taken.intersection(wanted):
         raise SegcoreError(
-            "Expected a free GPU to measure on, found a run at work there: wait until it "
+            "Expected a free GPU to measure on, found a run there: wait until it "
             "ends, or choose another."
         )
     return wanted

@@ -1,4 +1,4 @@
-"""A warm process beside the app that answers one-image questions, so that the app never freezes.
+"""A warm process that answers one-image questions, so that the app never freezes.
 
 Protocol over the process's standard input and output, one message after another in each direction:
 
@@ -163,13 +163,13 @@ class WarmProcess:
     def ask(
         self, question: str, arrays: Arrays | None = None, timeout: float = 60.0, **values: Any
     ) -> Answer:
-        """Ask one question and wait for the answer; other threads go on meanwhile.
+        """Ask one question and wait for the answer; other threads continue meanwhile.
 
         Args:
             question: A name that the process knows.
             arrays: Arrays by name; no objects.
             timeout: Seconds after which the process is killed and the question given up.
-            values: Whatever else the question needs, as JSON can hold it.
+            values: Anything else the question needs, as JSON can hold it.
 
         Returns:
             (the answer's values, the answer's arrays by name).

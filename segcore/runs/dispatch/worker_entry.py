@@ -35,7 +35,7 @@ WORKERS |= dict.fromkeys(("subsets", "crf_search"), "segcore.light_worker") | {
 WORKER_VARIABLE = "SEGCORE_WORKER"
 CALLED_OFF = 75
 WORKED_ON = 79
-"""Exit code of an attempt that found another process at work on the run."""
+"""Exit code of an attempt that found another process active on the run."""
 
 
 def worker_command(kind: str, folder: Path) -> list[str]:

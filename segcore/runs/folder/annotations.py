@@ -23,7 +23,7 @@ class Annotations:
         tags: Short words, sorted, each once.
         text: Free text.
         star: Whether it is a favourite.
-        archived: Whether it is put away: kept, but out of the usual lists.
+        archived: Whether it is archived: kept, but out of the usual lists.
     """
 
     tags: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Which machine a process works on, and whether it lives as far as can be told from here."""
+"""Which machine a process works on, and whether it is alive, as far as this machine can see."""
 
 import os
 import platform

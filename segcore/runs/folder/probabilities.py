@@ -75,7 +75,7 @@ def encode(
 
     Args:
         probabilities: (h, w, C) float32, at least 0; a pixel's values are divided by their sum.
-        size: (H, W) of the sample itself, kept beside them for the reader to resize to.
+        size: (H, W) of the sample itself, kept with them for the reader to resize to.
         bits: Precision, 2 to 16; 12 suits viewing, averaging and the CRF.
         top: Classes to keep of each pixel, the most probable ones, with the sum of the rest; 0, or
             C and more, keeps all.

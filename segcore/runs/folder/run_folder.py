@@ -254,7 +254,7 @@ class RunFolder:
 
     @property
     def checkpoints(self) -> Path:
-        """The folder of what a resumed run goes on from, made on first use."""
+        """The folder of what a resumed run continues from, made on first use."""
         folder = self.folder / "checkpoints"
         try:
             folder.mkdir(exist_ok=True)

@@ -115,7 +115,7 @@ def read_status(path: Path) -> Status:
                 f"Its {path.name} is missing: resume the run to start it again, or delete it."
             )
         return _unreadable(
-            f"Its {path.name} is damaged: resume the run to go on from its last "
+            f"Its {path.name} is damaged: resume the run to continue from its last "
             "checkpoint, or delete it."
         )
 

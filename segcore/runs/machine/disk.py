@@ -36,7 +36,7 @@ _NETWORK_DRIVES = (
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Lend a temporary name beside ``path``; on leaving without an error it becomes ``path``.
+    """Lend a temporary name next to ``path``; on leaving without an error it becomes ``path``.
 
     The temporary name keeps the suffix, so that writers which look at it (``model.save``) work. A
     reader meets the old file or the new one, never half of one. On an error nothing is left behind.

@@ -30,7 +30,7 @@ def runs_folder(workspace: Path | str) -> Path:
 
 
 def job_is_alive(workspace: Path | str, job: Job) -> bool:
-    """Whether the process of a run that was started exists, as far as this machine can tell."""
+    """Whether the process of a run that was started exists, as far as this machine can see."""
     run = RunFolder(runs_folder(workspace) / job.run)
     here = hosts.is_here(job.host)
     return (
@@ -83,7 +83,7 @@ def close_job(queue: Queue, workspace: Path | str, job: Job, state: str, cause: 
     """Write how a run ended and remove its row; False where the row is another attempt's by now.
 
     The lock of the status is held over both, so that nobody queues the run again in between. Where
-    this process is killed in between, the row stays beside an ended status, and whoever meets it
+    this process is killed in between, the row stays next to an ended status, and whoever meets it
     removes it.
 
     Raises:

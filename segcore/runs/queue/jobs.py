@@ -4,7 +4,7 @@ No server is needed: whoever hands in work starts a dispatcher (``dispatch.py``)
 time lives in a workspace and which ends with the last run. What is known of a run is in its folder;
 the queue holds only what waits or works.
 
-Which waiting run goes next: by place, by priority, or held back.
+Which waiting run goes next: by place, by priority, or on hold.
 """
 
 import os
@@ -243,7 +243,7 @@ def _is_starting(queue: Queue) -> bool:
 
 
 def has_work(queue: Queue) -> bool:
-    """Whether a dispatcher is needed: a run works, or one waits that is not held back."""
+    """Whether a dispatcher is needed: a run works, or one waits that is not on hold."""
     paused, held = queue.setting("paused") is not None, queue.held()
     return any(job.state != "waiting" or not (paused or job.run in held) for job in queue.jobs())
 
@@ -274,7 +274,7 @@ def signed_on(queue: Queue) -> tuple[int | None, str, str, float]:
 
 
 def pause(workspace: Path | str, paused: bool = True) -> None:
-    """Hold back the runs that wait, or let them go on; runs that work are not touched.
+    """Put the waiting runs on hold, or release them; runs that work are not touched.
 
     Raises:
         SegcoreError: The workspace cannot be written.
@@ -464,13 +464,13 @@ def set_priority(workspace: Path | str, run_id: str, priority: int) -> None:
 
 
 def hold(workspace: Path | str, run_id: str, held: bool = True) -> None:
-    """Hold back one waiting run, or let it go; runs that work are not touched."""
+    """Put one waiting run on hold, or release it; runs that work are not touched."""
     with Queue(workspace) as queue:
         queue.hold(run_id, held)
     ensure_dispatcher(workspace)
 
 
 def held(workspace: Path | str) -> set[str]:
-    """Ids of the waiting runs that are held back one by one."""
+    """Ids of the waiting runs that are on hold individually."""
     with Queue(workspace) as queue:
         return queue.held()

@@ -27,7 +27,7 @@ from segcore.runs.machine.processes import birth_of_time
 
 FORMAT = 2
 _HELD = (
-    "held "  # before the run's id: the name of a setting that is there while that run is held back
+    "held "  # before the run's id: the name of a setting that is there while that run is on hold
 )
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS job(
@@ -70,7 +70,7 @@ class Job:
         stops: How often it was asked to stop since it started.
         host: The machine that it works on, "cluster" for one that a cluster chose; "" before it
             started.
-        delivered: How many of the requests to stop its process was told of.
+        delivered: How many of the requests to stop that reached its process.
     """
 
     run: str
@@ -311,7 +311,7 @@ class Queue:
         )
 
     def mark_delivered(self, run: str, token: str, stops: int) -> None:
-        """Note that the process of an attempt was told of so many requests to stop."""
+        """Record how many requests to stop reached the process of an attempt."""
         self._rows(
             "UPDATE job SET told=max(told, ?) WHERE run=? AND token=? RETURNING run",
             (stops, run, token),
@@ -348,12 +348,12 @@ class Queue:
             self.reorder(waiting)
 
     def hold(self, run: str, held: bool = True) -> None:
-        """Hold back one run while it waits, or let it go; it keeps its place."""
+        """Put one run on hold while it waits, or release it; it keeps its place."""
         with self.writing():
             self.set_setting(f"{_HELD}{run}", "yes" if held and self.job(run) else None)
 
     def held(self) -> set[str]:
-        """Ids of the runs in the queue that are held back one by one."""
+        """Ids of the runs in the queue that are on hold individually."""
         rows = self._rows(
             "SELECT job.run FROM job JOIN setting ON setting.name = ? || job.run", (_HELD,)
         )

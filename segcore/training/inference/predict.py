@@ -43,7 +43,7 @@ def predict(run: RunFolder, source: RunFolder, dataset: Dataset) -> None:
     """Predict one split with a trained network; what is stored already is only counted.
 
     Writes each sample's probabilities as the config keeps them, its mask where they are not whole,
-    and for samples with a true mask one (C, C) count. At most a few batches, or the mask and one
+    and for samples with ground truth one (C, C) count. At most a few batches, or the mask and one
     strip of a tiled image, are in memory, whatever the size of the split. The backend and its
     agreement are written to ``backend.json``.
 

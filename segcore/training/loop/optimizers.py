@@ -104,7 +104,7 @@ def restart(optimizer: keras.optimizers.Optimizer) -> None:
     """Reset an optimizer's moments and steps; its learning rate and loss scale stay.
 
     Called when variables join that had no gradients before. With the steps of the others on its
-    clock, Adam would take their empty moments for settled ones: its first update of them would be
+    clock, Adam would take their empty moments for converged ones: its first update of them would be
     sqrt((1 - b1)^2 / (1 - b2)), three times, too long.
     """
     inner = getattr(optimizer, "inner_optimizer", optimizer)

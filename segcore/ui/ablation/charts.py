@@ -1,4 +1,4 @@
-"""Plotly figures of a study of recipes; no app in here."""
+"""Plotly figures of an ablation."""
 
 import math
 from collections.abc import Sequence

@@ -17,7 +17,7 @@ VERDICTS = {"helps": "▲ helps", "hurts": "▼ hurts", "cannot tell": "· not s
 
 
 def show(name: str) -> None:
-    """Draw a study; it follows by itself while its runs are under way."""
+    """Draw an ablation; it updates itself while its runs are in progress."""
     ablations = session.workspace().ablations
     with session.errors_shown():
         plan = ablations.open(name)
@@ -39,7 +39,7 @@ def show(name: str) -> None:
 
 
 def _progress(plan: Plan, before: Progress) -> None:
-    """Show how far the study is; draws the page anew when a score was added."""
+    """Show how far the ablation is; redraw the page when a score was added."""
     now = st.session_state.pop(
         "study_progress_read", None
     ) or session.workspace().ablations.progress(plan)
@@ -155,7 +155,7 @@ def _charts(table: Table) -> None:
         with right:
             st.markdown(
                 "**Score and cost**",
-                help="Training time only, on this machine with whatever else was running.",
+                help="Training time only, on this machine, with its other load at the time.",
             )
             figure = charts.score_and_cost(table.rows)
             st.plotly_chart(

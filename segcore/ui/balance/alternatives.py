@@ -18,7 +18,7 @@ def show(dataset: Dataset, part: ClassStatistics, split: str, name: str) -> None
 
     Args:
         dataset: The dataset.
-        part: Counts of the split that is learned from.
+        part: Counts of the split that is used for training.
         split: That split.
         name: Start of the names of files to download.
     """

@@ -19,7 +19,7 @@ SCALE = [
     [1.0, "#00734f"],
 ]
 MAX_WRITTEN = 24
-"""Up to so many classes the pixels stand in the cells."""
+"""Up to so many classes the pixels are in the cells."""
 
 
 def matrix(pixels: npt.NDArray[np.int64], names: Sequence[str], what: str) -> go.Figure:
@@ -35,7 +35,7 @@ def matrix(pixels: npt.NDArray[np.int64], names: Sequence[str], what: str) -> go
     span = float(np.sqrt(max(1, np.abs(signed).max())))
     shade = (
         np.sign(signed) * np.sqrt(np.abs(signed)) / span
-    )  # small cells stay visible beside large ones
+    )  # small cells stay visible next to large ones
     places = list(range(size))
     figure = go.Figure(
         go.Heatmap(

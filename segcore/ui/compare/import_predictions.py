@@ -1,4 +1,4 @@
-"""The form that brings in predictions of another tool, and the report of what fits."""
+"""The form that imports predictions of another tool, and the report of what matches."""
 
 import tempfile
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""A merge shown beside the unmerged labels: one set of classes, so one legend, for both."""
+"""A merge shown next to the unmerged labels: one set of classes, so one legend, for both."""
 
 from dataclasses import dataclass, field
 

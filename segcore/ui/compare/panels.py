@@ -52,7 +52,7 @@ THUMBNAIL = (112, 78)
 
 
 def truth_scene(workspace: Workspace, dataset: str, sample: str) -> Scene:
-    """Return the scene of an image beside its true mask.
+    """Return the scene of an image next to its ground-truth mask.
 
     Raises:
         SegcoreError: There is no such sample, or a file cannot be read.
@@ -193,7 +193,7 @@ def model_scene(
 
 
 class _PanelMaker:
-    """Makes the panels of one sample, through a label map or with merged ones beside them."""
+    """Makes the panels of one sample, through a label map or with merged ones next to them."""
 
     def __init__(
         self,

@@ -77,7 +77,7 @@ def choose_others(run: str, candidates: Sequence[str]) -> list[str]:
 
 
 def show(runs: Sequence[str], split: str, places: Places) -> None:
-    """Draw the panels of one image by one or more runs, beside the filmstrip of the split.
+    """Draw the panels of one image by one or more runs, next to the filmstrip of the split.
 
     Args:
         runs: Ids of runs over one dataset, which have counts of the split; the first is A.

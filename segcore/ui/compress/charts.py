@@ -79,7 +79,7 @@ def tree_and_matrix(
     names: Sequence[str],
     groups: Groups,
 ) -> go.Figure:
-    """Draw the tree of labels beside the confusion matrix; joints inside a group stand out.
+    """Draw the tree of labels next to the confusion matrix; joints inside a group stand out.
 
     Args:
         joints: (left, right, height in bits) with class indices, in the order they are made.

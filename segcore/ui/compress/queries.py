@@ -11,7 +11,7 @@ from segcore.workspace import Workspace
 from segcore.workspace.scores.scores import WhatIfOptions
 
 Groups = tuple[tuple[int, ...], ...]
-"""Groups of the user's class ids; labels that stand in none stay as they are."""
+"""Groups of the user's class ids; labels in no group stay as they are."""
 
 Importance = tuple[tuple[int, float], ...]
 """Weight by class id, of those that do not weigh 1."""

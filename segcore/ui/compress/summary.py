@@ -201,7 +201,7 @@ def chosen_again(report: Mapping[str, Any]) -> str:
 def tree(
     what_if: Mapping[str, Any], label_set: LabelSet, counts: np.ndarray, groups: Groups
 ) -> None:
-    """Draw the tree of labels beside the confusion matrix in its order."""
+    """Draw the tree of labels next to the confusion matrix in its order."""
     place = {name: index for index, name in enumerate(label_set.class_ids)}
     joints = [
         (

@@ -94,7 +94,7 @@ def _grid(dataset: Dataset, samples: Sequence[str], overlay: bool) -> None:
 
 
 def _picked(dataset: Dataset, samples: list[str]) -> None:
-    """Draw one image beside its mask, with its tags."""
+    """Draw one image next to its mask, with its tags."""
     asked = (
         st.session_state.get("sample:requested")
         or st.session_state.get("sample")

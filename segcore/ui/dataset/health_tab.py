@@ -1,4 +1,4 @@
-"""What is wrong with a dataset, or could be: each finding with pictures and a mend."""
+"""What is wrong with a dataset, or could be: each finding with pictures and a fix."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ LEVELS = {
     "warning": ("orange", ":material/warning:"),
     "note": ("gray", ":material/info:"),
 }
-"""Checks whose findings other splits mend, and the method that does."""
+"""Checks whose findings other splits fix, and the method that does."""
 
 SPLITS_TAB = "Splits"
 LEAKS = {"sequences": "grouped", "duplicates": "grouped"}

@@ -21,7 +21,7 @@ from segcore.ui.shared import pictures, session, tables
 
 
 def form() -> None:
-    """Draw the form; on success go on with the new dataset."""
+    """Draw the form; on success continue with the new dataset."""
     _broken_off()
     kind = st.segmented_control(
         "Source",
@@ -85,7 +85,7 @@ def form() -> None:
 
 
 def _broken_off() -> None:
-    """Tell of imports that were interrupted, each with a way to be rid of it."""
+    """List interrupted imports, each with a button to remove it."""
     datasets_folder = session.workspace().datasets.folder
     for name in broken_off(datasets_folder):
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -103,7 +103,7 @@ def _broken_off() -> None:
 
 
 def outcome() -> None:
-    """Say what the last import brought, until it is put away."""
+    """Say what the last import brought, until it is dismissed."""
     report = st.session_state.get("import_report")
     if not report:
         return

@@ -140,7 +140,7 @@ def repetitions(run: str, split: str) -> None:
         alike,
         key=f"repetitions_{run}_{split}",
         help=(
-            "Seeds, folds or members: runs with the same config. The spread tells how "
+            "Seeds, folds or members: runs with the same config. The spread shows how "
             "reproducible the config is, which is a different question from how precisely "
             "the images determine the score."
         ),

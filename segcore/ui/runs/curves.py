@@ -11,7 +11,7 @@ from segcore.ui.runs import charts
 from segcore.ui.shared import session
 
 MOST = 12
-"""Runs in one chart; more cannot be told apart."""
+"""Most runs in one chart; more cannot be distinguished."""
 
 
 def curves(run: str, chosen: Sequence[str], active: bool) -> None:

@@ -63,7 +63,7 @@ def matching(
         datasets: Datasets to show, all where empty.
         tags: Tags that a run must all have.
         starred: Whether to show starred runs only.
-        archived: Whether to show those that were put away, and only those.
+        archived: Whether to show those that were archived, and only those.
     """
     words = text.lower().split()
 

@@ -133,7 +133,7 @@ def groupings(run: str, split: str, stage: str) -> dict[str, int]:
 
 
 def named(runs: Sequence[str], split: str) -> dict[str, tuple[str, str]]:
-    """Return all outputs of some runs as (run, stage), by a name that tells them apart.
+    """Return all outputs of some runs as (run, stage), by a unique name.
 
     Raises:
         SegcoreError: A run has no counts of that split yet.

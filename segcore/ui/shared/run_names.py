@@ -21,7 +21,7 @@ def called(run: str) -> str:
 
 
 def short_name(run: str) -> str:
-    """Return the part of what a run is called that tells it from its siblings."""
+    """Return the part of a run's name that distinguishes it from its siblings."""
     stem = run.split("--")[0]
     match = _COMBINED.fullmatch(stem)
     if not match:

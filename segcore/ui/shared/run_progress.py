@@ -38,7 +38,7 @@ def epochs(status: Status) -> str:
 
 
 def follow(runs: Sequence[str], what: str, key: str) -> bool:
-    """Show runs that are under way or ended early; return whether all are finished.
+    """Show runs that are in progress or ended early; return whether all are finished.
 
     Args:
         runs: Ids; those that do not exist are passed over.

@@ -97,7 +97,7 @@ def prepare(key: str, options: Sequence[Any], default: Any = None) -> None:
     """Bring the value of a single-choice selector in line with its options; call it before drawing.
 
     A value that is no option any more is replaced, never deleted: after a deletion the browser
-    would go on showing the old one while the script computes with the default.
+    would keep showing the old one while the script computes with the default.
 
     Args:
         key: Key of the selector.

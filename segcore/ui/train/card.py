@@ -1,4 +1,4 @@
-"""The card beside the training form: what a run takes, what may go wrong, and its start."""
+"""The card next to the training form: what a run takes, what may go wrong, and its start."""
 
 import time
 

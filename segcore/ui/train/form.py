@@ -68,7 +68,7 @@ def _model(opened: Dataset, values: dict[str, Any]) -> int:
     left, right = st.columns(2, gap="large")
     with left:
         values["architecture"] = draw(FIELDS["architecture"])
-        values["weights"] = ""  # drawn beside the encoder that it belongs to
+        values["weights"] = ""  # drawn next to the encoder that it belongs to
         values["epochs"] = draw(FIELDS["epochs"])
     with right:
         values["encoder"] = draw(FIELDS["encoder"])

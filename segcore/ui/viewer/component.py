@@ -75,11 +75,11 @@ def show(
             those), or a function that gives either; it is not called where the browser shows the
             scene already.
         key: Name of this viewer in the app; one of a kind on its page.
-        state: The view to open with, as an earlier ``share`` told it; unreadable parts are left
+        state: The view to open with, as an earlier ``share`` gave it; unreadable parts are left
             out.
         link: Query parameter that "Copy link" sets in the copied address.
         listen: Names in :data:`EVENTS`: what is worth a rerun of the script.
-        place: Where the scene stands in the filmstrip of the same key, or None where there is none.
+        place: Where the scene is in the filmstrip of the same key, or None where there is none.
 
     Returns:
         What was asked for since the last run.
@@ -147,7 +147,7 @@ def _pick(key: str, place: Place) -> None:
 
 
 def _do_nothing() -> None:
-    """Stand in as a callback: Streamlit reports only events that have one."""
+    """Do nothing: Streamlit reports only events that have a callback."""
 
 
 def _opening_state(key: str, state: str | None) -> str | None:

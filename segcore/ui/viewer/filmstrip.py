@@ -58,7 +58,7 @@ def show(
         images: Ids in the order to walk through.
         key: Key of the viewer.
         current: The image that is shown.
-        source: What the thumbnails are of; other ones are fetched anew when it changes.
+        source: What the thumbnails are of; other ones are fetched again when it changes.
         thumbnail: Gives the WebP of an image, some hundred bytes; called for those in view.
         scores: The numbers under the thumbnails, or None.
         upright: Whether the strip is a column, as high as the window, instead of a row.

@@ -1,7 +1,7 @@
 """Ablations: read a recipe file, start the runs that are missing, and collect the results.
 
-An ablation that was started is kept as ``<workspace>/studies/<name>--<datasets>.json``: its file, its
-datasets and its weights files, so that the page and a later call go on with it. Apart from
+A started ablation is kept as ``<workspace>/studies/<name>--<datasets>.json``: its file, its
+datasets and its weights files, so that the page and a later call continue with it. Apart from
 :mod:`segcore.workspace.searches`, which search settings.
 """
 

@@ -1,4 +1,4 @@
-"""An ablation of recipes set on datasets: how far it is, and its table with what a reader must know."""
+"""An ablation on its datasets: how far it is, and its table with what a reader must know."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

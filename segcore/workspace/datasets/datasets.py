@@ -353,7 +353,7 @@ class Datasets:
         )
 
     def interval_groups(self, name: str) -> IntervalGroups:
-        """Return what intervals over a dataset's images draw: single images, or whole drives or tiles.
+        """Return what a dataset's intervals draw: single images, or whole drives or tiles.
 
         Raises:
             SegcoreError: There is no such dataset.

@@ -91,7 +91,7 @@ class Ensembles:
     def groups(self, dataset: str) -> list[Group]:
         """Return the groups of two or more finished members on a dataset, newest first.
 
-        Members were launched together, or one by one with other seeds, as an ablation of recipes does.
+        Members were launched together, or one by one with other seeds, as an ablation does.
         The parts of submodels know other labels each and are no group.
 
         Raises:

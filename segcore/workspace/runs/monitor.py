@@ -87,7 +87,7 @@ class Monitors:
         """Return a sample as the network saw it after an epoch.
 
         Returns:
-            image (h, w, 3) uint8 RGB, ground-truth mask (h, w) and predicted mask (h, w), indices of the
+            image (h, w, 3) uint8 RGB, ground truth (h, w) and prediction (h, w), indices of the
             run's classes, all at the network's size.
 
         Raises:

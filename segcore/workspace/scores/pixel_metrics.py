@@ -119,7 +119,7 @@ class RunPixelMetrics:
         return Measured(*PixelMetrics.from_arrays(arrays, self._scores.label_set(run).ignore_index))
 
     def borders(self, run: str, measured: Measured) -> dict[str, Any]:
-        """Return the scores at borders, the interval over what the dataset's images are drawn by."""
+        """Return the scores at borders, with the interval over the dataset's groups."""
         groups = self._scores.drawn_by(run, measured.measures.sample_ids).groups
         return measured.measures.borders(groups)
 

@@ -36,7 +36,7 @@ class RobustnessResult:
     summary: RobustnessSummary
 
     def to_json(self) -> dict[str, Any]:
-        """Return a JSON-ready mapping: the summary's keys beside the run's."""
+        """Return a JSON-ready mapping: the summary's keys next to the run's."""
         return {
             "run": self.run,
             "split": self.split,

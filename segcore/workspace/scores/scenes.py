@@ -46,7 +46,7 @@ class Scenes:
         return opened.read_image(opened.sample(sample))
 
     def truth(self, dataset: str, sample: str, label_map: LabelMap | None = None) -> Mask:
-        """Return a sample's ground-truth mask, (H, W) indices, merged by ``label_map`` where one is given.
+        """Return a sample's ground truth, (H, W) indices, merged by ``label_map`` if one is given.
 
         Raises:
             SegcoreError: There is no such sample, or its file cannot be read.

@@ -94,7 +94,7 @@ def test_what_is_not_comparable_is_told_and_not_computed(pair) -> None:
     for other, word in (
         (other_split, "splits"),
         (other_images, "images"),
-        (evaluate(moved, NAMES, LABELS, "test"), "true masks"),
+        (evaluate(moved, NAMES, LABELS, "test"), "ground-truth masks"),
     ):
         found = compare_reports(a, other)
         assert len(found.reasons) == 1 and word in found.reasons[0]

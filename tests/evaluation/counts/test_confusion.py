@@ -72,11 +72,11 @@ def test_everything_ignored_or_empty_gives_zero_counts():
 @pytest.mark.parametrize(
     ("true", "predicted", "words"),
     [
-        ([[0, 7]], [[0, 0]], "true mask, received 7"),
+        ([[0, 7]], [[0, 0]], "ground-truth mask, received 7"),
         ([[0, 1]], [[0, 9]], "prediction, received 9"),
         ([[0, 255]], [[0, 9]], "prediction, received 9"),
         ([[0, 1]], [[0, 255]], "ignored value 255 in the prediction at 1"),
-        ([[0, -2]], [[0, 0]], "true mask, received -2"),
+        ([[0, -2]], [[0, 0]], "ground-truth mask, received -2"),
         ([[0, 1]], [[0, -3]], "prediction, received -3"),
         ([[0, 1]], [[0, 1, 1]], "mask's own size"),
         ([[0, 1]], [[0.0, 1.0]], "float64"),

@@ -117,7 +117,7 @@ def test_protocol_is_stated_and_compared():
     counts[0, 0, 0] += 1
     moved = evaluate(counts, list("abcdef"), LABELS, "test").protocol
     kept = evaluate(counts_of(), list("abcdef"), LABELS, "test").protocol
-    assert kept.differences(moved) == ["Not comparable: the true masks differ."]
+    assert kept.differences(moved) == ["Not comparable: the ground-truth masks differ."]
 
 
 def test_size_is_given_only_when_shared():

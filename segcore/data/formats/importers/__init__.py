@@ -60,7 +60,7 @@ from segcore.text_files import MAX_JSON_BYTES, read_text
 
 TEXT_SUFFIXES = frozenset((".csv", ".txt", ".json"))
 LOOKED_AT = 32
-"""Samples from which a preview tells the classes."""
+"""Samples that a preview reads to find the classes."""
 
 __all__ = [
     "READERS",

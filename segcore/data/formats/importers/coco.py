@@ -164,7 +164,7 @@ def _category(row: Any, table: str) -> tuple[int, str]:
     if not 0 <= number < MAX_ID:
         raise SegcoreError(
             f"Expected category ids from 0 to {MAX_ID - 1} in {table}, received {number}: "
-            "number the categories anew."
+            "renumber the categories."
         )
     return number, title
 

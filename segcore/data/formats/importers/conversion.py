@@ -52,7 +52,7 @@ from segcore.labels import color_to_hex, list_names, plural
 In = TypeVar("In")
 
 PROBES = 16
-"""Masks that are looked at to tell ids from colours."""
+"""Masks that are read to decide between ids and colours."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,7 @@ class ReadBy:
 
 
 def choose_by(layout: Layout, progress: Progress | None = None) -> ReadBy:
-    """Tell whether masks hold ids or colours: by their mode, palettes and what the classes fit.
+    """Return whether masks hold ids or colours: by their mode, palettes and what the classes fit.
 
     Raises:
         SegcoreError: Palettes disagree and neither indices nor colours can be trusted.
@@ -382,7 +382,7 @@ def to_indices(layout: Layout, labelling: Labelling, codes: npt.NDArray[Any]) ->
 
 @dataclass(frozen=True)
 class _Converted:
-    """One sample brought in, or what kept it out."""
+    """One sample imported, or what kept it out."""
 
     sample: Sample | None = None
     problem: Problem | None = None
@@ -442,7 +442,7 @@ def convert(
 
 
 def _undecided(number: int, stored: bool) -> Problem:
-    """Say that sizes do not tell how masks lie of images that a camera's note turns."""
+    """Say that sizes do not show how masks lie of images that a camera's note turns."""
     what = (
         f"{plural(number, 'image')} carry a camera's note (EXIF) on how to turn them, and sizes do "
         "not tell whether their masks were drawn on the image as seen or as stored; taken as "
@@ -461,7 +461,7 @@ def _absent(labelling: Labelling, present: frozenset[int]) -> list[Problem]:
 
 
 def key_of(source: Path, layout: Layout, labelling: Labelling, staged: Path, copy: bool) -> str:
-    """Return what tells two imports apart: their files, and how these become samples.
+    """Return what distinguishes two imports: their files, and how these become samples.
 
     Args:
         source: What is imported.

@@ -1,4 +1,4 @@
-"""LabelMe: one JSON of shapes for each image, beside it or in a folder of its own."""
+"""LabelMe: one JSON of shapes for each image, next to it or in a folder of its own."""
 
 import base64
 from collections import Counter, defaultdict
@@ -103,7 +103,7 @@ def read(source: Source) -> Layout:
                 if same
                 else ("this annotation has no image")
             )
-            problems.append(Problem(name, what, "keep one image of the same name beside it"))
+            problems.append(Problem(name, what, "keep one image of the same name next to it"))
             continue
         annotations.append(_Annotation(path, images[0], shapes, size))
     annotated = {annotation.image for annotation in annotations}

@@ -14,7 +14,7 @@ _CONFIG = r"(.*/)?config(_v\d+\.\d+)?\.json"
 
 
 def matches(source: Source) -> bool:
-    """Whether there is a config of Vistas beside folders of images and labels."""
+    """Whether there is a config of Vistas next to folders of images and labels."""
     return bool(source.named(_CONFIG)) and any(
         re.search(r"(^|/)(training|validation)/(v\d\.\d/)?labels/", name) for name in source.files
     )

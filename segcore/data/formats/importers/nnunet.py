@@ -30,7 +30,7 @@ from segcore.text_files import read_json
 
 SPLITS = {"Tr": "train", "Ts": "test", "Val": "validation", "Va": "validation"}
 LISTING = "nnunet.json"
-"""What :func:`unpack` did, beside the files that it wrote."""
+"""What :func:`unpack` did, next to the files that it wrote."""
 
 MAX_VOXELS = 1_000_000_000
 MAX_RATIO = 1000
@@ -41,12 +41,12 @@ _CHANNEL = re.compile(r"(.+)_(\d{4})")
 
 
 def matches(source: Source) -> bool:
-    """Whether there is a ``dataset.json`` beside folders ``imagesTr`` and ``labelsTr``."""
+    """Whether there is a ``dataset.json`` next to folders ``imagesTr`` and ``labelsTr``."""
     return bool(_documents(source))
 
 
 def _documents(source: Source) -> list[str]:
-    """The files ``dataset.json`` that stand beside both folders, the uppermost first."""
+    """The files ``dataset.json`` that stand next to both folders, the uppermost first."""
     folders = {PurePosixPath(name).parent for name in source.files}
     return sorted(
         (

@@ -98,14 +98,14 @@ def read(source: Source, pairing: Pairing | None = None) -> Layout:
         )
     if not masks:
         raise SegcoreError(
-            f"Expected masks beside the {plural(len(images), 'image')} in {source.root}, found "
+            f"Expected masks next to the {plural(len(images), 'image')} in {source.root}, found "
             f"none, {describe(source)}: put them in a folder 'masks' under the names of their "
             "images, name their folder (--masks FOLDER), or say how their names end "
             "(--mask-suffix=_END)."
         )
     if not images:
         raise SegcoreError(
-            f"Expected images beside the {plural(len(masks), 'mask')} in {source.root}, found "
+            f"Expected images next to the {plural(len(masks), 'mask')} in {source.root}, found "
             "none: put them in a folder 'images', or name their folder (--images FOLDER)."
         )
     problems = list(roles.problems)
@@ -160,7 +160,7 @@ def _none_fits(images: Sequence[Place], masks: Sequence[Place], partners: Partne
 
 
 def matches_roboflow(source: Source) -> bool:
-    """Whether Roboflow wrote it: ``_classes.csv`` beside ``*_mask.png``."""
+    """Whether Roboflow wrote it: ``_classes.csv`` next to ``*_mask.png``."""
     return bool(source.named(r"(.*/)?_classes\.csv")) and bool(source.named(r".*_mask\.png"))
 
 

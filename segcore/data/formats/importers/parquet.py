@@ -54,7 +54,7 @@ class Columns:
 
 
 def matches(source: Source) -> bool:
-    """Whether a Parquet file lies there, and no masks beside it; a few pictures may."""
+    """Whether a Parquet file lies there, and no masks next to it; a few pictures may."""
     return bool(_tables(source)) and not (source.images and split_roles(source)[1])
 
 
@@ -120,7 +120,7 @@ def unpack(
     """Write the pictures of every table into files, a few rows at a time.
 
     Args:
-        source: A folder of tables, with a class table (``classes.csv``, ``id2label.json``) beside
+        source: A folder of tables, with a class table (``classes.csv``, ``id2label.json``) next to
             them or not.
         target: A folder for the files.
         limit: How many samples are wanted of all, evenly from the tables; None for every one.
@@ -182,7 +182,7 @@ def _count_rows(file: Path) -> int:
                 raise SegcoreError(
                     f"Expected row groups of at most {MAX_GROUP_BYTES // 10**9} GB in "
                     f"{file.name}, received one of {size / 1e9:.1f} GB: "
-                    "write the table anew with fewer rows a group."
+                    "write the table again with fewer rows a group."
                 )
         return int(table.metadata.num_rows)
 
@@ -193,7 +193,7 @@ def _open(file: Path) -> pq.ParquetFile:
     except (pa.ArrowException, OSError, ValueError) as error:
         raise SegcoreError(
             f"{file.name} cannot be read as Parquet, it is damaged or breaks off: download "
-            "or write it anew."
+            "or write it again."
         ) from error
 
 
@@ -209,7 +209,7 @@ def _read_rows(file: Path, count: int) -> Iterator[tuple[_Picture, _Picture]]:
                 batch = next(batches, None)
             except (pa.ArrowException, OSError, ValueError) as error:
                 raise SegcoreError(
-                    f"{file.name} is damaged after {count - left} rows: download or write it anew."
+                    f"{file.name} is damaged after {count - left} rows: download or write it again."
                 ) from error
             if batch is None:
                 return

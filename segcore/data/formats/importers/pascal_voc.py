@@ -16,14 +16,14 @@ from segcore.labels import list_names
 
 
 def matches(source: Source) -> bool:
-    """Whether ``SegmentationClass`` stands beside ``JPEGImages`` or ``ImageSets``."""
+    """Whether ``SegmentationClass`` stands next to ``JPEGImages`` or ``ImageSets``."""
     return bool(source.named(r"(.*/)?SegmentationClass/.*")) and bool(
         source.named(r"(.*/)?(JPEGImages|ImageSets)/.*")
     )
 
 
 def matches_cvat(source: Source) -> bool:
-    """Whether CVAT wrote it: ``labelmap.txt`` beside ``SegmentationClass``."""
+    """Whether CVAT wrote it: ``labelmap.txt`` next to ``SegmentationClass``."""
     return bool(source.named(r"(.*/)?SegmentationClass/.*")) and bool(
         source.named(r"(.*/)?labelmap\.txt")
     )

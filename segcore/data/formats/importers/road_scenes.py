@@ -50,7 +50,7 @@ def read_cityscapes(source: Source) -> Layout:
     if not images:
         raise SegcoreError(
             f"Expected images '*_leftImg8bit.png' in {source.root}, found only masks: "
-            "unpack leftImg8bit beside gtFine."
+            "unpack leftImg8bit next to gtFine."
         )
     by_train_ids = all(stem in masks["labeltrainids"] for stem in images)
     chosen = masks["labeltrainids" if by_train_ids else "labelids"]
@@ -90,7 +90,7 @@ def read_camvid(source: Source) -> Layout:
     """Read CamVid's 32 colours: masks ``NAME_L.png``, images ``NAME.png``; drives are groups.
 
     Raises:
-        SegcoreError: A class table beside it cannot be understood.
+        SegcoreError: A class table next to it cannot be understood.
     """
     rule = re.compile(_CAMVID_MASK, re.IGNORECASE)
     masks: dict[str, list[str]] = defaultdict(list)

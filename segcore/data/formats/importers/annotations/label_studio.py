@@ -128,7 +128,7 @@ def _tasks(source: Source) -> dict[str, str]:
         raise SegcoreError(
             "These masks are Label Studio's, one for each brushed region and named by task "
             "(task-1-annotation-...), which does not say of which image: put the export in JSON "
-            "of the same project beside them, or rename them to IMAGE-LABEL-0.png."
+            "of the same project next to them, or rename them to IMAGE-LABEL-0.png."
         )
     return found
 

@@ -1,4 +1,4 @@
-"""Run lengths in a CSV beside the images, as Kaggle's competitions publish masks."""
+"""Run lengths in a CSV next to the images, as Kaggle's competitions publish masks."""
 
 import re
 from collections import defaultdict
@@ -75,7 +75,7 @@ def read(source: Source) -> Layout:
         shown = next(iter(lost), "none")
         raise SegcoreError(
             f"Expected images that {table} names, such as {shown[:60]!r}, found none of "
-            f"{len(lost)} among the {len(source.images)} image files: put them beside it."
+            f"{len(lost)} among the {len(source.images)} image files: put them next to it."
         )
     problems: list[Problem] = []
     if lost:
@@ -121,7 +121,7 @@ def _rows(source: Source, table: str) -> list[tuple[str, str, str]]:
     at_class = next((names.index(n) for n in CLASSES if n in names), None)
     if at_image is None:
         raise SegcoreError(
-            f"Expected a column of images beside the run lengths in {table}, received "
+            f"Expected a column of images next to the run lengths in {table}, received "
             f"{', '.join(names)[:80]}: call it ImageId."
         )
     joint = names[at_image] in ("imageid_classid", "image_label")

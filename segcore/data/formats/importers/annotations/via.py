@@ -1,4 +1,4 @@
-"""VGG Image Annotator: a JSON of regions (``via_region_data.json``) beside its images."""
+"""VGG Image Annotator: a JSON of regions (``via_region_data.json``) next to its images."""
 
 from collections import Counter
 from pathlib import PurePosixPath

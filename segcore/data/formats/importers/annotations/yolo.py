@@ -1,4 +1,4 @@
-"""YOLO polygons: ``labels/x.txt`` beside ``images/x.jpg``, one ``class x y x y ...`` a line."""
+"""YOLO polygons: ``labels/x.txt`` next to ``images/x.jpg``, one ``class x y x y ...`` a line."""
 
 import re
 from collections.abc import Mapping

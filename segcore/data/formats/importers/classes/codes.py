@@ -38,7 +38,7 @@ def code_color(code: int) -> Color:
 
 
 class Survey:
-    """Which codes masks hold: pixels, masks and runs of each, and what stands beside void.
+    """Which codes masks hold: pixels, masks and runs of each, and what occurs next to void.
 
     May be filled from several threads.
 

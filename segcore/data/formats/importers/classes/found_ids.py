@@ -33,7 +33,7 @@ SCATTERED_RUN = 2.0
 """Mean run, in pixels, of ids that lie scattered and form no regions."""
 
 MIN_SCATTERED_SHARE = 0.05
-"""Ids that lie scattered are no proof of void beside them, unless they hold this much."""
+"""Ids that lie scattered are no proof of void next to them, unless they hold this much."""
 
 MAX_CLASSES_ASKED = 50
 """More ids than this, nearly all in one mask each, are taken for instance numbers."""
@@ -61,7 +61,7 @@ class Meaning:
 
 
 def read_meaning(survey: Survey) -> Meaning:
-    """Tell classes, void and strays apart among the ids that masks hold."""
+    """Separate classes, void and strays among the ids in masks."""
     found = sorted(survey.pixels)
     levels = _even_levels(found, survey) or _ringed_levels(found, survey)
     if levels:
@@ -109,7 +109,7 @@ def _even_levels(found: Sequence[int], survey: Survey) -> tuple[int, ...]:
 
 
 def _nearest(found: Sequence[int], wanted: float, unit: int, survey: Survey) -> int | None:
-    """Return the id at a step of grey: black and white themselves, else the commonest beside it."""
+    """Return the id at a grey step: black and white themselves, else the commonest near it."""
     near = [code for code in found if abs(code - wanted) <= unit]
     if int(wanted) in near and int(wanted) in (0, 255 * unit):
         return int(wanted)
@@ -117,7 +117,7 @@ def _nearest(found: Sequence[int], wanted: float, unit: int, survey: Survey) -> 
 
 
 def _are_strays(rest: Sequence[int], levels: Sequence[int], survey: Survey) -> bool:
-    """Whether ids beside even greys hold next to nothing: scattered pixels, or a few masks only."""
+    """Whether ids near even greys hold next to nothing: scattered pixels, or few masks."""
     pixels = sum(survey.pixels[code] for code in rest)
     smallest = min(survey.pixels[level] for level in levels)
     if survey.share(rest) > STRAY_SHARE or 10 * pixels > smallest:
@@ -129,7 +129,7 @@ def _are_strays(rest: Sequence[int], levels: Sequence[int], survey: Survey) -> b
 
 
 def _are_edges(rest: Sequence[int], levels: Sequence[int], survey: Survey) -> bool:
-    """Whether ids beside even greys are what a JPEG or a filter left of masks.
+    """Whether ids next to even greys are what a JPEG or a filter left of masks.
 
     Many greys lie close to a level, some of them close to white, where no ids are counted up to;
     those between the levels hold less than the regions, and lie along edges.

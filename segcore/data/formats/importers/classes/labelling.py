@@ -246,7 +246,7 @@ def _codes_of(meaning: Meaning) -> list[list[int]]:
 
 
 def _rare_ids(meaning: Meaning, survey: Survey) -> list[Problem]:
-    """Name ids that stand in very few pixels of very few masks, as mistakes do."""
+    """Name ids that are in very few pixels of very few masks, as mistakes do."""
     rare = [
         code
         for code in meaning.classes
@@ -272,7 +272,7 @@ def _instances_sentence(survey: Survey, what: str) -> str:
     shown = color_to_hex(code_color(some)) if what == "colours" else str(some)
     return (
         f"Expected one {what[:-1]} for each class, received {len(ids)} {what}, of which "
-        f"{len(once)} stand in one mask only ({shown} in {survey.example[some]}): they look like "
+        f"{len(once)} are in one mask only ({shown} in {survey.example[some]}): they look like "
         "instance numbers; give each class one number, or say that each is a class "
         "(--many-classes, or 'Each number is a class' on the page)."
     )

@@ -179,7 +179,7 @@ class Stopwatch:
         return Stopwatch(time.monotonic())
 
     def check(self) -> None:
-        """Go on, or stop.
+        """Continue, or stop.
 
         Raises:
             SegcoreError: The time is used up.

@@ -59,7 +59,7 @@ IMAGE_WORDS = frozenset(
 FORMAT_WORDS = frozenset(
     ("png", "jpg", "jpeg", "tif", "tiff", "gif", "bmp", "webp", "8bit", "16bit")
 )
-"""Words beside those above that tell no two folders apart: ``masks_png``."""
+"""Further words that do not distinguish folders: ``masks_png``."""
 
 MASK_AFFIX = (
     r"masks?|labels?|label(?:train)?ids|gts?|seg|segmentations?|anno|annot|annotations?"

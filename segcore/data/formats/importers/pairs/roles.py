@@ -26,7 +26,7 @@ from segcore.errors import SegcoreError
 from segcore.labels import plural
 
 LOOKED_INTO = 3
-"""Files of a folder that are read to tell masks from photographs."""
+"""Files of a folder that are read to distinguish masks from photographs."""
 
 MAX_MASK_COLORS = 64
 RIVAL_SHARE = 0.2
