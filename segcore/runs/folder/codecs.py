@@ -1,7 +1,7 @@
 """Predicted masks as bytes: exact, one zlib stream of indices.
 
 Layout, little-endian: "SGM2", bytes a pixel (1 or 2, uint8), H, W (uint32 each), CRC-32 of these
-and of what follows (uint32), then zlib of the indices row by row; of two bytes, all the low ones come
+and of what follows (uint32), then zlib of the indices row by row; of two bytes, all low ones come
 first. "SGM1", of earlier versions, has no CRC-32.
 """
 

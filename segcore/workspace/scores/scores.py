@@ -297,7 +297,7 @@ class Scores:
             self._runs.wait(started, progress)
 
     def drawn_by(self, run: str, sample_ids: Sequence[str], by: str | None = None) -> DrawnBy:
-        """Return the groups that a run's intervals draw (:mod:`segcore.data.health.interval_groups`)."""
+        """Return the groups that a run's intervals draw, as its dataset defines them."""
         return self._datasets.drawn_by(self._runs.open(run).config.dataset, sample_ids, by)
 
     def choice(self, run: str) -> str:

@@ -184,7 +184,7 @@ def test_members_by_architecture_take_their_turn_after_the_chosen_one(workspace,
         (
             dataclasses.replace(BY_FOLD, validation_split="test"),
             3,
-            "learn from train and validate on validation",
+            "train on train and validate on validation",
         ),
     ],
 )
