@@ -23,7 +23,7 @@ def test_members_show_the_ensemble_and_where_they_disagree(trained, open_page, r
     found = trained.workspace.ensembles.against_members(trained.ensemble, "test")
     shown = read.metrics(at)
     assert shown["Ensemble mean IoU"] == formatting.percent(found.ensemble)
-    assert shown["vs. best member"] == formatting.points(found.comparison.difference)
+    assert shown["vs. best member"] == formatting.points(found.comparison.difference.value)
     titles = [p["title"] for p in read.scene(at, "apart_viewer")["panels"]]
     assert titles == ["Image", "Ground truth", "Ensemble prediction", "Disagreement", "Entropy"]
 
