@@ -67,11 +67,14 @@ finished = [
 if finished:
     latest = finished[0].dataset
     trained = [r for r in finished if r.dataset == latest]
-    best = max((r.status.mean_iou for r in trained if r.status.mean_iou is not None), default=None)
+    scored = [r for r in trained if r.own_size_mean_iou is not None] or trained
+    best = max(scored, key=lambda r: r.status.mean_iou or 0.0)
+    score = formatting.percent(best.status.mean_iou)
+    score += f" ({best.scored_on})" if best.scored_on else ""
     with st.container(border=True):
         st.markdown(
             f"**Continue: {session.plain(latest)}**, {len(trained)} "
-            f"{'run' if len(trained) == 1 else 'runs'}, best mean IoU {formatting.percent(best)}."
+            f"{'run' if len(trained) == 1 else 'runs'}, best mean IoU {score}."
         )
         with st.container(horizontal=True):
             links({"run": trained[0].run, "dataset": latest})
@@ -134,13 +137,21 @@ with right:
     if recent:
         tables.draw(
             [
-                {"run": r.run, "state": table.shown_state(r.status), "mean IoU": r.status.mean_iou}
+                {
+                    "run": r.run,
+                    "state": table.shown_state(r.status),
+                    "mean IoU": r.status.mean_iou,
+                    "scored on": r.scored_on,
+                }
                 for r in recent
             ],
             column_config={
                 "mean IoU": st.column_config.NumberColumn(
                     format="percent", help="Best validation mean IoU, or the final score"
-                )
+                ),
+                "scored on": st.column_config.TextColumn(
+                    help="Split and size of the score: only scores of the same split and size compare"
+                ),
             },
             alt="The latest runs of this workspace",
         )
