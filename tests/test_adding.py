@@ -151,7 +151,7 @@ THINGS: dict[str, tuple[Edits, list[list[str]]]] = {
                 )
             ],
         },
-        [["-m", "pytest", "-q", "tests/pages/test_every_page.py", "-k", "hello and frame"]],
+        [["-m", "pytest", "-q", "tests/pages/test_every_page.py", "-k", "hello and gone"]],
     ),
     "panel kind": (
         {
