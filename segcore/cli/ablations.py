@@ -44,20 +44,20 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--seeds",
         default="",
         metavar="0,1,2",
-        help="seeds instead of the file's; more seeds extend an ablation",
+        help="replace the file's seeds; more seeds extend an ablation",
     )
     add(
         "--base",
         action="append",
         default=[],
         metavar="FIELD=VALUE",
-        help="another value in the base of a file: epochs=60, size=192x256",
+        help="change a value of the base: epochs=60, size=192x256",
     )
     add(
         "--rows",
         default="",
         metavar="A,B",
-        help="start only these rows, the base, and the rows they are compared with",
+        help="start only these rows, the base and the rows they are compared with",
     )
     add("--show", action="store_true", help="start nothing: print the current results")
     add(
@@ -134,7 +134,7 @@ def _run(options: Options) -> dict[str, Any]:
         if not options.show:
             queued += ablations.start(
                 plan, rows
-            )  # what could not be asked for before the trainings had ended
+            )  # what could not be queued before the trainings had ended
         pending = ablations.progress(plan).pending
     results = ablations.table(plan)
     files = []

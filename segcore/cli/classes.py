@@ -9,6 +9,7 @@ from segcore.cli.command import Command, Options, parse_pairs, workspace_of
 from segcore.cli.tables import table
 from segcore.data.dataset.relabel import returnable
 from segcore.errors import SegcoreError
+from segcore.formatting import plural
 from segcore.labels import LabelClass, LabelSet, color_to_hex, find_class, hex_to_color, list_names
 from segcore.palette import recolored
 
@@ -39,19 +40,19 @@ def _classes_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="neither train on this class nor score it",
+        help="ignore this class in training and scores",
     )
     parser.add_argument(
         "--score",
         action="append",
         default=[],
         metavar="NAME",
-        help="take up again a class that was ignored",
+        help="score a class again that was ignored",
     )
     parser.add_argument(
         "--yes",
         action="store_true",
-        help="rewrite the masks though runs were made with the classes of today",
+        help="rewrite the masks even if runs were made with the current classes",
     )
 
 
@@ -91,8 +92,8 @@ def _classes(options: Options) -> dict[str, Any]:
     )
     if runs:
         raise SegcoreError(
-            f"Expected a dataset without runs, but {len(runs)} were made with the classes "
-            "of today and would no longer fit: "
+            f"Expected a dataset without runs, received one with {plural(len(runs), 'run')}, made "
+            "with the current classes, which the new masks would no longer fit: "
             "import it again under another name, or add --yes."
         )
     if wished != labels:

@@ -1,4 +1,4 @@
-"""The command ``compress``: what if labels were merged, and what came of it."""
+"""The command ``compress``: merges of labels, explored, judged and retrained."""
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
@@ -17,29 +17,33 @@ from segcore.workspace.scores.scores import WhatIfOptions
 def _arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("run", nargs="?", help="id of a training run or of an ensemble")
-    add("--confusion", metavar="CSV", help="a CSV of counts: rows true, columns predicted")
+    add(
+        "--confusion",
+        metavar="CSV",
+        help="CSV file of a confusion matrix: rows true, columns predicted",
+    )
     add(
         "--split",
         default="validation",
-        help="split whose counts choose the merge (default %(default)s)",
+        help="split whose counts choose the merge (default: %(default)s)",
     )
-    add("--groups", type=int, metavar="K", help="show the best merge down to K groups")
+    add("--groups", type=int, metavar="K", help="show the best merges down to K groups")
     add(
         "--exact",
         action="store_true",
-        help="the optimum for every number of groups, and the certified front",
+        help="find the optimum for every number of groups, and the proven Pareto front",
     )
     add(
         "--prior",
         default="pixel",
-        help="pixel, image, uniform or importance: what counts as information",
+        help="what weighs a class's information: pixel, image, uniform or importance",
     )
     add(
         "--importance",
         action="append",
         default=[],
         metavar="CLASS=WEIGHT",
-        help="for --prior importance; classes not named weigh 1",
+        help="with --prior importance: weight of a class (default: 1)",
     )
     add(
         "--forbid",
@@ -53,7 +57,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0.1,
         metavar="R",
-        help="points of accuracy asked for a point of entropy (default %(default)s)",
+        help="points of accuracy required for each point of entropy (default: %(default)s)",
     )
     _merge_arguments(add)
 
@@ -65,25 +69,25 @@ def _merge_arguments(add: Callable[..., object]) -> None:
         action="append",
         default=[],
         metavar="A:B[:C]",
-        help="also judge this merge of a run's classes (names or ids); repeat it",
+        help="also evaluate this merge of a run's classes (names or ids); repeatable",
     )
     add(
         "--hierarchy",
         metavar="FILE",
         help=(
-            "also judge each level of a hierarchy of a run's classes, CSV or JSON: class, "
+            "also evaluate each level of a hierarchy of the classes, CSV or JSON: class, "
             "parent, ..."
         ),
     )
     add(
         "--report-on",
         metavar="SPLIT",
-        help="with --merge: also judge the merge on this split, which did not choose it",
+        help="with --merge: also evaluate the merge on this split, which did not choose it",
     )
     add(
         "--tiers",
         action="store_true",
-        help="with --merge: merged, with summed probabilities, and retrained, side by side",
+        help="with --merge: compare merged labels, summed probabilities and retraining",
     )
     add(
         "--retrain",
@@ -140,7 +144,7 @@ def _judge(
     importance: dict[str, float] | None,
     forbidden: list[tuple[str, str]],
 ) -> dict[str, Any]:
-    """Judge the merge that was named, and what else was asked of it."""
+    """Judge the named merge on one or two splits, retrain it, compare its tiers."""
     label_set = workspace.scores.label_set(options.run)
     groups = [parse_classes(text, label_set) for text in options.merge]
     apart = [
@@ -309,7 +313,7 @@ def _show(result: dict[str, Any]) -> str:
     if result.get("merged"):
         groups = [" + ".join(f"{name!r}" for name in group) for group in result["merged"]]
         parts.append("Merged: " + "; ".join(groups))
-    rows = [_told(title, judged_map) for title, judged_map in judged if judged_map]
+    rows = [_judged_row(title, judged_map) for title, judged_map in judged if judged_map]
     if rows:
         header = [
             "",
@@ -319,7 +323,7 @@ def _show(result: dict[str, Any]) -> str:
             "resolved",
             "composition",
             "lift",
-            "its interval",
+            "interval",
             "entropy kept",
             "honest accuracy",
         ]
@@ -331,7 +335,7 @@ def _show(result: dict[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
-def _told(title: str, judged_map: dict[str, Any]) -> list[Any]:
+def _judged_row(title: str, judged_map: dict[str, Any]) -> list[Any]:
     after, (low, high) = judged_map["after"], judged_map["lift_interval"]
     return [
         title,
@@ -368,13 +372,13 @@ def _show_tiers(result: dict[str, Any]) -> str:
         "images",
         "accuracy",
         "mean IoU",
-        "gained",
-        "beyond merged",
-        "its interval",
+        "gain",
+        "gain over merged",
+        "interval",
     ]
     return table(header, rows)
 
 
 COMPRESS = Command(
-    "what if labels were merged: accuracy gained against information lost", _arguments, _run, _show
+    "explore merges of labels: accuracy gained against information lost", _arguments, _run, _show
 )

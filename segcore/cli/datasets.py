@@ -23,39 +23,39 @@ def _import_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reference",
         action="store_true",
-        help="leave the images where they are; only masks are written",
+        help="leave the images where they are and write only the masks",
     )
     parser.add_argument(
         "--mask-suffix",
         default="",
         metavar="END",
-        help="masks are named like their images with this behind: _mask",
+        help="what masks have at the end of their images' names, for example _mask",
     )
     parser.add_argument(
         "--match",
         default="",
         metavar="REGEX",
-        help=r"what names of image and mask share, as one group: 'img_(\d+)'",
+        help=r"the part that names of an image and its mask share, as one group: 'img_(\d+)'",
     )
     parser.add_argument(
         "--masks",
         default="",
         metavar="FOLDER",
-        help="folder that holds the masks, where several could (its name, or a path below SOURCE)",
+        help="folder of the masks where several are possible: its name, or a path below SOURCE",
     )
     parser.add_argument(
-        "--images", default="", metavar="FOLDER", help="folder that holds the images"
+        "--images", default="", metavar="FOLDER", help="folder of the images, given in the same way"
     )
     parser.add_argument(
         "--many-classes",
         action="store_true",
-        help="each number in the masks is a class, though they look like instance numbers",
+        help="treat each number in the masks as a class, even if they look like instance numbers",
     )
     parser.add_argument(
         "--bands",
         default="",
         metavar="R,G,B",
-        help="bands of GeoTIFFs to see, from 1 (default: the first three)",
+        help="bands of GeoTIFFs to use as red, green and blue, from 1 (default: the first three)",
     )
 
 
@@ -153,31 +153,29 @@ def _split_arguments(parser: argparse.ArgumentParser) -> None:
         "--validation",
         type=float,
         default=0.15,
-        help="share of the samples for validation (default 0.15)",
+        help="share of samples for validation (default: 0.15)",
     )
     parser.add_argument(
-        "--test", type=float, default=0.15, help="share of the samples for test (default 0.15)"
+        "--test", type=float, default=0.15, help="share of samples for test (default: 0.15)"
     )
     parser.add_argument(
         "--group-by",
         default="",
-        help="for grouped: folder or prefix (default: folders where there are several)",
+        help="with --method grouped: folder or prefix (default: folder if there are several)",
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--folds",
         type=int,
         metavar="K",
-        help="K datasets NAME-fold-1 ... instead: each part validates once",
+        help="make K datasets NAME-fold-1 ... instead; each part is the validation split once",
     )
     parser.add_argument(
         "--keep-test",
         action="store_true",
-        help="with --folds: the test split of today stays the test split of every fold",
+        help="with --folds: keep the current test split in every fold",
     )
-    parser.add_argument(
-        "--undo", action="store_true", help="take the last change of the splits back"
-    )
+    parser.add_argument("--undo", action="store_true", help="undo the last change of the splits")
 
 
 def _split(options: Options) -> dict[str, Any]:
@@ -185,7 +183,7 @@ def _split(options: Options) -> dict[str, Any]:
         changed = workspace_of(options).splits.undo(options.dataset)
         return {
             "dataset": options.dataset,
-            "method": "taken back",
+            "method": "undone",
             "splits": {s: len(changed.select(s)) for s in changed.splits},
         }
     if options.folds is not None:
@@ -235,17 +233,18 @@ def _show_split(result: dict[str, Any]) -> str:
 def _balance_arguments(parser: argparse.ArgumentParser) -> None:
     _dataset_arguments(parser)
     parser.add_argument(
-        "--split", default="train", help="the split to repeat images of (default: train)"
+        "--split", default="train", help="split whose images are repeated (default: train)"
     )
     parser.add_argument(
         "--mode",
         default="pixel",
-        help="pixel: even shares of the pixels; count: of the images (default: pixel)",
+        help="balance shares of pixels (pixel) or of images (count); default: pixel",
     )
     parser.add_argument(
         "--target",
         default="uniform",
-        help="uniform; tempered: only nearer; or one share a class: 3,2,2,1 (default: uniform)",
+        help="uniform, tempered (partly balanced), or one share per class: 3,2,2,1 "
+        "(default: uniform)",
     )
     parser.add_argument(
         "--rule",
@@ -255,36 +254,40 @@ def _balance_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--amount",
         type=float,
-        help="of lvis: threshold t (default 0.5); of ml_ros: share of copies (default 0.25)",
+        help="threshold t of lvis (default: 0.5), or share of copies of ml_ros (default: 0.25)",
     )
     parser.add_argument(
-        "--seed", type=int, default=0, help="of the lots of lvis and ml_ros (default 0)"
+        "--seed", type=int, default=0, help="random seed of lvis and ml_ros (default: 0)"
     )
     parser.add_argument(
         "--ground",
         default="nominal",
-        help="nominal: all classes equally far apart; ordered: by steps (default: nominal)",
+        help="distance between classes: nominal (all equal) or ordered (number of steps between "
+        "them); default: nominal",
     )
     parser.add_argument(
         "--temper",
         type=float,
         default=0.5,
-        help="power of the shares for tempered, 0 to 1 (default 0.5)",
+        help="exponent of the shares with --target tempered, 0 to 1 (default: 0.5)",
     )
     parser.add_argument(
         "--max-repeats",
         type=int,
         default=5,
         metavar="R",
-        help="most times that an image stands there (default 5)",
+        help="how often an image may occur at most (default: 5)",
     )
     parser.add_argument(
-        "--budget", type=int, metavar="B", help="most copies in all (default: no limit)"
+        "--budget",
+        type=int,
+        metavar="B",
+        help="maximum number of copies in total (default: no limit)",
     )
     parser.add_argument(
         "--save",
         metavar="PLAN",
-        help="save the plan under this name, for train --balance-plan PLAN",
+        help="save the plan under this name, for segscope train --balance-plan PLAN",
     )
 
 
@@ -378,7 +381,7 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rebuild",
         metavar="FOLDER",
-        help="train the demo's members again and write them into FOLDER (assets/demo)",
+        help="retrain the demo's models and write them to FOLDER (assets/demo)",
     )
 
 
@@ -399,14 +402,14 @@ def _show_demo(result: dict[str, Any]) -> str:
 
 DATASET_COMMANDS: dict[str, Command] = {
     "import": Command(
-        "read images and masks into the workspace, and report what does not fit",
+        "import images and masks into the workspace and report problems",
         _import_arguments,
         _import,
         _show_import,
     ),
     "datasets": Command("list the datasets", lambda parser: None, _datasets, _show_datasets),
     "stats": Command(
-        "class balance by pixel and by image, and imbalance measures",
+        "show class balance by pixel and by image, and imbalance measures",
         _stats_arguments,
         _stats,
         _show_stats,
@@ -415,13 +418,13 @@ DATASET_COMMANDS: dict[str, Command] = {
         "make train, validation and test splits", _split_arguments, _split, _show_split
     ),
     "balance": Command(
-        "choose which images to repeat so that classes come nearer to even",
+        "choose images to repeat so that classes are more balanced",
         _balance_arguments,
         _balance,
         _show_balance,
     ),
-    "export": Command("write a dataset for other tools", _export_arguments, _export, _show_export),
+    "export": Command("export a dataset for other tools", _export_arguments, _export, _show_export),
     "demo": Command(
-        "open the synthetic demo with its five trained members", _demo_arguments, _demo, _show_demo
+        "open the synthetic demo with its five trained models", _demo_arguments, _demo, _show_demo
     ),
 }

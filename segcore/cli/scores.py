@@ -1,4 +1,4 @@
-"""Commands about scores: evaluate, report, ensemble, compress."""
+"""Commands about scores: evaluate, report, plan-test, interval-groups, compress."""
 
 import argparse
 from pathlib import Path
@@ -37,8 +37,8 @@ def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--over",
         choices=OVER,
-        help="what intervals draw this time: images, or whole groups by folder or name prefix "
-        "(default: what was chosen for the dataset)",
+        help="what is resampled for intervals this time: images, or whole groups by folder or name "
+        "prefix (default: as chosen for the dataset)",
     )
     parser.add_argument(
         "--coverage",
@@ -133,7 +133,9 @@ def _plan(options: Options) -> dict[str, Any]:
 
 def _groups_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", help="name of a dataset")
-    parser.add_argument("--over", choices=OVER, help="what all intervals draw from now on")
+    parser.add_argument(
+        "--over", choices=OVER, help="what is resampled for all intervals from now on"
+    )
 
 
 def _groups(options: Options) -> dict[str, Any]:
@@ -147,9 +149,9 @@ def _groups(options: Options) -> dict[str, Any]:
 
 
 def _show_groups(result: dict[str, Any]) -> str:
-    how = "as chosen" if result["chosen"] else "as its images look"
+    how = "as chosen" if result["chosen"] else "judging by its images"
     what = "single images" if result["by"] == IMAGES else f"whole groups by {result['by']}"
-    return f"Intervals over {result['dataset']} draw {what}, {how}."
+    return f"Intervals of {result['dataset']} resample {what}, {how}."
 
 
 def _report_arguments(parser: argparse.ArgumentParser) -> None:
@@ -157,19 +159,19 @@ def _report_arguments(parser: argparse.ArgumentParser) -> None:
         "runs",
         nargs="+",
         metavar="RUN",
-        help="ids of training runs or ensembles; the others are compared with the first",
+        help="ids of training runs or ensembles; all are compared with the first",
     )
     parser.add_argument("--split", default="test")
     parser.add_argument(
         "--out",
         required=True,
         metavar="FILE",
-        help="the page to write: one HTML file that opens offline",
+        help="HTML file to write; it opens offline",
     )
     parser.add_argument(
         "--csv",
         metavar="FILE",
-        help="also write the first run's scores of each class, ';' between cells",
+        help="also write the first run's class scores as CSV, separated by ';'",
     )
 
 
@@ -215,7 +217,7 @@ SCORE_COMMANDS: dict[str, Command] = {
         _show_evaluate,
     ),
     "report": Command(
-        "write what a reviewer needs into one file that opens offline",
+        "write a report for reviewers into one file that opens offline",
         _report_arguments,
         _report,
         _show_report,
@@ -227,7 +229,7 @@ SCORE_COMMANDS: dict[str, Command] = {
         lambda result: str(result["sentence"]),
     ),
     "interval-groups": Command(
-        "show or choose what intervals over a dataset draw: images or whole groups",
+        "show or choose what intervals resample: images or whole groups",
         _groups_arguments,
         _groups,
         _show_groups,

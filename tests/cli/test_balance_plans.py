@@ -130,9 +130,7 @@ def test_folds_are_made_and_splits_taken_back(shell, workspace) -> None:
     shell("split", "tiny", "--method", "random", "--seed", 5)
     assert workspace.datasets.open("tiny").fingerprint != before
     code, out, _ = shell("split", "tiny", "--undo")
-    assert (
-        code == 0 and "taken back" in out and workspace.datasets.open("tiny").fingerprint == before
-    )
+    assert code == 0 and "undone" in out and workspace.datasets.open("tiny").fingerprint == before
 
 
 def test_a_target_of_ones_own_and_ordered_classes(shell, workspace) -> None:
