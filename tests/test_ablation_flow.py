@@ -1,4 +1,4 @@
-"""A small study with real processes: it is killed in the middle, goes on, and its command prints the same table again."""
+"""A small ablation with real processes: it is killed in the middle, goes on, and its command prints the same table again."""
 
 import json
 import signal
@@ -28,7 +28,7 @@ STUDY = {
 
 @pytest.fixture
 def shell(workspace, capsys, tmp_path):
-    """Run the study command in the workspace and return its JSON."""
+    """Run the ablation command in the workspace and return its JSON."""
     (tmp_path / "small.json").write_text(json.dumps(STUDY))
 
     def run(*words: object) -> dict:
@@ -58,7 +58,7 @@ def processes_of(folder) -> list[psutil.Process]:
 
 @pytest.mark.slow
 @pytest.mark.tensorflow
-def test_a_study_goes_on_after_everything_was_killed_and_repeats_its_table(
+def test_an_ablation_goes_on_after_everything_was_killed_and_repeats_its_table(
     workspace, shell, tmp_path
 ) -> None:
     first = shell(tmp_path / "small.json", "--dataset", "tiny")

@@ -1,4 +1,4 @@
-"""The study command: what it starts, the table in its forms, and what it refuses."""
+"""The ablation command: what it starts, the table in its forms, and what it refuses."""
 
 import json
 
