@@ -171,6 +171,18 @@ def cause(run):
     return status.cause
 
 
+def test_a_checkpoint_that_was_cut_is_a_sentence_and_stays(workspace):
+    """As after a disk ran full without a word; the user decides what becomes of the file."""
+    whole = (RunFolder(workspace / "runs" / "short").checkpoints / "last.npz").read_bytes()
+    for size in (0, len(whole) - 1):
+        run = new_run(workspace, f"cut-{size}", epochs=3)
+        run.checkpoints.mkdir(exist_ok=True)
+        (run.checkpoints / "last.npz").write_bytes(whole[:size])
+        said = cause(run)
+        assert "sound checkpoint" in said and "start a new run" in said
+        assert (run.checkpoints / "last.npz").stat().st_size == size and run.metrics() == []
+
+
 def test_failures_are_sentences(workspace, monkeypatch, capfd):
     assert "no dataset.json" in cause(new_run(workspace, "absent", dataset="nothing"))
     evaluation = RunFolder.create(

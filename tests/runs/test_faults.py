@@ -198,8 +198,8 @@ def test_kills_at_random_moments(workspace, fake_state):
         assert queue.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-def _start_app(folder):
-    command = [sys.executable, str(APP), str(folder)]
+def _start_app(folder, *prefix):
+    command = [sys.executable, str(APP), str(folder), *prefix]
     with open(folder / "app.log", "ab") as log:
         return subprocess.Popen(
             command,
@@ -290,3 +290,25 @@ def test_two_dispatchers_at_once_start_each_run_once(workspace):
     assert [process.wait(300) for process in started] == [0] * 4
     for run in runs:
         assert len(workspace.starts(run.id)) == 1 and not (run.folder / "TWICE").exists()
+
+
+def test_two_apps_on_one_workspace_disturb_no_run(workspace):
+    """Both hand in, look and resume at once; nothing is lost, resumed for nothing or done twice."""
+    root = jobs.runs_folder(workspace.folder)
+    root.mkdir(parents=True)
+    (workspace.folder / "fake.json").write_text(json.dumps({"steps": 2, "pause": 0.01}))
+    apps = [_start_app(workspace.folder, prefix) for prefix in ("a", "b")]
+
+    def enough():
+        assert all(app.poll() is None for app in apps), _read(workspace.folder / "trouble.txt")
+        done = [id[0] for id, state in workspace.states().items() if state == "finished"]
+        return min(done.count("a"), done.count("b")) >= 2
+
+    workspace.wait(enough)
+    (workspace.folder / "enough").touch()
+    assert [app.wait(300) for app in apps] == [0, 0], _read(workspace.folder / "trouble.txt")
+    workspace.wait_empty()
+    assert {*workspace.states().values()} == {"finished"}
+    assert not (workspace.folder / "resumed.jsonl").exists()
+    for id in workspace.states():
+        assert len(workspace.starts(id)) == 1 and not (root / id / "TWICE").exists()

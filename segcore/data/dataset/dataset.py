@@ -254,11 +254,17 @@ class Dataset:
             (H, W) of ``label_set.mask_dtype``: indices or ``ignore_index``; C-contiguous, writable.
 
         Raises:
-            SegcoreError: There is none, or the file is gone or damaged, or has another size than
-                when it was imported.
+            SegcoreError: There is none, or the file is gone or damaged, or is not the mask that was
+                imported.
         """
         mask = read_indices(self.mask_path(sample)).astype(self.label_set.mask_dtype, copy=False)
-        return self._sized(mask, sample, "mask")
+        self._sized(mask, sample, "mask")
+        if sample.mask_digest and digest_mask(mask) != sample.mask_digest:
+            raise SegcoreError(
+                f"Expected the mask of {sample.id!r} as it was imported, received another: it was "
+                "changed after the import; import the dataset again."
+            )
+        return mask
 
     def read(self, sample: Sample) -> tuple[npt.NDArray[np.uint8], npt.NDArray[Any]]:
         """Read image and mask of a sample, as :meth:`read_image` and :meth:`read_mask`."""

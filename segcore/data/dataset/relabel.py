@@ -141,8 +141,10 @@ def _origin(dataset: Dataset) -> Dataset:
         )
         if folder not in _FOLDERS:
             raise ValueError(folder)
-    samples = tuple(
-        s if s.mask is None else dataclasses.replace(s, mask=f"{folder}/{_below(s.mask)}")
+    samples = tuple(  # whose digests are those of the masks in use now
+        s
+        if s.mask is None
+        else dataclasses.replace(s, mask=f"{folder}/{_below(s.mask)}", mask_digest="")
         for s in dataset.samples
     )
     return dataclasses.replace(dataset, label_set=labels, samples=samples)

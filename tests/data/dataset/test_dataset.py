@@ -8,6 +8,7 @@ import pytest
 
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.dataset.writing import ArraySample, write_dataset
+from segcore.data.files.images import encode_png
 from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelMap, LabelSet
 
@@ -145,6 +146,10 @@ def test_changed_files_are_noticed(dataset):
     sample = dataset.samples[0]
     dataset.mask_path(sample).write_bytes(dataset.mask_path(dataset.samples[1]).read_bytes())
     with pytest.raises(SegcoreError, match="changed after the import"):
+        dataset.read_mask(sample)
+    other = np.zeros((sample.height, sample.width), np.uint8)
+    dataset.mask_path(sample).write_bytes(encode_png(other))  # the size is right, the pixels not
+    with pytest.raises(SegcoreError, match=r"as it was imported.*import the dataset again"):
         dataset.read_mask(sample)
     dataset.image_path(sample).write_bytes(dataset.image_path(sample).read_bytes()[:60])
     with pytest.raises(SegcoreError, match="damaged"):

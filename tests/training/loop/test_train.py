@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 
 from segcore.data.balance.planner import BalanceGoal, plan_balance
+from segcore.data.dataset.dataset import Dataset
+from segcore.data.files.images import encode_png
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.queue.stopping import Stopped
 from segcore.training.inference.predictor import Predictor
+from segcore.training.input import reader
 from segcore.training.input.pipeline import SampleReader, ordered_batches, with_masks
 from segcore.training.loop.learner import Learner
 from segcore.training.loop.progress import epoch_line
@@ -247,6 +250,28 @@ def test_a_changed_data_set_or_a_damaged_checkpoint_is_not_resumed(whole, datase
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     with pytest.raises(SegcoreError, match="sound checkpoint"):
         train(run, dataset)
+
+
+def test_a_data_set_that_is_swapped_during_a_run_ends_it(
+    new_run, dataset, scripted, monkeypatch, tmp_path
+):
+    """Same name, same ids, same sizes, other masks: nothing is learnt from a mixture of two."""
+    kept = Dataset.open(shutil.copytree(dataset.folder, tmp_path / "shapes"))
+    monkeypatch.setattr(reader, "CACHE_BYTES", 0)
+    epochs, run = [], new_run("swapped", epochs=9, batch_size=16)
+
+    def swap():
+        epochs.append(1)
+        if len(epochs) == 2:
+            first, *_, last = kept.select("train")
+            a, b = kept.mask_path(first), kept.mask_path(last)
+            a.write_bytes(encode_png(np.zeros_like(kept.read_mask(first))))
+            b.write_bytes(encode_png(np.zeros_like(kept.read_mask(last))))
+
+    scripted(*[0.5] * 9, on_train=swap)
+    with pytest.raises(SegcoreError, match=r"as it was imported, received another"):
+        train(run, kept)
+    assert 1 <= len(run.metrics()) < 9 and (run.checkpoints / "last.npz").is_file()
 
 
 def test_a_balance_plan_repeats_images(new_run, dataset, scripted):
