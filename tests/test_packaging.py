@@ -182,8 +182,10 @@ def test_the_containers_instructions_hold() -> None:
     }
     assert extras <= set(PROJECT["project"]["optional-dependencies"])
     tensorflow = next(line for line in NEEDED if line.startswith("tensorflow"))
-    assert tensorflow.replace("tensorflow", "tensorflow[and-cuda]") in " ".join(
-        line for _, line in found
+    assert "requirements-cuda.txt" in copied
+    assert (
+        tensorflow.replace("tensorflow", "tensorflow[and-cuda]")
+        in (ROOT / "requirements-cuda.txt").read_text()
     )
 
 
