@@ -1,10 +1,10 @@
-"""The pictures of the user guide, taken from the running app: ``docs/images/``, each light and dark.
+"""The pictures of the user guide, taken from the running app: ``docs/images/``, light and dark.
 
     make screenshots            # or: python benchmarks/screenshots.py [--only NAME ...] [--out FOLDER]
 
 Opens the demo in a temporary workspace, starts the app on it and walks it in Chromium. Pictures are
-WebP files of about 100 KB; those that the list below does not name are removed. Taken from the demo
-only, so they are alike on every machine.
+WebP files of about 100 KB; those that the list below does not name are removed. All show the demo, so
+they are alike on every machine. The Compare page is also README's picture, ``assets/compare.png``.
 """
 
 import argparse
@@ -36,12 +36,19 @@ FAULTY = "fields"
 
 @dataclass(frozen=True)
 class Shot:
-    """A picture: the page and its query, what must be seen before it is taken, and the words that are scrolled to the top."""
+    """A picture of a page.
+
+    Attributes:
+        page: The page's path.
+        query: Its query.
+        awaited: A selector that must be visible before the picture is taken.
+        height: Pixels from the top that are kept.
+    """
 
     page: str
     query: dict[str, str] = field(default_factory=dict)
-    seen: str = ""
-    top: str = ""
+    awaited: str = ""
+    height: int = SIZE["height"]
 
 
 def shots(workspace: Workspace) -> dict[str, Shot]:
@@ -51,28 +58,22 @@ def shots(workspace: Workspace) -> dict[str, Shot]:
     data = {"dataset": demo.dataset}
     chart, painted = ".js-plotly-plot .main-svg >> visible=true", "[data-painted]"
     return {
-        "start": Shot(""),
-        "data": Shot("dataset", data, chart),
-        "health": Shot("dataset", {"dataset": FAULTY, "show": "Health"}, "text=To mend it"),
+        "start": Shot("", height=1080),
+        "data": Shot("dataset", data, painted),
+        "health": Shot("dataset", {"dataset": FAULTY, "show": "Health"}, "text=byte for byte"),
         "balance": Shot("balance", data, chart),
-        "train": Shot("train", data),
-        "watch": Shot("runs", {"run": demo.runs[0]}, chart, "demo-unet-tiny"),
-        "look": Shot("compare", run, painted),
+        "train": Shot("train", data, height=840),
+        "watch": Shot("runs", {"run": demo.runs[0]}, chart, height=1050),
+        "look": Shot("compare", run, painted, height=950),
         "judge": Shot("evaluate", run, chart),
-        "confusion": Shot("evaluate", {**run, "tab": "Confusion"}, chart, "Normalise by"),
+        "confusion": Shot("evaluate", {**run, "tab": "Confusion"}, chart, height=900),
         "ensemble": Shot("ensemble", {**data, "tab": "CRF", "crf_lab_split": "test"}, painted),
         "merge": Shot("compress", {"run": demo.ensemble, "split": "validation"}, chart),
-        "pairs": Shot(
-            "compress",
-            {"run": demo.ensemble, "split": "validation"},
-            "text=Pairs worth a thought",
-            "Suggested merges",
-        ),
     }
 
 
 def import_faulty(workspace: Workspace, source: Path) -> None:
-    """Import some of the demo's scenes with one of them twice, in two splits, one that is cut off, and one whose mask is empty."""
+    """Import scenes of the demo with faults: a copy in two splits, a cut file, an empty mask."""
     demo = workspace.datasets.open("demo")
     for split in ("train", "test"):
         images, masks = (source / kind / split for kind in ("images", "masks"))
@@ -99,20 +100,12 @@ def take(page: Page, url: str, shot: Shot) -> bytes:
     """Open a page, wait until it stands still, and return a PNG of it."""
     page.goto(f"{url}/{shot.page}?{urlencode(shot.query)}")
     settle(page, SECONDS)
-    if shot.seen:
-        page.locator(shot.seen).first.wait_for(timeout=SECONDS)
+    if shot.awaited:
+        page.locator(shot.awaited).first.wait_for(timeout=SECONDS)
     settle(page, SECONDS)
-    if shot.top:
-        page.get_by_text(shot.top).first.evaluate(
-            "(found) => found.scrollIntoView({ block: 'start' })"
-        )
     page.mouse.move(5, 5)
-    page.evaluate(
-        "() => document.querySelectorAll('[data-testid=stSidebar] code').forEach((path) => "
-        "{ path.textContent = 'workspace'; })"
-    )
     page.wait_for_timeout(900)  # charts and panels fade in
-    return page.screenshot()
+    return page.screenshot(clip={"x": 0, "y": 0, "width": SIZE["width"], "height": shot.height})
 
 
 def report(page: Page, workspace: Workspace, folder: Path) -> bytes:
@@ -130,6 +123,12 @@ def keep(png: bytes, file: Path) -> int:
     """Write a picture as WebP and return its size in bytes."""
     Image.open(io.BytesIO(png)).convert("RGB").save(file, "WEBP", quality=QUALITY, method=6)
     return file.stat().st_size
+
+
+def keep_readme(png: bytes) -> None:
+    """Write README's picture as a PNG of 256 colours, which every code host shows."""
+    picture = Image.open(io.BytesIO(png)).convert("RGB").quantize(256)
+    picture.save(ROOT / "assets" / "compare.png", optimize=True)
 
 
 def main() -> None:
@@ -165,6 +164,8 @@ def main() -> None:
                         failed.append(f"{name}-{scheme}")
                         continue
                     size = keep(png, options.out / f"{name}-{scheme}.webp")
+                    if (name, scheme) == ("look", "light"):
+                        keep_readme(png)
                     total += size
                     print(f"{name}-{scheme}.webp  {size / 1000:.0f} KB", flush=True)
     for stale in set(options.out.glob("*.webp")) - {
