@@ -94,8 +94,8 @@ def _show_subsets(result: dict[str, Any]) -> str:
             i + 1,
             v["run"],
             number(v["mean_iou"]),
-            _points(v["gain"], v["gain_interval"]),
-            _points(**v["leaving"]),
+            f"{_points(v['gain'], v['gain_interval'])} {v.get('gain_verdict', '')}".strip(),
+            f"{_points(**v['leaving'])} {v.get('leaving_verdict', '')}".strip(),
         ]
         for i, v in enumerate(result["values"])
     ]
@@ -114,7 +114,11 @@ def _show_subsets(result: dict[str, Any]) -> str:
             f"Best of {weights['tried']} weightings: {shown}; against equal weights "
             f"{_points(**weights['over_equal'])} points."
         )
-    return "\n\n".join(parts) + "\n\n" + "\n".join(result["sentences"])
+    return (
+        "\n\n".join(parts)
+        + "\n\n"
+        + "\n".join([*result["sentences"], *filter(None, [result.get("many")])])
+    )
 
 
 def _points(difference: float | None, interval: list[float | None]) -> str:

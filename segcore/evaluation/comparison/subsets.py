@@ -6,7 +6,7 @@ ensembles are resampled with the same images (or groups) by one matrix product, 
 any difference keeps each image's pair together.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from segcore.errors import SegcoreError
 from segcore.evaluation.counts.bootstrap import Interval, Resampling
 from segcore.evaluation.counts.scores import mean_present, ratio
+from segcore.evaluation.counts.verdicts import judge_many, many
 
 Counts = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -91,8 +92,6 @@ def score_subsets(
     split: str,
     *,
     groups: Sequence[str] | None = None,
-    resamples: int = 1000,
-    seed: int = 0,
 ) -> dict[str, Any]:
     """Judge every subset of some members, and further weightings of them.
 
@@ -105,8 +104,6 @@ def score_subsets(
             marginal value.
         split: Name of the split, for the sentences.
         groups: Draw whole groups of images; length N.
-        resamples: How often the images are drawn again.
-        seed: Of the draws.
 
     Returns:
         A JSON-ready mapping; ``docs/formats.md`` lists its keys.
@@ -114,90 +111,104 @@ def score_subsets(
     Raises:
         SegcoreError: There is no image, or one of those subsets is missing.
     """
-    number, images = len(names), len(tallies.true)
-    whole, subsets = 2**number - 1, shares.shape[1]
-    codes = (table[:subsets] > 0) @ (1 << np.arange(number))
-    row_of = {int(code): row for row, code in enumerate(codes)}
+    subsets = shares.shape[1]
+    row_of = _rows(table[:subsets], len(names), len(tallies.true))
+    drawing = Resampling([tallies.true], groups)
+    judge = _Judge(tallies, (table > 0).sum(1), drawing)
+    every, everyone = np.arange(subsets), row_of[2 ** len(names) - 1]
+    single = np.array([row_of[1 << m] for m in range(len(names))])
+    best = judge.choose(every)
+    gains = _gains(judge, best, everyone, single)
+    document = {
+        "split": split,
+        "members": list(names),
+        "num_samples": len(tallies.true),
+        **judge.interval(best).origin(),
+        "how_sure": judge.interval(best).how(),
+        "subsets": [
+            {"members": np.flatnonzero(table[k]).tolist(), **judge.scores(k)}
+            for k in range(subsets)
+        ],
+        "best": judge.describe(best, names, table),
+        "best_single": judge.describe(judge.choose(single), names, table),
+        "all": judge.describe(everyone, names, table),
+        "mean_member": {"mean_iou": plain(float(np.mean(judge.score[single])))},
+        "chosen_share": plain(judge.share(best, every)),
+        "gains": {name: gain.as_difference() for name, gain in gains.items()},
+        "unseen": {
+            "best_over_single": plain(judge.unseen(every, single)),
+            "best_over_all": plain(judge.unseen(every, np.array([everyone]))),
+        },
+        "values": _values(judge, names, shares, row_of),
+        "many": many(2 * len(names), drawing.level),
+        "weights": _weights(judge, table, subsets, everyone) if len(table) > subsets else None,
+    }
+    return {**document, "sentences": _sentences(document, gains)}
+
+
+def _rows(table: npt.NDArray[np.floating], number: int, images: int) -> dict[int, int]:
+    """Return the row of each subset by its code (member 0 the lowest bit); refuse missing ones."""
+    row_of = {int(code): row for row, code in enumerate((table > 0) @ (1 << np.arange(number)))}
+    whole = 2**number - 1
     needed = [whole, *(1 << m for m in range(number)), *(whole ^ 1 << m for m in range(number))]
     if images < 1 or any(code and code not in row_of for code in needed):
         raise SegcoreError(
             f"Expected each member alone, all, and all but one, of at least one image, received "
-            f"{len(codes)} subsets of {images} images: choose a split with masks."
+            f"{len(table)} subsets of {images} images: choose a split with masks."
         )
-    score, accuracy = tallies.mean_iou(), tallies.pixel_accuracy()
-    sizes = (table > 0).sum(1)
-    drawing = Resampling([tallies.true], groups, resamples=resamples, seed=seed)
-    judge = _Judge(tallies, score, sizes, drawing)
-    single = np.array([row_of[1 << m] for m in range(number)])
-    everyone = row_of[whole]
-    best, best_single = judge.choose(score, np.arange(subsets)), judge.choose(score, single)
-    rows = {"best": best, "best_single": best_single, "all": everyone}
-    described = {
-        name: {
-            "members": [names[int(m)] for m in np.flatnonzero(table[row])],
-            "mean_iou": plain(score[row]),
-            "interval": judge.interval(row).ends(),
-            "pixel_accuracy": plain(accuracy[row]),
-        }
-        for name, row in rows.items()
-    }
-    gains = {
+    return row_of
+
+
+def _gains(
+    judge: "_Judge", best: int, everyone: int, single: npt.NDArray[np.int64]
+) -> dict[str, Interval]:
+    """Compare the best subset and all members with the single ones, and with each other."""
+    best_single = judge.choose(single)
+    return {
         "best_over_single": judge.gain(best, best_single),
         "best_over_mean_member": judge.gain(best, single),
         "best_over_all": judge.gain(best, everyone),
         "all_over_single": judge.gain(everyone, best_single),
         "all_over_mean_member": judge.gain(everyone, single),
     }
-    unseen = {
-        "best_over_single": plain(judge.unseen(np.arange(subsets), single)),
-        "best_over_all": plain(judge.unseen(np.arange(subsets), np.array([everyone]))),
-    }
-    values = judge.linear(shares, subsets)
-    loss = [judge.gain(everyone, row_of.get(whole ^ 1 << m, everyone)) for m in range(number)]
-    weights = _weights(judge, table, subsets, everyone, score) if len(table) > subsets else None
-    document = {
-        "split": split,
-        "members": list(names),
-        "num_samples": images,
-        **judge.interval(best).origin(),
-        "how_sure": judge.interval(best).how(),
-        "subsets": [
-            {
-                "members": np.flatnonzero(table[k]).tolist(),
-                "mean_iou": plain(score[k]),
-                "pixel_accuracy": plain(accuracy[k]),
-            }
-            for k in range(subsets)
-        ],
-        **described,
-        "mean_member": {"mean_iou": plain(float(np.mean(score[single])))},
-        "chosen_share": plain(judge.share(best, np.arange(subsets))),
-        "gains": {name: gain.as_difference() for name, gain in gains.items()},
-        "unseen": unseen,
-        "values": [
-            {
-                "run": names[m],
-                "mean_iou": plain(score[single[m]]),
-                "interval": judge.interval(int(single[m])).ends(),
-                "gain": plain(values[m].value),
-                "gain_interval": values[m].ends(),
-                "leaving": loss[m].as_difference(),
-            }
-            for m in range(number)
-        ],
-        "weights": weights,
-    }
-    return {**document, "sentences": _sentences(document, gains, subsets)}
+
+
+def _values(
+    judge: "_Judge",
+    names: Sequence[str],
+    shares: npt.NDArray[np.floating],
+    row_of: Mapping[int, int],
+) -> list[dict[str, Any]]:
+    """Describe each member: alone, its marginal value, and what all lose without it."""
+    whole = 2 ** len(names) - 1
+    values = judge.linear(shares, shares.shape[1])
+    leaving = [
+        judge.gain(row_of[whole], row_of.get(whole ^ 1 << m, row_of[whole]))
+        for m in range(len(names))
+    ]
+    verdicts = judge_many([*values, *leaving])
+    return [
+        {
+            "run": name,
+            "mean_iou": plain(judge.score[row_of[1 << m]]),
+            "interval": judge.interval(row_of[1 << m]).ends(),
+            "gain": plain(values[m].value),
+            "gain_interval": values[m].ends(),
+            "gain_verdict": verdicts[m],
+            "leaving": leaving[m].as_difference(),
+            "leaving_verdict": verdicts[len(names) + m],
+        }
+        for m, name in enumerate(names)
+    ]
 
 
 class _Judge:
     """Scores of all ensembles over the set and over the same resamples of it."""
 
-    def __init__(
-        self, tallies: Tallies, score: Floats, sizes: npt.NDArray[np.int64], drawing: Resampling
-    ) -> None:
-        self._score, self._sizes, self._drawing = score, sizes, drawing
-        self._drawn = self._left_out = np.zeros((0, len(score)))
+    def __init__(self, tallies: Tallies, sizes: npt.NDArray[np.int64], drawing: Resampling) -> None:
+        self.score, self._accuracy = tallies.mean_iou(), tallies.pixel_accuracy()
+        self._sizes, self._drawing = sizes, drawing
+        self._drawn = self._left_out = np.zeros((0, len(self.score)))
         if drawing.units > 1:
             units = Tallies(
                 *(drawing.by_unit(a) for a in (tallies.true, tallies.predicted, tallies.right))
@@ -205,25 +216,40 @@ class _Judge:
             self._drawn = units.mean_iou(drawing.weights)
             self._left_out = units.mean_iou((drawing.weights == 0).astype(np.int64))
 
-    def choose(self, score: Floats, among: npt.NDArray[np.int64]) -> int:
+    def scores(self, row: int) -> dict[str, float | None]:
+        """Scores of a row over the set, for JSON."""
+        return {
+            "mean_iou": plain(self.score[row]),
+            "pixel_accuracy": plain(self._accuracy[row]),
+        }
+
+    def describe(
+        self, row: int, names: Sequence[str], table: npt.NDArray[np.floating]
+    ) -> dict[str, Any]:
+        """Members and scores of a row with its interval, for JSON."""
+        return {
+            "members": [names[int(m)] for m in np.flatnonzero(table[row])],
+            "interval": self.interval(row).ends(),
+            **self.scores(row),
+        }
+
+    def choose(self, among: npt.NDArray[np.int64]) -> int:
         """The best of some rows; of equals the one of fewest members, then the first."""
-        ranked = sorted(
-            among.tolist(), key=lambda k: (-np.nan_to_num(score[k], nan=-1.0), self._sizes[k], k)
-        )
-        return int(ranked[0])
+        known = np.nan_to_num(self.score, nan=-1.0)
+        return int(min(among.tolist(), key=lambda k: (-known[k], self._sizes[k], k)))
 
     def _interval(self, value: float, draws: Floats) -> Interval:
         return self._drawing.intervals(value, draws)[0]
 
     def interval(self, row: int) -> Interval:
         """The score of a row."""
-        return self._interval(float(self._score[row]), self._drawn[:, row])
+        return self._interval(float(self.score[row]), self._drawn[:, row])
 
     def gain(self, row: int, other: int | npt.NDArray[np.int64]) -> Interval:
         """A row less another, or less the mean of several."""
         rest = np.atleast_1d(other)
         draws = self._drawn[:, row] - self._drawn[:, rest].mean(1)
-        return self._interval(float(self._score[row] - self._score[rest].mean()), draws)
+        return self._interval(float(self.score[row] - self.score[rest].mean()), draws)
 
     def share(self, row: int, among: npt.NDArray[np.int64]) -> float:
         """Share of the resamples in which a row is the best, 0..1."""
@@ -245,26 +271,26 @@ class _Judge:
     def linear(self, shares: npt.NDArray[np.floating], subsets: int) -> tuple[Interval, ...]:
         """Values that are linear in the subsets' scores, n of them."""
         return self._drawing.intervals(
-            shares @ self._score[:subsets], self._drawn[:, :subsets] @ shares.T
+            shares @ self.score[:subsets], self._drawn[:, :subsets] @ shares.T
         )
 
 
 def _weights(
-    judge: _Judge, table: npt.NDArray[np.floating], subsets: int, everyone: int, score: Floats
+    judge: _Judge, table: npt.NDArray[np.floating], subsets: int, everyone: int
 ) -> dict[str, Any]:
     drawn = np.arange(subsets, len(table))
-    best = judge.choose(score, drawn)
+    best = judge.choose(drawn)
     return {
         "tried": len(drawn),
         "weights": [round(float(v), 4) for v in table[best] / table[best].sum()],
-        "mean_iou": plain(score[best]),
+        "mean_iou": plain(judge.score[best]),
         "interval": judge.interval(best).ends(),
         "over_equal": judge.gain(best, everyone).as_difference(),
         "unseen": plain(judge.unseen(drawn, np.array([everyone]))),
     }
 
 
-def _sentences(document: dict[str, Any], gains: dict[str, Interval], subsets: int) -> list[str]:
+def _sentences(document: dict[str, Any], gains: dict[str, Interval]) -> list[str]:
     split, best = document["split"], document["best"]
     sentences = []
     if len(best["members"]) == 1:
@@ -281,7 +307,7 @@ def _sentences(document: dict[str, Any], gains: dict[str, Interval], subsets: in
     unseen = document["unseen"]["best_over_all"]
     if unseen is not None and best["members"] != everyone:
         sentences.append(
-            f"Choosing the best of {subsets} and then scoring it on images that took no "
+            f"Choosing the best of {len(document['subsets'])} and then scoring it on images that took no "
             "part in the choice changes the mean IoU by "
             f"{100 * unseen:+.2f} points against simply using all members."
         )

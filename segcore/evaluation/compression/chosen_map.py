@@ -71,9 +71,6 @@ def report_map(
     importance: npt.NDArray[np.float64] | None = None,
     forbidden: npt.NDArray[np.bool_] | None = None,
     groups: Sequence[str] | None = None,
-    resamples: int = 500,
-    draws: int = 1000,
-    seed: int = 0,
 ) -> MapReport:
     """Judge one label map on the counts of each image.
 
@@ -85,9 +82,6 @@ def report_map(
         importance: (C,) weights for the "importance" prior.
         forbidden: (C, C) labels that never share a group; asked by the stability of the choice.
         groups: Group of each image; intervals then draw whole groups.
-        resamples: Resamples of the intervals.
-        draws: Random maps for the percentiles.
-        seed: Seed of both.
 
     Raises:
         SegcoreError: Counts that are none, a map over another number of classes, or an unknown
@@ -97,7 +91,7 @@ def report_map(
     total = counts.total
     priors = label_priors(total, counts, importance)
     before, after = score_maps(total, [LabelMap.identity(len(total)), label_map], priors, prior)
-    intervals = map_intervals(counts, label_map, groups=groups, resamples=resamples, seed=seed)
+    intervals = map_intervals(counts, label_map, groups=groups)
     stability = choice_stability(
         counts,
         label_map,
@@ -105,7 +99,6 @@ def report_map(
         priors=priors,
         forbidden=forbidden,
         groups=groups,
-        seed=seed,
     )
     return MapReport(
         before,
@@ -113,7 +106,7 @@ def report_map(
         intervals.pop("lift"),
         intervals,
         stability,
-        percentiles(total, label_map, draws, seed),
+        percentiles(total, label_map),
         scores.iou(total),
         scores.iou(fold(total, label_map)),
         total.sum(1),

@@ -18,6 +18,26 @@ Floats = npt.NDArray[np.float64]
 Pair = tuple[int, int]
 
 
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What supports a what-if besides the total counts, and how its intervals are drawn.
+
+    Attributes:
+        image_counts: (N, C, C) counts of each image; gives intervals, stability, and the images
+            that hold a label. None when unknown.
+        groups: Group of each image (drive, tile), length N; intervals then draw whole groups.
+        member_counts: (R, C, C) counts of each ensemble member on the same images.
+        resamples: Resamples of the intervals.
+        seed: Seed of everything random.
+    """
+
+    image_counts: SampleCounts | npt.NDArray[Any] | None = None
+    groups: Sequence[str] | None = None
+    member_counts: npt.NDArray[Any] | None = None
+    resamples: int = 500
+    seed: int = 0
+
+
 def lift_intervals(
     image_counts: SampleCounts | npt.NDArray[Any],
     maps: Sequence[LabelMap],

@@ -43,7 +43,7 @@ def entropy(weights: npt.NDArray[Any]) -> Floats:
 def label_priors(
     confusion: npt.NDArray[Any],
     image_counts: SampleCounts | npt.NDArray[Any] | None = None,
-    importance: npt.NDArray[Any] | None = None,
+    importance: npt.ArrayLike | None = None,
 ) -> dict[str, Floats]:
     """Return every prior that can be known, (C,) float64 each; NaN where no pixel is scored.
 

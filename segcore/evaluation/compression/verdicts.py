@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from segcore.evaluation.compression.compression import MapScore, score_maps
 from segcore.evaluation.compression.evidence import (
+    Evidence,
     lift_intervals,
     member_agreement,
     pair_rates,
@@ -105,13 +106,9 @@ def judge_pairs(
     prior: str = "pixel",
     forbidden: npt.NDArray[np.bool_] | None = None,
     class_names: Sequence[str] | None = None,
-    image_counts: SampleCounts | npt.NDArray[Any] | None = None,
-    groups: Sequence[str] | None = None,
-    member_counts: npt.NDArray[Any] | None = None,
+    evidence: Evidence | None = None,
     trade_off_rate: float = 0.1,
     limit: int = 12,
-    resamples: int = 500,
-    seed: int = 0,
 ) -> list[MergeVerdict]:
     """Judge the confused pairs with the best accuracy per bit, best first.
 
@@ -121,54 +118,111 @@ def judge_pairs(
         prior: The one that ranks pairs and that ``rate`` uses.
         forbidden: (C, C) classes that may not share a group.
         class_names: Display names for the reasons, length C.
-        image_counts: (N, C, C) counts of each image: intervals, stability, and images of the rarer
-            label.
-        groups: Draw whole groups of images; length N.
-        member_counts: (R, C, C) counts of each member of the ensemble on the same images.
+        evidence: Counts of each image and of each member; None knows the total alone.
         trade_off_rate: Points of accuracy that the user demands for each point of retained entropy
             sold.
         limit: At most so many pairs.
-        resamples: Resamples for intervals and stability.
-        seed: Seed of the resamples.
     """
-    counts = np.asarray(confusion)
+    counts, known = np.asarray(confusion), evidence or Evidence()
     size = len(counts)
     apart = np.zeros((size, size), bool) if forbidden is None else forbidden
-    shared = np.triu((counts + counts.T > 0) & ~apart, 1)
-    rates = np.where(shared, pair_rates(counts, np.nan_to_num(priors[prior])), -np.inf)
-    order = np.argsort(-rates, axis=None, kind="stable")[: min(limit, int(shared.sum()))]
-    pairs = [(int(i // size), int(i % size)) for i in order]
+    pairs = _best_pairs(counts, np.nan_to_num(priors[prior]), apart, limit)
     if not pairs:
         return []
     maps = [LabelMap.merging(size, [pair]) for pair in pairs]
     base, *rows = score_maps(counts, [LabelMap.identity(size), *maps], priors, prior)
-    ends: list[Any] = [None] * len(pairs)
-    stability: list[Any] = [None] * len(pairs)
-    seen = None
-    if image_counts is not None and len(image_counts):
-        counted = SampleCounts.of(image_counts)
-        lifts = lift_intervals(counted, maps, groups=groups, resamples=resamples, seed=seed)
-        ends = [(one.low, one.high) for one in lifts]
-        stability = selection_stability(counted, pairs, apart, groups=groups, seed=seed).tolist()
-        seen = (counted.true > 0).sum(0)
     names = list(class_names) if class_names is not None else [f"label {i}" for i in range(size)]
+    every = _facts(counts, pairs, apart, names, known)
     return [
         _judge(
             base,
             row,
-            pair,
-            (names[pair[0]], names[pair[1]]),
-            interval=ends[i],
-            stability=stability[i],
-            recalls=(_recall(counts, pair[0]), _recall(counts, pair[1])),
-            agreement=None
-            if member_counts is None or len(member_counts) < 2
-            else member_agreement(member_counts, pair).share,
-            images=None if seen is None else int(min(seen[pair[0]], seen[pair[1]])),
-            lost={name: _lost(priors[name], pair) for name in priors},
-            trade_off_rate=trade_off_rate,
+            facts,
+            {name: _lost(priors[name], facts.pair) for name in priors},
+            trade_off_rate,
         )
-        for i, (row, pair) in enumerate(zip(rows, pairs, strict=True))
+        for row, facts in zip(rows, every, strict=True)
+    ]
+
+
+def _best_pairs(
+    counts: npt.NDArray[Any], weights: Floats, apart: npt.NDArray[np.bool_], limit: int
+) -> list[tuple[int, int]]:
+    """Return the confused pairs that may meet, by accuracy per bit, the best first."""
+    shared = np.triu((counts + counts.T > 0) & ~apart, 1)
+    rates = np.where(shared, pair_rates(counts, weights), -np.inf)
+    order = np.argsort(-rates, axis=None, kind="stable")[: min(limit, int(shared.sum()))]
+    return [(int(i // len(counts)), int(i % len(counts))) for i in order]
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What is known about one pair besides its scores; fields as in :class:`MergeVerdict`."""
+
+    pair: tuple[int, int]
+    names: tuple[str, str]
+    recalls: tuple[float, float]
+    interval: tuple[float, float] | None
+    stability: float | None
+    agreement: float | None
+    images: int | None
+
+    @property
+    def is_private(self) -> bool:
+        """Whether only some members confuse the pair."""
+        return self.agreement is not None and self.agreement < SHARED_CONFUSION
+
+    @property
+    def is_scarce(self) -> bool:
+        """Whether the rarer label is in too few images."""
+        return self.images is not None and self.images < FEW_IMAGES
+
+    @property
+    def poorest(self) -> int:
+        """Which of the two labels has the lower recall, 0 or 1."""
+        return int(np.argmin(np.nan_to_num(self.recalls, nan=1.0)))
+
+    @property
+    def is_unlearned(self) -> bool:
+        """Whether one of the two labels was not learned."""
+        return self.recalls[self.poorest] < LEARNED
+
+
+def _facts(
+    counts: npt.NDArray[Any],
+    pairs: Sequence[tuple[int, int]],
+    apart: npt.NDArray[np.bool_],
+    names: Sequence[str],
+    evidence: Evidence,
+) -> list[_Facts]:
+    """Gather what is known about each pair."""
+    ends: list[Any] = [None] * len(pairs)
+    stability: list[Any] = [None] * len(pairs)
+    holding = None
+    if evidence.image_counts is not None and len(evidence.image_counts):
+        counted = SampleCounts.of(evidence.image_counts)
+        groups, seed = evidence.groups, evidence.seed
+        maps = [LabelMap.merging(len(counts), [pair]) for pair in pairs]
+        lifts = lift_intervals(
+            counted, maps, groups=groups, resamples=evidence.resamples, seed=seed
+        )
+        ends = [(one.low, one.high) for one in lifts]
+        stability = selection_stability(counted, pairs, apart, groups=groups, seed=seed).tolist()
+        holding = (counted.true > 0).sum(0)
+    members = evidence.member_counts
+    return [
+        _Facts(
+            (a, b),
+            (names[a], names[b]),
+            (_recall(counts, a), _recall(counts, b)),
+            ends[i],
+            stability[i],
+            None
+            if members is None or len(members) < 2
+            else member_agreement(members, (a, b)).share,
+            None if holding is None else int(min(holding[a], holding[b])),
+        )
+        for i, (a, b) in enumerate(pairs)
     ]
 
 
@@ -187,91 +241,82 @@ def _lost(weights: Floats, pair: tuple[int, int]) -> float:
 
 
 def _judge(
-    base: MapScore,
-    row: MapScore,
-    pair: tuple[int, int],
-    names: tuple[str, str],
-    *,
-    interval: tuple[float, float] | None,
-    stability: float | None,
-    recalls: tuple[float, float],
-    agreement: float | None,
-    images: int | None,
-    lost: dict[str, float],
-    trade_off_rate: float,
+    base: MapScore, row: MapScore, facts: _Facts, lost: dict[str, float], trade_off_rate: float
 ) -> MergeVerdict:
     """Weigh one pair."""
-    sure = interval is not None and interval[0] > 0
-    rises = row.honest_accuracy > base.honest_accuracy
-    pays = bool(np.isnan(row.rate)) or row.rate > trade_off_rate
-    green = sure and rises and pays
-    private = agreement is not None and agreement < SHARED_CONFUSION
-    scarce = images is not None and images < FEW_IMAGES
-    doubtful = interval is not None and interval[0] <= 0 < row.lift and rises and pays
-    likely = interval is None and rises and pays and row.lift > 0
-    poor = int(np.argmin(np.nan_to_num(recalls, nan=1.0)))
-    unlearned = recalls[poor] < LEARNED and (green or likely or doubtful)
-    action = (
-        "ensemble"
-        if private
-        else "collect"
-        if scarce
-        else "train"
-        if unlearned
-        else "collect"
-        if doubtful
-        else "merge"
-        if green or likely
-        else "keep"
-    )
-    green = green and action == "merge"
-    gain, sold = 100 * (row.accuracy - base.accuracy), 100 * (1 - row.retained_entropy)
-    facts = [
-        (
-            f"Merging {names[0]} and {names[1]} adds {gain:.2f} points of accuracy for "
-            f"{sold:.2f} % of the detail"
-        )
-    ]
-    if np.isnan(row.lift):
-        facts.append(
-            "every merge down to one label is the same, so there is no lift and nothing "
-            "left to distinguish"
-        )
-    elif interval is None:
-        facts.append(
-            f"lift over a random merge {row.lift:+.3f}, its interval unknown without "
-            "counts for each image"
-        )
-    else:
-        facts.append(
-            f"lift over a random merge {row.lift:+.3f} ({interval[0]:+.3f} to {interval[1]:+.3f})"
-        )
-    if not np.isnan(row.honest_accuracy):
-        facts.append(f"honest accuracy {base.honest_accuracy:.3f} to {row.honest_accuracy:.3f}")
-    if agreement is not None:
-        facts.append(f"{100 * agreement:.0f} % of the members confuse them alike")
-    if recalls[poor] < LEARNED:
-        facts.append(
-            f"{names[poor]} is found on {100 * recalls[poor]:.1f} % of its own pixels only"
-        )
-    if scarce:
-        facts.append(f"the rarer label is in {images} images only")
+    action, green = _action(base, row, facts, trade_off_rate)
     return MergeVerdict(
-        pair,
+        facts.pair,
         action,
         green,
-        f"{'; '.join(facts)}. {ACTIONS[action]}",
+        f"{'; '.join(_reasons(base, row, facts))}. {ACTIONS[action]}",
         row.accuracy - base.accuracy,
         row.resolved_confusion,
         row.composition,
         lost,
         None if np.isnan(row.rate) else row.rate,
         row.lift,
-        interval,
+        facts.interval,
         (base.honest_accuracy, row.honest_accuracy),
         (base.kappa, row.kappa),
         row.truth_cost_bits,
-        stability,
-        agreement,
-        images,
+        facts.stability,
+        facts.agreement,
+        facts.images,
     )
+
+
+def _action(
+    base: MapScore, row: MapScore, facts: _Facts, trade_off_rate: float
+) -> tuple[str, bool]:
+    """Return a name of :data:`ACTIONS`, and whether a merge is green."""
+    interval = facts.interval
+    rises = row.honest_accuracy > base.honest_accuracy
+    pays = bool(np.isnan(row.rate)) or row.rate > trade_off_rate
+    sure = rises and pays and interval is not None and interval[0] > 0
+    doubtful = rises and pays and interval is not None and interval[0] <= 0 < row.lift
+    likely = rises and pays and interval is None and row.lift > 0
+    if facts.is_private:
+        return "ensemble", False
+    if facts.is_scarce:
+        return "collect", False
+    if facts.is_unlearned and (sure or likely or doubtful):
+        return "train", False
+    if doubtful:
+        return "collect", False
+    return ("merge", sure) if sure or likely else ("keep", False)
+
+
+def _reasons(base: MapScore, row: MapScore, facts: _Facts) -> list[str]:
+    """Say what speaks for and against, a clause each."""
+    first, second = facts.names
+    gain, sold = 100 * (row.accuracy - base.accuracy), 100 * (1 - row.retained_entropy)
+    reasons = [
+        f"Merging {first} and {second} adds {gain:.2f} points of accuracy for "
+        f"{sold:.2f} % of the detail"
+    ]
+    if np.isnan(row.lift):
+        reasons.append(
+            "every merge down to one label is the same, so there is no lift and nothing "
+            "left to distinguish"
+        )
+    elif facts.interval is None:
+        reasons.append(
+            f"lift over a random merge {row.lift:+.3f}, its interval unknown without "
+            "counts for each image"
+        )
+    else:
+        low, high = facts.interval
+        reasons.append(f"lift over a random merge {row.lift:+.3f} ({low:+.3f} to {high:+.3f})")
+    if not np.isnan(row.honest_accuracy):
+        reasons.append(f"honest accuracy {base.honest_accuracy:.3f} to {row.honest_accuracy:.3f}")
+    if facts.agreement is not None:
+        reasons.append(f"{100 * facts.agreement:.0f} % of the members confuse them alike")
+    if facts.is_unlearned:
+        recall = 100 * facts.recalls[facts.poorest]
+        reasons.append(
+            f"{facts.names[facts.poorest]} is found on {recall:.1f} % of its own pixels only"
+        )
+    if facts.is_scarce:
+        reasons.append(f"the rarer label is in {facts.images} images only")
+    return reasons

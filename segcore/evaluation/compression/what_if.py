@@ -1,7 +1,7 @@
 """The whole what-if of one confusion matrix: path, front, tree and verdicts, in one call."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from segcore.errors import SegcoreError
 from segcore.evaluation.compression.compression import MapScore, score_maps
 from segcore.evaluation.compression.dendrogram import Dendrogram, build_dendrogram
-from segcore.evaluation.compression.evidence import lift_intervals
+from segcore.evaluation.compression.evidence import Evidence, lift_intervals
 from segcore.evaluation.compression.exact import exact_maps
 from segcore.evaluation.compression.front import Front, find_front
 from segcore.evaluation.compression.information import choose_prior, label_priors
@@ -97,33 +97,13 @@ class WhatIf:
         }
 
 
-def compress(
-    confusion: ConfusionMatrix | npt.NDArray[Any] | Sequence[Sequence[int]],
-    *,
-    class_ids: Sequence[int] | None = None,
-    class_names: Sequence[str] | None = None,
-    prior: str = "pixel",
-    importance: Sequence[float] | npt.NDArray[np.float64] | None = None,
-    forbidden: Iterable[tuple[int, int]] = (),
-    gain: str = "accuracy",
-    exact: bool = False,
-    objective: str = "accuracy",
-    num_groups: int | None = None,
-    image_counts: SampleCounts | npt.NDArray[Any] | None = None,
-    groups: Sequence[str] | None = None,
-    member_counts: npt.NDArray[Any] | None = None,
-    trade_off_rate: float = 0.1,
-    resamples: int = 500,
-    seed: int = 0,
-) -> WhatIf:
-    """Answer what merging labels gains and costs; choose on validation, report on test.
+@dataclass(frozen=True, eq=False)
+class WhatIfSettings:
+    """How a what-if is answered.
 
-    Args:
-        confusion: (C, C) pixel counts, rows true.
-        class_ids: The user's ids in index order; indices by default.
-        class_names: Display names in index order; the matrix's own, or ids, by default.
+    Attributes:
         prior: A name of :data:`segcore.evaluation.compression.information.PRIORS`; "image" needs
-            ``image_counts``.
+            counts of each image.
         importance: (C,) weights for the "importance" prior.
         forbidden: Pairs of class indices that may never share a group.
         gain: What the greedy path buys, a name of
@@ -132,24 +112,91 @@ def compress(
             to 14 classes).
         objective: A name of :data:`segcore.evaluation.compression.exact.OBJECTIVES`, for ``exact``.
         num_groups: Single out the path's row with so many groups.
-        image_counts: (N, C, C) counts of each image; gives intervals, stability and the image
-            prior.
-        groups: Group of each image (drive, tile); intervals then draw whole groups.
-        member_counts: (R, C, C) counts of each ensemble member on the same images.
         trade_off_rate: Points of accuracy demanded for each point of retained entropy sold.
-        resamples: Resamples for intervals and stability.
-        seed: Seed of everything random.
+    """
+
+    prior: str = "pixel"
+    importance: npt.ArrayLike | None = None
+    forbidden: Iterable[tuple[int, int]] = ()
+    gain: str = "accuracy"
+    exact: bool = False
+    objective: str = "accuracy"
+    num_groups: int | None = None
+    trade_off_rate: float = 0.1
+
+
+def compress(
+    confusion: ConfusionMatrix | npt.NDArray[Any] | Sequence[Sequence[int]],
+    *,
+    class_ids: Sequence[int] | None = None,
+    class_names: Sequence[str] | None = None,
+    settings: WhatIfSettings | None = None,
+    evidence: Evidence | None = None,
+) -> WhatIf:
+    """Answer what merging labels gains and costs; choose on validation, report on test.
+
+    Args:
+        confusion: (C, C) pixel counts, rows true.
+        class_ids: The user's ids in index order; indices by default.
+        class_names: Display names in index order; the matrix's own, or ids, by default.
+        settings: How to answer; None for the defaults.
+        evidence: Counts of each image and of each member; None knows the total alone.
 
     Raises:
-        SegcoreError: Counts that are none, names, pairs or numbers that do not fit, or an exact
-            search over too many classes.
+        SegcoreError: Counts, names, pairs or numbers do not fit, or ``exact`` has too many classes.
     """
-    matrix = (
-        confusion
-        if isinstance(confusion, ConfusionMatrix)
-        else ConfusionMatrix(np.asarray(check_counts(confusion)))
+    asked, known = settings or WhatIfSettings(), evidence or Evidence()
+    counts, ids, names = _named(confusion, class_ids, class_names)
+    size, known = len(counts), _packed(known, len(counts))
+    pairs = tuple((int(a), int(b)) for a, b in asked.forbidden)
+    apart = forbidden_pairs(size, pairs)
+    priors = label_priors(counts, known.image_counts, asked.importance)
+    weights = choose_prior(priors, asked.prior)
+    maps, merged = _path(counts, weights, apart, asked)
+    front = find_front(counts, weights, apart)
+    baseline, *rows = score_maps(
+        counts, [LabelMap.identity(size), *maps, *front.maps], priors, asked.prior
     )
-    counts, size = matrix.counts, matrix.num_classes
+    path = rows[: len(maps)]
+    chosen = _choose(path, asked.num_groups)
+    verdicts = judge_pairs(
+        counts,
+        priors,
+        prior=asked.prior,
+        forbidden=apart,
+        class_names=names,
+        evidence=known,
+        trade_off_rate=asked.trade_off_rate,
+    )
+    return WhatIf(
+        asked.prior,
+        priors,
+        asked.exact,
+        baseline,
+        tuple(path),
+        _path_lift(maps, known),
+        merged,
+        tuple(rows[len(maps) :]),
+        front,
+        build_dendrogram(counts, apart),
+        tuple(verdicts),
+        chosen,
+        {} if chosen is None else percentiles(counts, chosen.label_map, seed=known.seed),
+        ids,
+        pairs,
+    )
+
+
+def _named(
+    confusion: ConfusionMatrix | npt.NDArray[Any] | Sequence[Sequence[int]],
+    class_ids: Sequence[int] | None,
+    class_names: Sequence[str] | None,
+) -> tuple[npt.NDArray[Any], tuple[int, ...], list[str]]:
+    """Return the checked counts with the ids and the names of their classes."""
+    matrix = confusion
+    if not isinstance(matrix, ConfusionMatrix):
+        matrix = ConfusionMatrix(np.asarray(check_counts(matrix)))
+    size = matrix.num_classes
     ids = tuple(range(size)) if class_ids is None else tuple(int(i) for i in class_ids)
     names = list(class_names or matrix.class_names or [str(i) for i in ids])
     for what, given in (("class ids", ids), ("class names", names)):
@@ -158,63 +205,52 @@ def compress(
                 f"Expected {size} {what} for this confusion matrix, received {len(given)}: "
                 "give one for each class."
             )
-    if image_counts is not None:
-        image_counts = SampleCounts.of(image_counts, "counts for each image")
-        if image_counts.num_classes != size:
-            raise SegcoreError(
-                f"Expected counts for each image over {size} classes, received "
-                f"{image_counts.num_classes}: use one label set."
-            )
-    pairs = tuple((int(a), int(b)) for a, b in forbidden)
-    apart = forbidden_pairs(size, pairs)
-    priors = label_priors(
-        counts, image_counts, None if importance is None else np.asarray(importance, np.float64)
-    )
-    weights = choose_prior(priors, prior)
-    steps = [] if exact else greedy_path(counts, weights, gain=gain, forbidden=apart)
-    if exact:
-        found = exact_maps(
-            counts, weights, objective, trade_off_rate=trade_off_rate, forbidden=apart
+    return matrix.counts, ids, names
+
+
+def _packed(evidence: Evidence, size: int) -> Evidence:
+    """Return the evidence with the counts of each image packed; refuse other classes."""
+    if evidence.image_counts is None:
+        return evidence
+    image_counts = SampleCounts.of(evidence.image_counts, "counts for each image")
+    if image_counts.num_classes != size:
+        raise SegcoreError(
+            f"Expected counts for each image over {size} classes, received "
+            f"{image_counts.num_classes}: use one label set."
         )
-        maps = [found[k] for k in sorted(found, reverse=True)]
-    else:
-        maps = [step.label_map for step in steps]
-    front = find_front(counts, weights, apart)
-    rows = score_maps(counts, [LabelMap.identity(size), *maps, *front.maps], priors, prior)
-    baseline, path, front_rows = rows[0], rows[1 : 1 + len(maps)], rows[1 + len(maps) :]
-    chosen = _choose(path, num_groups)
-    return WhatIf(
-        prior,
-        priors,
-        exact,
-        baseline,
-        tuple(path),
-        None
-        if image_counts is None
-        else lift_intervals(image_counts, maps, groups=groups, resamples=resamples, seed=seed),
-        tuple(step.merged for step in steps),
-        tuple(front_rows),
-        front,
-        build_dendrogram(counts, apart),
-        tuple(
-            judge_pairs(
-                counts,
-                priors,
-                prior=prior,
-                forbidden=apart,
-                class_names=names,
-                image_counts=image_counts,
-                groups=groups,
-                member_counts=member_counts,
-                trade_off_rate=trade_off_rate,
-                resamples=resamples,
-                seed=seed,
-            )
-        ),
-        chosen,
-        {} if chosen is None else percentiles(counts, chosen.label_map, seed=seed),
-        ids,
-        pairs,
+    return replace(evidence, image_counts=image_counts)
+
+
+def _path(
+    counts: npt.NDArray[Any],
+    weights: npt.NDArray[np.float64],
+    apart: npt.NDArray[np.bool_],
+    asked: WhatIfSettings,
+) -> tuple[list[LabelMap], tuple[tuple[tuple[int, ...], ...], ...]]:
+    """Return the maps from no merge down, and what each joined; nothing for an exact path."""
+    if asked.exact:
+        best = exact_maps(
+            counts,
+            weights,
+            asked.objective,
+            trade_off_rate=asked.trade_off_rate,
+            forbidden=apart,
+        )
+        return [best[k] for k in sorted(best, reverse=True)], ()
+    steps = greedy_path(counts, weights, gain=asked.gain, forbidden=apart)
+    return [step.label_map for step in steps], tuple(step.merged for step in steps)
+
+
+def _path_lift(maps: Sequence[LabelMap], evidence: Evidence) -> tuple[Interval, ...] | None:
+    """Return the interval of each map's lift; None without counts of each image."""
+    if evidence.image_counts is None:
+        return None
+    return lift_intervals(
+        evidence.image_counts,
+        maps,
+        groups=evidence.groups,
+        resamples=evidence.resamples,
+        seed=evidence.seed,
     )
 
 

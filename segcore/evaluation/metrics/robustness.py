@@ -126,21 +126,11 @@ def summarise(
         SegcoreError: Counts that are none, of other images, or of nothing but clean ones.
     """
     clean = SampleCounts.of(clean)
-    if not corrupted:
-        raise SegcoreError(
-            "Expected counts of corrupted images, received none: wait for the run, or "
-            "choose a corruption."
-        )
+    others = _check(clean, corrupted)
     base, own = float(scores.mean_iou(clean.total)), scores.iou(clean.total)
     curves: list[CurvePoint] = []
     drops: dict[str, list[npt.NDArray[np.float64]]] = {}
-    for (name, severity), given in corrupted.items():
-        counts = SampleCounts.of(given)
-        if counts.shape != clean.shape or not np.array_equal(counts.true, clean.true):
-            raise SegcoreError(
-                f"Expected the same images under {name} as without it, received others: "
-                "run it again."
-            )
+    for (name, severity), counts in others.items():
         (drop,) = bootstrap(
             [clean.margins(), counts.margins()],
             {"drop": paired(scores.mean_by_class(scores.iou, clean.held))},
@@ -148,32 +138,52 @@ def summarise(
             resamples=resamples,
             seed=seed,
         )["drop"]
-        iou = scores.iou(counts.total)
-        drops.setdefault(name, []).append(own - iou)
+        whole = _whole(counts)
+        drops.setdefault(name, []).append(own - scores.iou(counts.total))
         curves.append(
             CurvePoint(
                 name,
                 severity,
-                plain(float(scores.mean_iou(counts.total))),
+                whole.mean_iou,
                 plain(drop.value),
                 drop.ends(),
                 drop.how(),
-                plain(float(scores.pixel_accuracy(counts.total))),
-                [plain(v) for v in iou],
+                whole.pixel_accuracy,
+                whole.iou,
             )
         )
     parts = [_over_severities(name, curves, each, base) for name, each in drops.items()]
     known = [part.drop for part in parts if part.drop is not None]
-    return RobustnessSummary(
-        len(clean),
-        CleanScores(
-            plain(base),
-            plain(float(scores.pixel_accuracy(clean.total))),
-            [plain(v) for v in own],
-        ),
-        curves,
-        parts,
-        float(np.mean(known)) if known else None,
+    mean_drop = float(np.mean(known)) if known else None
+    return RobustnessSummary(len(clean), _whole(clean), curves, parts, mean_drop)
+
+
+def _check(
+    clean: SampleCounts,
+    corrupted: Mapping[tuple[str, int], SampleCounts | npt.NDArray[np.int64]],
+) -> dict[tuple[str, int], SampleCounts]:
+    """Return the counts of corrupted images; refuse none, or those of other images."""
+    if not corrupted:
+        raise SegcoreError(
+            "Expected counts of corrupted images, received none: wait for the run, or "
+            "choose a corruption."
+        )
+    others = {stage: SampleCounts.of(given) for stage, given in corrupted.items()}
+    for (name, _), counts in others.items():
+        if counts.shape != clean.shape or not np.array_equal(counts.true, clean.true):
+            raise SegcoreError(
+                f"Expected the same images under {name} as without it, received others: "
+                "run it again."
+            )
+    return others
+
+
+def _whole(counts: SampleCounts) -> CleanScores:
+    """Scores over the whole set."""
+    return CleanScores(
+        plain(float(scores.mean_iou(counts.total))),
+        plain(float(scores.pixel_accuracy(counts.total))),
+        [plain(v) for v in scores.iou(counts.total)],
     )
 
 

@@ -2,7 +2,7 @@
 
 import html
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -49,6 +49,34 @@ def line_chart(
         across = LEFT + (x - low) / (high - low) * (WIDTH - LEFT - 12)
         return f"{across:.1f},{HEIGHT - BOTTOM - y / top * (HEIGHT - BOTTOM - TOP):.1f}"
 
+    drawn = _axes(place, (low, steps), x_title, x_ticks)
+    if diagonal:
+        drawn.append(
+            f"<path d='M{place(0, 0)}L{place(1, 1)}' stroke='currentColor' opacity='.5' "
+            "stroke-dasharray='3 3'/>"
+        )
+    legend = []
+    colors = COLORS * (1 + len(lines) // len(COLORS))
+    for color, (name, line) in zip(colors, lines.items(), strict=False):
+        drawn += _line([place(x, y) for x, y in line if y is not None and math.isfinite(y)], color)
+        legend.append(f"<span class='key' style='background:{color}'></span>{html.escape(name)}")
+    label = html.escape(title, quote=True)
+    picture = (
+        f"<svg viewBox='0 0 {WIDTH} {HEIGHT}' width='{WIDTH}' role='img' "
+        f"aria-label='{label}'>{''.join(drawn)}</svg>"
+    )
+    caption = f"<figcaption>{' &nbsp; '.join(legend)}</figcaption>"
+    return Markup(f"<figure class='chart'>{picture}{caption}</figure>")  # escaped above
+
+
+def _axes(
+    place: Callable[[float, float], str],
+    corner: tuple[float, int],
+    x_title: str,
+    x_ticks: Mapping[float, str],
+) -> list[str]:
+    """Draw a line for each fifth from (lowest x, number of fifths), the ticks and the x title."""
+    low, steps = corner
     drawn = []
     for step in range(steps + 1):
         share = step / 5
@@ -69,31 +97,18 @@ def line_chart(
         f"<text x='{(LEFT + WIDTH) / 2:.0f}' y='{HEIGHT - 4}' "
         f"text-anchor='middle'>{html.escape(x_title)}</text>"
     )
-    if diagonal:
-        drawn.append(
-            f"<path d='M{place(0, 0)}L{place(1, 1)}' stroke='currentColor' opacity='.5' "
-            "stroke-dasharray='3 3'/>"
-        )
-    legend = []
-    for color, (name, line) in zip(
-        (COLORS * (1 + len(lines) // len(COLORS))), lines.items(), strict=False
-    ):
-        known = [place(x, y) for x, y in line if y is not None and math.isfinite(y)]
-        drawn.append(
-            f"<polyline points='{' '.join(known)}' fill='none' stroke='{color}' stroke-width='2'/>"
-        )
-        drawn += [
+    return drawn
+
+
+def _line(places: Sequence[str], color: str) -> list[str]:
+    """Draw a line through "x,y" places, with dots on the first 60."""
+    return [
+        f"<polyline points='{' '.join(places)}' fill='none' stroke='{color}' stroke-width='2'/>",
+        *(
             f"<circle cx='{p.split(',')[0]}' cy='{p.split(',')[1]}' r='2.5' fill='{color}'/>"
-            for p in known[:60]
-        ]
-        legend.append(f"<span class='key' style='background:{color}'></span>{html.escape(name)}")
-    label = html.escape(title, quote=True)
-    picture = (
-        f"<svg viewBox='0 0 {WIDTH} {HEIGHT}' width='{WIDTH}' role='img' "
-        f"aria-label='{label}'>{''.join(drawn)}</svg>"
-    )
-    caption = f"<figcaption>{' &nbsp; '.join(legend)}</figcaption>"
-    return Markup(f"<figure class='chart'>{picture}{caption}</figure>")  # escaped above
+            for p in places[:60]
+        ),
+    ]
 
 
 def interval_chart(

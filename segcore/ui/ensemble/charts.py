@@ -75,6 +75,8 @@ def gains(
     values: Sequence[float | None],
     intervals: Sequence[Sequence[float | None]],
     title: str,
+    *,
+    undetermined: Sequence[bool] = (),
 ) -> go.Figure:
     """Draw differences in points with their intervals; what surely gains or loses stands out.
 
@@ -83,8 +85,10 @@ def gains(
         values: Differences -1..1, None where undefined.
         intervals: (low, high) of each.
         title: What the axis says.
+        undetermined: For each row whether it does not hold among many comparisons.
     """
-    return signed_intervals(names, values, intervals, ("gains", "loses", "not significant"), title)
+    kinds = ("gains", "loses", "not significant")
+    return signed_intervals(names, values, intervals, kinds, title, undetermined=undetermined)
 
 
 def changes_by_distance(rows: Sequence[Mapping[str, Any]]) -> go.Figure:

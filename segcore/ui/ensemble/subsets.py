@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from segcore import formatting
+from segcore.evaluation.counts.verdicts import UNDETERMINED
 from segcore.ui.ensemble import charts
 from segcore.ui.ensemble.selection import Choice, take_weights
 from segcore.ui.shared import manual, run_progress, session, tables
@@ -155,6 +156,7 @@ def _charts(result: dict[str, Any]) -> None:
             [v["gain"] for v in values],
             [v["gain_interval"] for v in values],
             "average gain in mean IoU, pp",
+            undetermined=[v.get("gain_verdict") == UNDETERMINED for v in values],
         )
         st.plotly_chart(
             figure,
@@ -167,6 +169,8 @@ def _charts(result: dict[str, Any]) -> None:
             "subsets of each size without it, then over the sizes (Shapley value, 1953, "
             "without the empty set)."
         )
+        if result.get("many"):
+            st.caption(result["many"])
 
 
 def _table(result: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,8 @@ def signed_intervals(
     intervals: Sequence[Sequence[float | None]],
     kinds: Sequence[str],
     title: str,
+    *,
+    undetermined: Sequence[bool] = (),
 ) -> go.Figure:
     """Draw differences in points with their intervals; what is surely above or below 0 stands out.
 
@@ -50,11 +53,17 @@ def signed_intervals(
         intervals: (low, high) of each.
         kinds: What is said of a row whose interval is above 0, below 0, and on both sides.
         title: What the axis says.
+        undetermined: For each row whether it does not stand out after all, as it does not hold
+            among many comparisons; () lets the intervals decide.
     """
     figure = go.Figure()
     known = [i for i, v in enumerate(values) if v is not None]
+    sides = [_side(interval) for interval in intervals]
+    sides = [
+        2 if quiet else side for side, quiet in zip_longest(sides, undetermined, fillvalue=False)
+    ]
     for number, (kind, color) in enumerate(zip(kinds, (ACCENT, WARM, QUIET), strict=True)):
-        own = [i for i in known if _side(intervals[i]) == number]
+        own = [i for i in known if sides[i] == number]
         if not own:
             continue
         shown = np.array([100 * float(values[i] or 0.0) for i in own])

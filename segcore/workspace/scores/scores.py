@@ -28,8 +28,9 @@ from segcore.data.health.interval_groups import DrawnBy
 from segcore.data.splits.folds import parent_of
 from segcore.errors import SegcoreError
 from segcore.evaluation.comparison.comparison import Comparison, compare_reports
+from segcore.evaluation.compression.evidence import Evidence
 from segcore.evaluation.compression.information import importance_weights
-from segcore.evaluation.compression.what_if import WhatIf, compress
+from segcore.evaluation.compression.what_if import WhatIf, WhatIfSettings, compress
 from segcore.evaluation.counts.confusion import count_confusion
 from segcore.evaluation.counts.confusion_table import read_confusion_csv
 from segcore.evaluation.counts.coverage import (
@@ -546,15 +547,17 @@ class Scores:
             total,
             class_ids=label_set.class_ids,
             class_names=label_set.class_names,
-            prior=asked.prior,
-            importance=None if importance is None else importance_weights(label_set, importance),
-            forbidden=forbidden,
-            exact=asked.exact,
-            num_groups=asked.groups,
-            image_counts=per_image,
-            groups=groups_of,
-            member_counts=members,
-            trade_off_rate=asked.trade_off_rate,
+            settings=WhatIfSettings(
+                prior=asked.prior,
+                importance=None
+                if importance is None
+                else importance_weights(label_set, importance),
+                forbidden=forbidden,
+                exact=asked.exact,
+                num_groups=asked.groups,
+                trade_off_rate=asked.trade_off_rate,
+            ),
+            evidence=Evidence(per_image, groups_of, members),
         )
         return LabelWhatIf(run, split if run else None, answer)
 

@@ -5,7 +5,9 @@ import pytest
 
 from segcore.errors import SegcoreError
 from segcore.evaluation.comparison.subsets import Tallies, score_subsets
+from segcore.evaluation.counts.bootstrap import Resampling
 from segcore.evaluation.counts.scores import mean_iou, pixel_accuracy
+from segcore.evaluation.counts.verdicts import holm
 from segcore.postprocess.weightings import marginal_shares, subset_weights
 from tests.evaluation.plain_loop import plain_interval
 from tests.postprocess.marginal_values import marginal_values
@@ -122,3 +124,43 @@ def test_one_image_has_no_interval(counts) -> None:
 def test_a_table_without_all_members_together_is_refused(counts) -> None:
     with pytest.raises(SegcoreError, match="6 subsets of 12 images"):
         study(counts[:, :6], table=subset_weights(3)[:6])
+
+
+def test_verdicts_on_members_are_stated_and_hold_among_all_of_them(counts) -> None:
+    assert {v["gain_verdict"] for v in study(counts)["values"]} == {"cannot tell"}  # 12 images
+    counts = np.concatenate([counts] * 5)
+    found = study(counts)
+    assert found["many"].startswith("6 verdicts stand here. Holm's correction")
+    drawing = Resampling([counts[:, 0].sum(-1)])
+    units = [drawing.by_unit(counts[:, k]) for k in range(7)]
+    drawn = np.stack(
+        [mean_iou(np.einsum("rn,nij->rij", drawing.weights, unit)) for unit in units], -1
+    )
+    shares = marginal_shares(subset_weights(3))
+    values = drawing.intervals(shares @ mean_iou(counts.sum(0)), drawn @ shares.T)
+    without = [5, 4, 2]  # the pairs without a, b and c, in binary order
+    score = mean_iou(counts.sum(0))
+    leaving = [
+        drawing.intervals(score[6] - score[k], drawn[:, 6] - drawn[:, k])[0] for k in without
+    ]
+    p_values = [one.p_value for one in [*values, *leaving]]
+    words = [v["gain_verdict"] for v in found["values"]]
+    words += [v["leaving_verdict"] for v in found["values"]]
+    assert words == [
+        ("helps" if one.value > 0 else "hurts") if holds else "cannot tell"
+        for one, holds in zip([*values, *leaving], holm(p_values), strict=True)
+    ]
+    assert set(words) != {"cannot tell"}
+
+
+def test_members_that_differ_by_chance_get_a_verdict_in_one_table_of_twenty_at_most() -> None:
+    rng, tables, false = np.random.default_rng(4), 200, 0
+    for _ in range(tables):
+        right = rng.integers(40, 60, (60, 7))
+        counts = np.zeros((60, 7, 2, 2), np.int64)
+        counts[..., 0, 0], counts[..., 0, 1], counts[..., 1, 1] = right, 100 - right, 50
+        words = [
+            v[key] for v in study(counts)["values"] for key in ("gain_verdict", "leaving_verdict")
+        ]
+        false += any(word != "cannot tell" for word in words)
+    assert false / tables <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / tables)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from segcore.evaluation.compression.evidence import Evidence
 from segcore.evaluation.compression.information import label_priors
 from segcore.evaluation.compression.verdicts import judge_pairs
 
@@ -24,7 +25,7 @@ def judged(counts):
     """The verdict on the pair 0 + 1, with twenty images alike, so that every interval is a point."""
     images = np.repeat(counts[None], 20, axis=0)
     verdicts = judge_pairs(
-        images.sum(0), label_priors(images.sum(0)), image_counts=images, resamples=50
+        images.sum(0), label_priors(images.sum(0)), evidence=Evidence(images, resamples=50)
     )
     return next(v for v in verdicts if v.pair == (0, 1))
 

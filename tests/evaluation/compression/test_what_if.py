@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from segcore.errors import SegcoreError
-from segcore.evaluation.compression.what_if import compress
+from segcore.evaluation.compression.evidence import Evidence
+from segcore.evaluation.compression.what_if import WhatIfSettings, compress
 from segcore.evaluation.counts.confusion import ConfusionMatrix
 
 TOY = np.array([[50, 10, 0, 0], [8, 32, 0, 0], [0, 0, 70, 10], [0, 2, 8, 10]])
@@ -36,7 +37,10 @@ def test_json_holds_the_contract():
 
 def test_exact_path_is_nowhere_below_the_greedy_one():
     counts = np.random.default_rng(3).integers(0, 60, (7, 7)) + np.diag([100] * 7)
-    greedy, exact = compress(counts).path, compress(counts, exact=True).path
+    greedy, exact = (
+        compress(counts).path,
+        compress(counts, settings=WhatIfSettings(exact=True)).path,
+    )
     assert [row.label_map.num_groups for row in exact] == list(range(7, 0, -1))
     assert all(e.accuracy >= g.accuracy for e, g in zip(exact, greedy, strict=True))
 
@@ -45,7 +49,8 @@ def test_verdicts_merge_duplicates_and_keep_strangers():
     found = {
         v.pair: v
         for v in compress(
-            IMAGES.sum(0), image_counts=IMAGES, member_counts=np.stack([IMAGES.sum(0)] * 3)
+            IMAGES.sum(0),
+            evidence=Evidence(IMAGES, member_counts=np.stack([IMAGES.sum(0)] * 3)),
         ).verdicts
     }
     assert found[2, 3].action == found[0, 1].action == "merge"
@@ -63,22 +68,26 @@ def test_green_needs_an_interval_a_paying_rate_and_common_confusion():
     assert unknown.action == "merge"
     assert not unknown.green
     assert "unknown" in unknown.reason
-    dear = {v.pair: v for v in compress(total, image_counts=IMAGES, trade_off_rate=0.9).verdicts}[
-        2, 3
-    ]
+    demanding = WhatIfSettings(trade_off_rate=0.9)
+    dear = {
+        v.pair: v for v in compress(total, settings=demanding, evidence=Evidence(IMAGES)).verdicts
+    }[2, 3]
     assert dear.action == "keep"
     private = np.stack([total, *[np.diag(total.sum(1))] * 4])
     noise = {
-        v.pair: v for v in compress(total, image_counts=IMAGES, member_counts=private).verdicts
+        v.pair: v
+        for v in compress(total, evidence=Evidence(IMAGES, member_counts=private)).verdicts
     }[2, 3]
     assert (noise.action, noise.green) == ("ensemble", False)
-    few = {v.pair: v for v in compress(IMAGES[:4].sum(0), image_counts=IMAGES[:4]).verdicts}[2, 3]
+    few = {v.pair: v for v in compress(IMAGES[:4].sum(0), evidence=Evidence(IMAGES[:4])).verdicts}[
+        2, 3
+    ]
     assert (few.action, few.green) == ("collect", False)
     assert "4 images" in few.reason
 
 
 def test_forbidden_pairs_are_in_no_row_and_no_verdict():
-    study = compress(TOY, forbidden=[(2, 3)])
+    study = compress(TOY, settings=WhatIfSettings(forbidden=[(2, 3)]))
     assert all(
         row.label_map.group_of[2] != row.label_map.group_of[3]
         for row in [*study.path, *study.front]
@@ -90,19 +99,19 @@ def test_forbidden_pairs_are_in_no_row_and_no_verdict():
 
 def test_prior_changes_the_front_but_not_the_scores():
     pixel, uniform = (
-        compress(IMAGES.sum(0), image_counts=IMAGES),
-        compress(IMAGES.sum(0), prior="uniform", image_counts=IMAGES),
+        compress(IMAGES.sum(0), settings=WhatIfSettings(prior=prior), evidence=Evidence(IMAGES))
+        for prior in ("pixel", "uniform")
     )
     assert uniform.baseline.entropy_bits == 2
     assert pixel.baseline.honest_accuracy == uniform.baseline.honest_accuracy
     assert set(pixel.baseline.retained) == {"pixel", "image", "uniform"}
-    weighed = compress(TOY, prior="importance", importance=[1, 1, 0, 0])
+    weighed = compress(TOY, settings=WhatIfSettings(prior="importance", importance=[1, 1, 0, 0]))
     assert weighed.path[1].retained_entropy == 1  # merging what does not matter sells nothing
     assert weighed.path[1].to_json()["rate"] is None
 
 
 def test_one_number_of_groups_can_be_singled_out():
-    data = compress(TOY, num_groups=2).to_json()
+    data = compress(TOY, settings=WhatIfSettings(num_groups=2)).to_json()
     assert data["chosen"]["num_groups"] == 2
     assert 0 <= data["chosen"]["random_percentile"]["accuracy"] <= 1
 
@@ -117,7 +126,7 @@ def test_names_come_from_the_matrix():
     "counts", [[[7]], np.zeros((3, 3), int), np.diag([5, 6, 7]), [[5, 1, 0], [2, 9, 0], [0, 0, 0]]]
 )
 def test_degenerate_matrices_have_an_answer(counts):
-    data = compress(counts, image_counts=np.array([counts, counts])).to_json()
+    data = compress(counts, evidence=Evidence(np.array([counts, counts]))).to_json()
     json.dumps(data, allow_nan=False)
     assert data["path"][-1]["num_groups"] == 1
 
@@ -134,13 +143,13 @@ def test_forty_classes_are_searched_and_not_certified():
     [
         ({"class_ids": [1]}, "4 class ids"),
         ({"class_names": ["a"]}, "4 class names"),
-        ({"forbidden": [(0, 0)]}, "two different"),
-        ({"prior": "image"}, "each image"),
-        ({"prior": "pixl"}, "pixel"),
-        ({"num_groups": 9}, "1 to 4 groups"),
-        ({"image_counts": np.zeros((2, 3, 3))}, "over 4 classes"),
-        ({"gain": "x"}, "gain"),
-        ({"exact": True, "objective": "x"}, "objective"),
+        ({"settings": WhatIfSettings(forbidden=[(0, 0)])}, "two different"),
+        ({"settings": WhatIfSettings(prior="image")}, "each image"),
+        ({"settings": WhatIfSettings(prior="pixl")}, "pixel"),
+        ({"settings": WhatIfSettings(num_groups=9)}, "1 to 4 groups"),
+        ({"evidence": Evidence(np.zeros((2, 3, 3)))}, "over 4 classes"),
+        ({"settings": WhatIfSettings(gain="x")}, "gain"),
+        ({"settings": WhatIfSettings(exact=True, objective="x")}, "objective"),
     ],
 )
 def test_what_does_not_fit_is_refused(more, words):
