@@ -54,7 +54,7 @@ def _work(options: Options) -> dict[str, Any]:
     working = [row.run for row in queue.rows() if row.works]
     return {
         "devices": dispatcher.devices,
-        "told": lines,
+        "messages": lines,
         "working": working,
         "waiting": [r.run for r in queue.rows() if not r.works],
     }

@@ -21,42 +21,42 @@ def draw(one: Setting, names: Sequence[str] = (), *, disabled: bool = False) -> 
     Returns:
         The value; a number out of range is returned too, and its range is shown below the field.
     """
-    begun, told, key = one.get(presets.begun()), one.option, presets.key(one.name)
-    if told.table is not None or told.names_of:
-        return choose(one, begun, list(told.table or names), disabled=disabled)
-    common: dict[str, Any] = {"key": key, "help": told.help, "disabled": disabled}
+    begun, option, key = one.get(presets.begun()), one.option, presets.key(one.name)
+    if option.table is not None or option.names_of:
+        return choose(one, begun, list(option.table or names), disabled=disabled)
+    common: dict[str, Any] = {"key": key, "help": option.help, "disabled": disabled}
     if one.kind is bool:
-        value: Any = st.toggle(told.title, begun, **common)
+        value: Any = st.toggle(option.title, begun, **common)
     elif one.kind is int:
-        value = int(st.number_input(told.title, value=begun, step=1, **common))
+        value = int(st.number_input(option.title, value=begun, step=1, **common))
     elif one.kind is float:
-        step, form = told.step or 1.0, f"%.{told.digits}f"
+        step, form = option.step or 1.0, f"%.{option.digits}f"
         value = float(
-            st.number_input(told.title, value=float(begun), step=step, format=form, **common)
+            st.number_input(option.title, value=float(begun), step=step, format=form, **common)
         )
     else:
-        value = one.read(st.text_input(told.title, one.write(begun), **common))
+        value = one.read(st.text_input(option.title, one.write(begun), **common))
     note(one, value)
     return value
 
 
 def choose(one: Setting, begun: str, names: Sequence[str], *, disabled: bool = False) -> str:
     """Draw a select box over names; the chosen one is explained below it."""
-    told = one.option
-    options = list(dict.fromkeys([*([""] if told.empty else []), *names]))
-    if begun not in options and told.sums:
+    option = one.option
+    options = list(dict.fromkeys([*([""] if option.empty else []), *names]))
+    if begun not in options and option.sums:
         options.append(begun)
-    table = told.table or {}
+    table = option.table or {}
     titles = {name: table[name].title if name in table else name for name in options}
-    titles[""] = told.empty
+    titles[""] = option.empty
     value = str(
         st.selectbox(
-            told.title,
+            option.title,
             options,
             options.index(begun) if begun in options else 0,
             titles.__getitem__,
             key=presets.key(one.name),
-            help=told.help,
+            help=option.help,
             disabled=disabled,
         )
     )

@@ -94,7 +94,7 @@ def epochs(trials: Trials, best: int | None) -> go.Figure:
     for name, rows in parts.items():
         x: list[int | None] = []
         y: list[float | None] = []
-        told: list[str] = []
+        labels: list[str] = []
         for row in (
             rows
         ):  # one trace for all lines of a kind, parted by gaps: hundreds of traces would be slow
@@ -105,7 +105,7 @@ def epochs(trials: Trials, best: int | None) -> go.Figure:
             )
             x += [*(epoch for epoch, _ in points), None]
             y += [*(score for _, score in points), None]
-            told += [f"trial {row.trial}<br>{settings(row.values)}"] * (len(points) + 1)
+            labels += [f"trial {row.trial}<br>{settings(row.values)}"] * (len(points) + 1)
         if not any(x):
             continue
         line = {"color": WARM if name == "best" else QUIET, "width": 3 if name == "best" else 1.5}
@@ -113,7 +113,7 @@ def epochs(trials: Trials, best: int | None) -> go.Figure:
             go.Scatter(
                 x=x,
                 y=y,
-                customdata=told,
+                customdata=labels,
                 name=name,
                 mode="lines+markers",
                 line={**line, "dash": "dot" if name == "pruned" else "solid"},

@@ -94,8 +94,8 @@ def _fixed(base: TrainConfig, start: str) -> dict[str, Any]:
     place = "" if start == RECOMMENDED else f"_{start}"
     for number, name in enumerate(FIXED):
         one, key = fields[name], f"tune_{name}_one{place}"
-        told, usual = one.option, one.get(base)
-        names = list(told.table or ())
+        option, usual = one.option, one.get(base)
+        names = list(option.table or ())
         if name == "weights":
             trained = ENCODERS[values["encoder"]].imagenet
             names = list(dict.fromkeys([*(["imagenet"] if trained else []), "none", usual]))
@@ -108,15 +108,15 @@ def _fixed(base: TrainConfig, start: str) -> dict[str, Any]:
         with columns[number % 3]:
             if names:
                 values[name] = st.selectbox(
-                    told.title,
+                    option.title,
                     names,
                     names.index(usual) if usual in names else 0,
                     partial(_title, one),
                     key=key,
-                    help=told.help,
+                    help=option.help,
                 )
             else:
-                text = st.text_input(told.title, one.write(usual), key=key, help=told.help)
+                text = st.text_input(option.title, one.write(usual), key=key, help=option.help)
                 values[name] = one.read(text)
     return values
 
@@ -200,23 +200,23 @@ def _search(base: TrainConfig, space: SearchSpace, trials: int) -> TuneConfig:
 
 
 def _search_field(one: Setting, usual: Any) -> Any:
-    told, key = one.option, f"tune_{one.name}"
-    if told.table is not None:
-        table, names = told.table, list(told.table)
+    option, key = one.option, f"tune_{one.name}"
+    if option.table is not None:
+        table, names = option.table, list(option.table)
         chosen = st.selectbox(
-            told.title,
+            option.title,
             names,
             names.index(usual),
             lambda name: table[name].title,
             key=key,
-            help=told.help,
+            help=option.help,
         )
         st.caption(table[chosen].summary)
         return chosen
     if one.kind is bool:
-        return st.toggle(told.title, usual, key=key, help=told.help)
-    low, high = int(told.low or 0), int(told.high or 0)
-    return int(st.number_input(told.title, low, high, usual, key=key, help=told.help))
+        return st.toggle(option.title, usual, key=key, help=option.help)
+    low, high = int(option.low or 0), int(option.high or 0)
+    return int(st.number_input(option.title, low, high, usual, key=key, help=option.help))
 
 
 def _summary(config: TuneConfig) -> None:
