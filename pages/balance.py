@@ -99,11 +99,11 @@ evidence = (
 card(cards[4], "Effective sample size", f"{plan.effective_sample_size:,.0f}", evidence)
 helpless = plan.helpless
 if request.rule != "nearest" and plan.after >= plan.before:
-    told = (
+    sentence = (
         "This strategy works on image counts and does not lower this imbalance. Choose "
         "the greedy strategy instead."
     )
-    st.warning(told, icon=":material/trending_flat:")
+    st.warning(sentence, icon=":material/trending_flat:")
 (st.warning if helpless else st.info)(
     session.plain(plan.verdict()), icon=":material/block:" if helpless else ":material/lightbulb:"
 )

@@ -25,7 +25,7 @@ def _tags_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="TAG",
-        help="take this tag from the chosen images",
+        help="remove this tag from the chosen images",
     )
     parser.add_argument(
         "--images",

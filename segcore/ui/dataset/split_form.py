@@ -112,9 +112,9 @@ def _ask(dataset: Dataset) -> Wish | None:
         )
         if kind == FOLDS:
             folds = int(three.number_input("Folds", 2, 20, 5, key="split_folds"))
-            told = "The current test split stays the test split of every fold."
+            help_text = "The current test split stays the test split of every fold."
             if "test" in dataset.splits and four.checkbox(
-                "Keep test", True, key="split_hold_out", help=told
+                "Keep test", True, key="split_hold_out", help=help_text
             ):
                 hold_out = "test"
         else:
@@ -131,7 +131,9 @@ def _ask(dataset: Dataset) -> Wish | None:
             )
         )
         st.caption(
-            "  \n".join(f"**{known.capitalize()}**: {told}" for known, told in METHODS.items())
+            "  \n".join(
+                f"**{known.capitalize()}**: {meaning}" for known, meaning in METHODS.items()
+            )
         )
         asked = st.form_submit_button("Preview splits", icon=":material/call_split:")
     wish = Wish(dataset.name, str(method), str(group_by), seed, validation, test, folds, hold_out)
@@ -240,12 +242,12 @@ def _folds(dataset: Dataset, name: str) -> None:
     best: dict[str, float] = {}
     for row in rows:
         best[row.fold] = max(best.get(row.fold, 0.0), row.mean_iou or 0.0)
-    told = [
+    cells = [
         {"fold": f, "runs": sum(r.fold == f for r in rows), "best mean IoU": best.get(f)}
         for f in folds
     ]
     tables.draw(
-        told,
+        cells,
         column_config={
             "best mean IoU": st.column_config.NumberColumn(
                 format="percent", help="Best mean IoU of the fold's runs on its validation split."
@@ -272,7 +274,7 @@ def _folds(dataset: Dataset, name: str) -> None:
             icon=":material/model_training:",
             query_params={"dataset": folds[0]},
         )
-        data = session.csv_bytes(told)
+        data = session.csv_bytes(cells)
         st.download_button(
             "Download CSV",
             data,

@@ -81,7 +81,7 @@ class Viewer {
     return scene;
   }
 
-  // Show another image of the strip: at once where it is here already; the page is told in any case.
+  // Show another image of the strip: at once where it is here already; the page is notified in any case.
   go(image) {
     const { album } = this;
     if (!album || image === album.current || image === null) return;
@@ -117,7 +117,7 @@ class Viewer {
     this.legend.offer(scene);
   }
 
-  // Truth and the first mask beside it, or else the first two panels.
+  // Truth and the first mask next to it, or else the first two panels.
   proposePair() {
     const { shown, truth } = this.scene;
     const masks = shown.filter((panel) => !isBare(panel) && panel.index !== truth && panel.index !== panel.versus).map((panel) => panel.index);
