@@ -107,5 +107,6 @@ elif tabs["Calibration and label errors"].open:
 else:
     with tabs["Overview"]:
         overview.show(report, result, run, split)
+        interval_groups.coverage(run, split, stage, report.label_set.class_names)
         st.subheader("Boundaries", anchor=False)
         boundary.show(report, result, run, split, stage)

@@ -1,5 +1,7 @@
 """Where do I stand, what is next?"""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from segcore import formatting
@@ -7,6 +9,8 @@ from segcore.runs.folder.status import ACTIVE
 from segcore.ui.home import checklist
 from segcore.ui.runs import table
 from segcore.ui.shared import session, tables
+from segcore.ui.shared.run_names import middle
+from segcore.workspace.runs.rows import RunRow
 
 workspace = session.workspace()
 session.header(
@@ -54,6 +58,20 @@ def links(query: dict[str, str]) -> None:
         st.page_link(page, label=label, icon=icon, query_params=query)
 
 
+def best_score(rows: Sequence[RunRow]) -> str:
+    """Return the best score with its split and size, ", best mean IoU 64.7 % (test, own size)".
+
+    Scores of unlike splits or sizes do not compare, so it is the best of those like the newest
+    one; "" without any score.
+    """
+    scored = [r for r in rows if r.status.mean_iou is not None]
+    if not scored:
+        return ""
+    alike = [r.status.mean_iou for r in scored if r.scored_on == scored[0].scored_on]
+    best = max(score for score in alike if score is not None)
+    return f", best mean IoU {formatting.percent(best)} ({scored[0].scored_on})"
+
+
 with session.errors_shown():
     rows = workspace.datasets.rows()
     runs = workspace.runs.rows()
@@ -67,14 +85,11 @@ finished = [
 if finished:
     latest = finished[0].dataset
     trained = [r for r in finished if r.dataset == latest]
-    scored = [r for r in trained if r.own_size_mean_iou is not None] or trained
-    best = max(scored, key=lambda r: r.status.mean_iou or 0.0)
-    score = formatting.percent(best.status.mean_iou)
-    score += f" ({best.scored_on})" if best.scored_on else ""
+    best = best_score(trained)
     with st.container(border=True):
         st.markdown(
             f"**Continue: {session.plain(latest)}**, {len(trained)} "
-            f"{'run' if len(trained) == 1 else 'runs'}, best mean IoU {score}."
+            f"{'run' if len(trained) == 1 else 'runs'}{best}."
         )
         with st.container(horizontal=True):
             links({"run": trained[0].run, "dataset": latest})
@@ -138,7 +153,7 @@ with right:
         tables.draw(
             [
                 {
-                    "run": r.run,
+                    "run": middle(r.run),
                     "state": table.shown_state(r.status),
                     "mean IoU": r.status.mean_iou,
                     "scored on": r.scored_on,
@@ -146,12 +161,8 @@ with right:
                 for r in recent
             ],
             column_config={
-                "mean IoU": st.column_config.NumberColumn(
-                    format="percent", help="Best validation mean IoU, or the final score"
-                ),
-                "scored on": st.column_config.TextColumn(
-                    help="Split and size of the score: only scores of the same split and size compare"
-                ),
+                "mean IoU": table.COLUMNS["mean IoU"] | {"help": "See scored on"},
+                "scored on": table.COLUMNS["scored on"],
             },
             alt="The latest runs of this workspace",
         )

@@ -245,7 +245,7 @@ MASK_VALUES: dict[str, Choice] = {
 }
 
 IMAGE_ORDERS: dict[str, Choice] = {
-    "order": Choice("As they come", "The dataset's own order."),
+    "order": Choice("Default order", "The dataset's own order."),
     "mean_iou": Choice("Mean IoU", "Lowest mean IoU of the image first."),
     "class_iou": Choice("IoU of a class", "Lowest IoU of one class first; images without it last."),
     "error": Choice("Error share", "Largest share of wrong pixels first."),

@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 from segcore.data.dataset.writing import ArraySample, write_dataset
 from segcore.labels import LabelClass, LabelSet
 from segcore.ui.shared.run_names import called
+from segcore.workspace.predictions.imported import HowToImport
 
 pytestmark = pytest.mark.browser
 
@@ -55,7 +56,8 @@ def two_datasets(trained, tmp_path):
         Image.fromarray(np.eye(20, 30, dtype=np.uint8)).save(masks / f"{sample.id}.png")
     for split in ("validation", "test"):
         for name in ("other", "another"):
-            workspace.imports.import_("cells", masks, f"{name}-{split}", split, partial=True)
+            how = HowToImport(split, partial=True)
+            workspace.imports.import_("cells", masks, name, how)
     return workspace
 
 

@@ -2,9 +2,12 @@
 
 import shutil
 
+import pytest
+
 from segcore.config import ModelConfig
 from segcore.data.synthetic import make_synthetic
 from segcore.ui.shared import session
+from segcore.ui.shared.run_names import middle
 from segcore.workspace import demo
 
 
@@ -80,7 +83,11 @@ def test_pages_tick_what_they_show(trained, open_page, read) -> None:
 def test_tables_are_the_workspaces_rows(trained, open_page) -> None:
     data, runs = (d.value for d in open_page("home").dataframe)
     assert data.to_dict("records") == [{"dataset": "tiny", "samples": 12, "classes": 4}]
-    assert list(runs["run"]) == trained.workspace.runs.ids()[:8]
+    assert list(runs["run"]) == [middle(run) for run in trained.workspace.runs.ids()[:8]]
+    rows = {middle(row.run): row for row in trained.workspace.runs.rows()}
+    for name, score, where in zip(runs["run"], runs["mean IoU"], runs["scored on"], strict=True):
+        assert where == rows[name].scored_on
+        assert not where or score == pytest.approx(100 * rows[name].status.mean_iou)
 
 
 def test_the_demo_opens_with_one_click(

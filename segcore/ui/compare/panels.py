@@ -83,6 +83,7 @@ def packed_scene(
     panels: tuple[str, ...],
     stamp: tuple[float, ...],
     merge: str = "",
+    facts: tuple[str, ...] = (),
 ) -> bytes:
     """Return the packed scene of a sample for one or more runs; cached by names and ``stamp``.
 
@@ -95,11 +96,12 @@ def packed_scene(
         stamp: When the runs were finished: another value reads them again.
         merge: Name of a label map of the dataset, or "". Where ``panels`` names some of
             :data:`MERGED`, those are shown through it; else all masks are.
+        facts: Lines that an exported picture carries under the name of the image.
 
     Raises:
         SegcoreError: A run has no probabilities of the sample, or a file cannot be read.
     """
-    return pack(model_scene(_workspace, runs, split, sample, panels, merge))
+    return pack(model_scene(_workspace, runs, split, sample, panels, merge, facts))
 
 
 @st.cache_data(max_entries=4000, max_size="30MB", show_spinner=False)
@@ -123,6 +125,7 @@ def model_scene(
     sample: str,
     panels: Sequence[str],
     merge: str = "",
+    facts: Sequence[str] = (),
 ) -> Scene:
     """Return the scene of a sample as seen by one or more runs; see :func:`packed_scene`.
 
@@ -189,6 +192,7 @@ def model_scene(
         panels=tuple(everything),
         label_set=maker.label_set,
         truth=position,
+        facts=(f"{dataset.name} · {split} · {sample}", *facts),
     )
 
 

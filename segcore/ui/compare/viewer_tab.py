@@ -15,7 +15,7 @@ from segcore.ui.compare import contact_sheet, image_order
 from segcore.ui.compare import panels as compare_panels
 from segcore.ui.compare.image_order import Walk
 from segcore.ui.shared import session, split_predictions
-from segcore.ui.shared.run_names import called
+from segcore.ui.shared.run_names import called, model_id
 
 KEY = "compare"
 SHEET_ROWS = 12
@@ -143,6 +143,10 @@ def _walk(runs: Sequence[str], split: str, walk: Walk, sample: str, look: _Look)
     """Draw filmstrip and viewer side by side, and send the browser the scene that comes next."""
     workspace = session.workspace()
     stamp = compare_panels.stamp(workspace, runs)
+    with session.errors_shown():
+        facts = tuple(
+            f"Mean IoU on {split}, {split_predictions.score_line(r, split)}" for r in runs
+        )
     make = partial(
         compare_panels.packed_scene,
         workspace,
@@ -151,8 +155,11 @@ def _walk(runs: Sequence[str], split: str, walk: Walk, sample: str, look: _Look)
         panels=look.panels,
         stamp=stamp,
         merge=look.merge,
+        facts=facts,
     )
-    context = compare_panels.context(runs, split, look.panels, stamp, look.merge, look.fingerprint)
+    context = compare_panels.context(
+        *(runs, split, look.panels, stamp, look.merge, look.fingerprint, facts)
+    )
     row = st.container(horizontal=True, gap="xsmall")
     with row.container(width=STRIP):
         viewer.filmstrip.show(
@@ -269,12 +276,12 @@ def _downloads(
             )
             for image, score in zip(walk.images[:count], walk.scores, strict=False)
         ]
-        return contact_sheet.draw(rows, f"{', '.join(runs)} on {split}: {walk.label}")
+        return contact_sheet.draw(rows, f"{', '.join(map(called, runs))} on {split}: {walk.label}")
 
     st.download_button(
         "Download contact sheet",
         sheet,
-        f"{runs[0]}-{split}-sheet.png",
+        f"{model_id(runs[0])}-{split}-sheet.png",
         "image/png",
         icon=":material/grid_on:",
         on_click="ignore",

@@ -10,6 +10,7 @@ from segcore import formatting
 from segcore.errors import SegcoreError
 from segcore.evaluation.metrics.report import Report
 from segcore.ui.shared import cached_scores, charts, manual, pictures, session, tables
+from segcore.ui.shared.run_names import model_id
 from segcore.workspace import Workspace
 
 WORST = 8
@@ -32,7 +33,7 @@ def show(report: Report, result: dict[str, Any], run: str, split: str) -> None:
     with chart:
         _bars(report, result["classes"])
     with table:
-        _table(report, result["classes"], f"{run}-{split}")
+        _table(report, result["classes"], f"{model_id(run)}-{split}")
     _worst(result["images"], run, split)
 
 
@@ -189,7 +190,7 @@ def downloads(run: str, split: str, dataset: str) -> None:
         split: Name of the split.
         dataset: Name of the dataset, for the checklist.
     """
-    workspace = session.workspace()
+    workspace, stem = session.workspace(), model_id(run)
 
     def page() -> bytes:
         written = workspace.reports.page([run], split).encode()
@@ -200,7 +201,7 @@ def downloads(run: str, split: str, dataset: str) -> None:
         st.download_button(
             "Download report (HTML)",
             page,
-            f"{run}-{split}-report.html",
+            f"{stem}-{split}-report.html",
             "text/html",
             icon=":material/description:",
             on_click="ignore",
@@ -214,7 +215,7 @@ def downloads(run: str, split: str, dataset: str) -> None:
             lambda: json.dumps(
                 workspace.reports.document([run], split).to_json(), indent=1
             ).encode(),
-            f"{run}-{split}-report.json",
+            f"{stem}-{split}-report.json",
             "application/json",
             icon=":material/data_object:",
             on_click="ignore",

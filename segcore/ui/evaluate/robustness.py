@@ -9,6 +9,7 @@ from segcore.data.augmentation.corruptions import SEVERITIES
 from segcore.evaluation.metrics.report import Report
 from segcore.ui.evaluate import pixel_charts
 from segcore.ui.shared import manual, run_progress, session
+from segcore.ui.shared.run_names import model_id
 from segcore.workspace import Workspace
 from segcore.workspace.scores.robustness import RobustnessResult
 
@@ -200,7 +201,7 @@ def _result(result: RobustnessResult, run: str, split: str, report: Report) -> N
                 ),
             ]
         ),
-        f"{run}-{split}-robustness.csv",
+        f"{model_id(run)}-{split}-robustness.csv",
         "text/csv",
         icon=":material/download:",
         on_click="ignore",

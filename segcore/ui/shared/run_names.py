@@ -10,14 +10,27 @@ _COMBINED = re.compile(
 """The id of a combination without its split, as ``run_ids.evaluation_id`` makes it."""
 
 
+def model_id(run: str) -> str:
+    """Return the id of a model: a run's id without the split that it happened to be made for."""
+    return run.rsplit("--", 1)[0]
+
+
 def called(run: str) -> str:
     """Return the title of a run where the split is chosen apart: "unet-7qpu, mean of 5 (20cc32)"."""
-    stem = run.rsplit("--", 1)[0]
+    stem = model_id(run)
     match = _COMBINED.fullmatch(stem)
     if not match:
         return stem
     members, combined = match[1], _how(match)
     return f"{members} {combined}" if combined.startswith("+") else f"{members}, {combined}"
+
+
+def middle(name: str, length: int = 36) -> str:
+    """Shorten a long name in its middle: what tells runs apart stands at their end."""
+    if len(name) <= length:
+        return name
+    end = (length - 1) * 2 // 3
+    return f"{name[: length - 1 - end]}…{name[-end:]}"
 
 
 def short_name(run: str) -> str:

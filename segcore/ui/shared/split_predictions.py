@@ -87,21 +87,27 @@ def _follow(names: list[str]) -> None:
     panel()
 
 
+def score_line(run: str, split: str) -> str:
+    """Return what a run is called with the mean IoU of each of its outputs and their intervals."""
+    scores = []
+    stages = session.workspace().scores.stages(run, split)
+    for stage in stages:
+        result = cached_scores.document(run, split, stage)
+        name = f"{cached_scores.stage_title(stage)} " if len(stages) > 1 else ""
+        span = formatting.interval(*result["interval"]["mean_iou"])
+        scores.append(f"{name}{formatting.percent(result['mean_iou'])} ({span})")
+    return f"{called(run)}: {', '.join(scores)}"
+
+
 def caption(runs: Sequence[str], split: str) -> None:
     """Write the mean IoU of each output of each run, with its interval, as one line."""
-    workspace, parts, images = session.workspace(), [], 0
+    workspace, parts, images, sure = session.workspace(), [], 0, ""
     for run in runs:
         skipped = getattr(workspace.runs.open(run).config, "left_out", 0)
-        stages = workspace.scores.stages(run, split)
-        scores = []
-        for stage in stages:
-            result = cached_scores.document(run, split, stage)
-            images, sure = result["num_samples"], result["how_sure"]
-            name = f"{cached_scores.stage_title(stage)} " if len(stages) > 1 else ""
-            span = formatting.interval(*result["interval"]["mean_iou"])
-            scores.append(f"{name}{formatting.percent(result['mean_iou'])} ({span})")
+        last = cached_scores.document(run, split, workspace.scores.stages(run, split)[-1])
+        images, sure = last["num_samples"], last["how_sure"]
         short = f", {skipped} images skipped" if skipped else ""
-        parts.append(f"{session.plain(called(run))}: {', '.join(scores)}{short}")
+        parts.append(f"{session.plain(score_line(run, split))}{short}")
     st.caption(
         f"Mean IoU, {split} split, {images:,} images, native resolution. {session.plain(sure)} "
         + " · ".join(parts)

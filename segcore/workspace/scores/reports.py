@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from segcore import __version__
+from segcore import __version__, formatting
 from segcore.config import EvaluateConfig, RunConfig, TrainConfig, to_json
 from segcore.data.files.images import encode_png
 from segcore.data.splits.splits import GROUPINGS
@@ -161,10 +161,8 @@ class Reports:
         Raises:
             SegcoreError: No run, or one has no counts of that split yet.
         """
-        if not runs:
-            raise SegcoreError("Expected at least one run to report on, received none: name one.")
         reports = {}
-        for run in dict.fromkeys(runs):
+        for run in _headings(runs):
             for one in [stage] if stage else self._scores.stages(run, split):
                 reports[self._title(run, one, stage)] = self._scores.report(run, split, one)
         return reports
@@ -175,13 +173,21 @@ class Reports:
         Raises:
             SegcoreError: No run, or one has no counts of that split yet.
         """
-        reports = self.reports(runs, split, stage)
+        headings = _headings(runs)
+        reports = {
+            name.replace(run, headings[run], 1): report
+            for run in headings
+            for name, report in self.reports([run], split, stage).items()
+        }
+        depth = {
+            name.replace(run, headings[run], 1): measured.to_json()
+            for run in headings
+            for name, measured in self._depths([run], split, stage).items()
+        }
         configs = {run: to_json(self._runs.open(run).config) for run in runs}
-        names = dict.fromkeys(run.rsplit("--", 1)[0] for run in runs)
         dataset = self._scenes.dataset_of(runs[0]).name
-        title = f"{', '.join(names)}: evaluation on {dataset}, split {split}"
+        title = f"{', '.join(headings.values())}: evaluation on {dataset}, split {split}"
         pictures = self._pictures(runs[0], split, stage)
-        depth = {name: one.to_json() for name, one in self._depths(runs, split, stage).items()}
         return build_page(
             reports,
             title=title,
@@ -394,13 +400,25 @@ class Reports:
                 colored(self._predicted(run, split, name, stage), label_set),
             ]
             caption = (
-                f"{name}: mean IoU {scored[position]:.3f}. Above the image, then the true and "
-                "the predicted mask."
+                f"{name}: mean IoU {formatting.percent(scored[position])}. Above the image, "
+                "then the true and the predicted mask."
             )
             pictures.append(
                 Picture(caption, encode_png(np.concatenate([_shrunk(panel) for panel in panels])))
             )
         return pictures
+
+
+def _headings(runs: Sequence[str]) -> dict[str, str]:
+    """Return what a page calls each run: its id without the split it was first made for.
+
+    Raises:
+        SegcoreError: No run.
+    """
+    if not runs:
+        raise SegcoreError("Expected at least one run to report on, received none: name one.")
+    stems = {run: run.rsplit("--", 1)[0] for run in runs}
+    return stems if len(set(stems.values())) == len(stems) else {run: run for run in stems}
 
 
 def colored(mask: npt.NDArray[Any], label_set: LabelSet) -> npt.NDArray[np.uint8]:

@@ -4,7 +4,7 @@ import pytest
 
 from segcore.config import EvaluateConfig
 from segcore.postprocess.parameters import CRFParameters
-from segcore.ui.shared.run_names import called, short_name
+from segcore.ui.shared.run_names import called, middle, short_name
 from segcore.workspace.runs.run_ids import evaluation_id
 
 FIVE = tuple(f"road-unet-ab12-{n}" for n in range(1, 6))
@@ -36,3 +36,11 @@ def test_a_combination_is_called_by_what_it_does(config, name, short) -> None:
 
 def test_a_single_run_keeps_its_name() -> None:
     assert called(FIVE[0]) == FIVE[0] and short_name(FIVE[0]) == "ab12-1"
+
+
+def test_a_long_name_keeps_what_tells_it_apart() -> None:
+    names = [f"fifty-nine-classes-unet-tiny-sn6j-{n}" for n in range(1, 4)]
+    short = [middle(name, 24) for name in names]
+    assert len(set(short)) == 3 and all(len(name) == 24 for name in short)
+    assert short[0].startswith("fifty") and short[0].endswith("unet-tiny-sn6j-1"[-15:])
+    assert middle("short") == "short"

@@ -27,6 +27,16 @@ def test_a_page_fetches_nothing_and_says_what_was_measured(trained) -> None:
         assert part in page
 
 
+def test_a_page_never_names_the_split_that_an_ensemble_was_made_for(trained) -> None:
+    ensemble = trained.ensemble
+    page = trained.workspace.reports.page([ensemble], "test")
+    stem, made_for = ensemble.rsplit("--", 1)
+    headings = re.findall(r"<h[12][^>]*>([^<]*)<", page)
+    assert made_for and any(stem in heading for heading in headings)
+    assert not any(f"--{made_for}" in heading for heading in headings)
+    assert len(re.findall(rf"{stem} \((?:ensemble|crf)\)", page)) >= 2
+
+
 def test_the_document_holds_the_same_numbers(trained) -> None:
     workspace = trained.workspace
     made = workspace.reports.document([trained.ensemble, *trained.members], "test").to_json()
