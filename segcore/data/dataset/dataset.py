@@ -201,11 +201,35 @@ class Dataset:
         Raises:
             SegcoreError: The dataset has no such split.
         """
+        return list(self._selected(split))
+
+    def ids(self, split: str | None = None) -> tuple[str, ...]:
+        """Return the ids of the samples of a split, in order; None for all.
+
+        Raises:
+            SegcoreError: The dataset has no such split.
+        """
+        if split not in self._ids:
+            self._ids[split] = tuple(sample.id for sample in self._selected(split))
+        return self._ids[split]
+
+    def _selected(self, split: str | None) -> tuple[Sample, ...]:
         if split is None:
-            return list(self.samples)
+            return self.samples
         if split not in self.splits:
             raise unknown("split", split, self.splits)
-        return [sample for sample in self.samples if sample.split == split]
+        if split not in self._by_split:
+            self._by_split[split] = tuple(s for s in self.samples if s.split == split)
+        return self._by_split[split]
+
+    @cached_property
+    def _by_split(self) -> dict[str, tuple[Sample, ...]]:
+        """Samples by split, filled when a split is asked for: pages ask at each step."""
+        return {}
+
+    @cached_property
+    def _ids(self) -> dict[str | None, tuple[str, ...]]:
+        return {}
 
     @cached_property
     def _by_id(self) -> dict[str, Sample]:

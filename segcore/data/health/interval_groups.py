@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -88,10 +89,19 @@ def interval_groups(dataset: Dataset) -> IntervalGroups:
         kept = _read(folder)
         if kept is not None:
             return kept
+    key = dataset.folder, dataset.fingerprint
+    if key in _unwritten:
+        return _unwritten[key]
     found = IntervalGroups(_recognise(dataset), False)
-    with suppress(SegcoreError):  # a folder that cannot be written can still be evaluated
+    try:
         _write(dataset.folder, found)
+    except SegcoreError:  # a folder that cannot be written can still be evaluated
+        _unwritten[key] = found
     return found
+
+
+_unwritten: dict[tuple[Path, str], IntervalGroups] = {}
+"""What was recognised for datasets whose folder cannot be written, by folder and fingerprint."""
 
 
 def drawn_by(dataset: Dataset, sample_ids: Sequence[str], by: str | None = None) -> DrawnBy:
@@ -128,7 +138,16 @@ def drawn_by(dataset: Dataset, sample_ids: Sequence[str], by: str | None = None)
 
 def _read(folder: Path) -> IntervalGroups | None:
     try:
-        data = json.loads((folder / FILE_NAME).read_bytes())
+        return _parse(folder / FILE_NAME, (folder / FILE_NAME).stat().st_mtime_ns)
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=64)
+def _parse(file: Path, modified: int) -> IntervalGroups | None:
+    """Read a choice; the time of its last change is part of the key."""
+    try:
+        data = json.loads(file.read_bytes())
         by, chosen = str(data["by"]), bool(data["chosen"])
     except (OSError, ValueError, KeyError, TypeError):
         return None

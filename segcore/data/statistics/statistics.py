@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -113,17 +113,17 @@ class ClassStatistics:
         """N."""
         return len(self.sample_ids)
 
-    @property
+    @cached_property
     def present(self) -> npt.NDArray[np.bool_]:
         """Whether the sample holds the class, (N, C) bool."""
         return self.counts > 0
 
-    @property
+    @cached_property
     def pixels(self) -> npt.NDArray[np.int64]:
         """Pixels of each class over all samples, (C,) int64."""
         return self.counts.sum(0)
 
-    @property
+    @cached_property
     def images(self) -> npt.NDArray[np.int64]:
         """Samples that hold each class, (C,) int64."""
         return self.present.sum(0)
@@ -149,7 +149,15 @@ class ClassStatistics:
             return self
         if split not in self.splits:
             raise unknown("split", split, {s for s in self.splits if s})
-        return self._rows(np.flatnonzero(np.array(self.splits) == split))
+        if split not in self._selected:
+            rows = np.flatnonzero(np.array(self.splits) == split)
+            self._selected[split] = self._rows(rows)
+        return self._selected[split]
+
+    @cached_property
+    def _selected(self) -> dict[str, "ClassStatistics"]:
+        """Rows by split, filled when a split is asked for: pages ask at each step."""
+        return {}
 
     def _rows(self, rows: npt.NDArray[np.intp]) -> "ClassStatistics":
         ids, splits = tuple(self.sample_ids[i] for i in rows), tuple(self.splits[i] for i in rows)
@@ -197,17 +205,20 @@ class ClassStatistics:
         Raises:
             SegcoreError: No sample is in that split.
         """
-        part = self.select(split)
-        pixels, images, shares = part.pixels, part.images, shares_of(part.pixels)
-        labelled, ignored = int(pixels.sum()), int(part.ignored.sum())
+        return {**self.select(split)._summary, "split": split}
+
+    @cached_property
+    def _summary(self) -> dict[str, Any]:
+        pixels, images, shares = self.pixels, self.images, shares_of(self.pixels)
+        labelled, ignored = int(pixels.sum()), int(self.ignored.sum())
         imbalance: dict[str, Any] = {
-            mode: {key: part.measures(mode)[key] for key in ("earth_mover_distance", "mean_ir")}
+            mode: {key: self.measures(mode)[key] for key in ("earth_mover_distance", "mean_ir")}
             for mode in ("pixel", "count")
         }
         return {
             "dataset": self.dataset,
-            "split": split,
-            "num_samples": part.num_samples,
+            "split": None,
+            "num_samples": self.num_samples,
             "ignored_share": ignored / (labelled + ignored) if labelled + ignored else None,
             "classes": [
                 {
@@ -219,7 +230,7 @@ class ClassStatistics:
                 }
                 for i, c in enumerate(self.label_set.classes)
             ],
-            "imbalance": {**imbalance, "scumble": scumble(part.present)},
+            "imbalance": {**imbalance, "scumble": scumble(self.present)},
         }
 
 

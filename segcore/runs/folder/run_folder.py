@@ -95,6 +95,49 @@ def _config_of(folder: Path, stamp: tuple[int, int, int]) -> RunConfig:
     return config_from_json(read_config(folder))
 
 
+COARSE = 2_000_000_000
+"""Nanoseconds: no file system keeps times of change more coarsely than 2 s."""
+
+_KEPT_LISTINGS = 128
+_listings: dict[tuple[Path, str], tuple[dict[str, int], frozenset[str]]] = {}
+"""Of a folder: when each folder in it changed, and the sample ids of its files."""
+
+
+def _list_ids(root: Path, suffix: str) -> frozenset[str]:
+    """Return the sample ids of the files below a folder, listed anew when a folder changed."""
+    known = _listings.get((root, suffix))
+    if known and all(_modified(folder) == before for folder, before in known[0].items()):
+        return known[1]
+    folders: dict[str, int] = {}
+    ids: set[str] = set()
+    pending = [("", str(root))]
+    while pending:
+        prefix, folder = pending.pop()
+        folders[folder] = _modified(folder)  # before it is listed, so that no change is missed
+        if folders[folder] == 0:
+            continue
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    pending.append((f"{prefix}{entry.name}/", entry.path))
+                elif entry.name.endswith(suffix) and not disk.is_temporary(entry.name):
+                    ids.add(prefix + entry.name.removesuffix(suffix))
+    listed = frozenset(ids)
+    if max(folders.values()) < time.time_ns() - COARSE:  # else a change to come may look the same
+        _listings[root, suffix] = folders, listed
+        while len(_listings) > _KEPT_LISTINGS:
+            _listings.pop(next(iter(_listings)), None)
+    return listed
+
+
+def _modified(folder: str) -> int:
+    """Return when a folder changed, in nanoseconds since 1970; 0 where there is none."""
+    try:
+        return os.stat(folder).st_mtime_ns  # noqa: PTH116 - for each folder at each look
+    except OSError:
+        return 0
+
+
 class RunFolder:
     """One run on disk; cheap to make, holds nothing open and remembers nothing.
 
@@ -425,6 +468,15 @@ class RunFolder:
     def has_probabilities(self, split: str, sample_id: str) -> bool:
         """Whether probabilities of that sample are stored."""
         return self._sample("probabilities", split, sample_id, ".prob").is_file()
+
+    def ids_with_probabilities(self, split: str) -> frozenset[str]:
+        """Return the sample ids of a split whose probabilities are stored; no file is opened."""
+        return _list_ids(self.folder / "probabilities" / check_stage(split), ".prob")
+
+    def ids_with_mask(self, split: str, stage: str) -> frozenset[str]:
+        """Return the sample ids of a split whose mask of a stage is stored; no file is opened."""
+        folder = self.folder / "masks" / check_stage(split) / check_stage(stage)
+        return _list_ids(folder, ".mask")
 
     def write_mask(
         self, split: str, stage: str, sample_id: str, mask: npt.NDArray[np.integer]

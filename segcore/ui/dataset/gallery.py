@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import streamlit as st
 
 from segcore.data.dataset.dataset import Dataset
@@ -71,15 +70,16 @@ def _filtered(dataset: Dataset, split: str | None) -> list[str]:
         text = st.text_input(
             "Search", key="named", placeholder=f"part of a name, among {len(samples):,}"
         ).strip()
-    return [s for s in samples if text in s]
+    return [s for s in samples if text in s] if text else samples
 
 
 def _grid(dataset: Dataset, samples: Sequence[str], overlay: bool) -> None:
+    version = stamp(dataset)
     for start in range(0, len(samples), ROW):
         columns = st.columns(ROW, gap="small")
         for column, sample in zip(columns, samples[start : start + ROW], strict=False):
             with column:
-                picture = _thumbnail(dataset, sample, overlay, stamp(dataset))
+                picture = _thumbnail(dataset, sample, overlay, version)
                 if picture is not None:
                     st.image(picture, width="stretch", alt=f"Image {sample}")
                 st.button(
@@ -113,8 +113,8 @@ def _picked(dataset: Dataset, samples: list[str]) -> None:
 
 
 @st.cache_data(max_entries=1000, max_size="60MB", show_spinner=False)
-def _thumbnail(_dataset: Dataset, sample: str, mask: bool, stamp: str) -> np.ndarray | None:
+def _thumbnail(_dataset: Dataset, sample: str, mask: bool, stamp: str) -> bytes | None:
     try:
-        return pictures.thumbnail(_dataset, sample, SIDE, mask=mask)
+        return pictures.jpeg(pictures.thumbnail(_dataset, sample, SIDE, mask=mask))
     except SegcoreError:
         return None  # the Health tab says why

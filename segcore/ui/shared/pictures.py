@@ -63,12 +63,16 @@ def thumbnail(
     return (0.55 * image + 0.45 * painted).astype(np.uint8)
 
 
+def jpeg(image: npt.NDArray[np.uint8]) -> bytes:
+    """Return an image (H, W, 3) uint8 RGB as the bytes of a JPEG."""
+    quality = [cv2.IMWRITE_JPEG_QUALITY, 80]
+    encoded = cv2.imencode(".jpg", np.ascontiguousarray(image[..., ::-1]), quality)[1]
+    return bytes(encoded.tobytes())
+
+
 def data_url(image: npt.NDArray[np.uint8]) -> str:
     """Return an image (H, W, 3) uint8 RGB as a JPEG data address, for a table."""
-    encoded = cv2.imencode(
-        ".jpg", np.ascontiguousarray(image[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 80]
-    )[1].tobytes()
-    return "data:image/jpeg;base64," + base64.b64encode(encoded).decode()
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg(image)).decode()
 
 
 def swatch(color: str) -> str:

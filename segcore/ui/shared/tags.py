@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from segcore.data.dataset.tags import format_tags
+from segcore.data.dataset.tags import Tags, format_tags
 from segcore.text_files import decode_text
 from segcore.ui.shared import session
 
@@ -23,7 +23,8 @@ def choose(dataset: str, images: Sequence[str], key: str) -> list[str]:
         SegcoreError: The tags are damaged.
     """
     tags = session.workspace().tags.of(dataset)
-    offered = sorted({tag for image in images for tag in tags.get(image, ())})
+    among = set(images) if tags else set()
+    offered = sorted({tag for image, own in tags.items() if image in among for tag in own})
     if not offered:
         return list(images)
     chosen = session.choose_from("Tagged", [ANY, *offered], key)
@@ -66,10 +67,10 @@ def edit(dataset: str, image: str) -> None:
             )
         st.rerun()
     with table, st.popover("Bulk tag", icon=":material/sell:", width="stretch"):
-        _table(dataset, format_tags(tags), image)
+        _table(dataset, tags, image)
 
 
-def _table(dataset: str, text: str, image: str) -> None:
+def _table(dataset: str, tags: Tags, image: str) -> None:
     image_tags = session.workspace().tags
     with st.form("tag_many", border=False):
         pattern = st.text_input(
@@ -90,7 +91,7 @@ def _table(dataset: str, text: str, image: str) -> None:
         st.rerun()
     st.download_button(
         "Download CSV",
-        text.encode(),
+        lambda: format_tags(tags).encode(),
         f"{dataset}-tags.csv",
         "text/csv",
         icon=":material/download:",

@@ -63,8 +63,6 @@ def show(
         scores: The numbers under the thumbnails, or None.
         upright: Whether the strip is a column, as high as the window, instead of a row.
     """
-    values = None if scores is None else [None if v is None else round(v, 4) for v in scores.values]
-    listed = json.dumps({"ids": list(images), "values": values})
     words = {"form": "percent", "label": "", "note": ""}
     if scores is not None:
         words = {"form": scores.form, "label": scores.label, "note": scores.note}
@@ -72,10 +70,22 @@ def show(
         _strip(
             key=f"{key}.strip",
             data=join(
-                {"viewer": key, "upright": upright, **words}, zlib.compress(listed.encode(), 6)
+                {"viewer": key, "upright": upright, **words},
+                _listed(key, list(images), None if scores is None else list(scores.values)),
             ),
         )
         _bring(list(images), key, current, source, thumbnail)
+
+
+def _listed(key: str, images: list[str], values: list[float | None] | None) -> bytes:
+    """Pack ids and numbers of all images for the strip; kept in the session until they change."""
+    memory = st.session_state.setdefault(f"{key}.strip.sent", {"of": None, "data": b""})
+    if memory["of"] != (images, values):
+        rounded = values and [None if v is None else round(v, 4) for v in values]
+        listed = json.dumps({"ids": images, "values": rounded})
+        memory.update(of=(images, values), data=zlib.compress(listed.encode(), 6))
+    packed_list: bytes = memory["data"]
+    return packed_list
 
 
 @st.fragment

@@ -1,9 +1,19 @@
 """Tags of single images of a dataset, and how many images have each tag."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
-from segcore.data.dataset.tags import Tags, change_tags, matching, parse_tags, read_tags, write_tags
-from segcore.workspace.datasets.datasets import Datasets
+from segcore.data.dataset.dataset import Dataset
+from segcore.data.dataset.tags import (
+    FILE_NAME,
+    Tags,
+    change_tags,
+    matching,
+    parse_tags,
+    read_tags,
+    write_tags,
+)
+from segcore.workspace.datasets.datasets import Datasets, file_stamp
 
 
 class DatasetTags:
@@ -11,6 +21,7 @@ class DatasetTags:
 
     def __init__(self, datasets: Datasets) -> None:
         self._datasets = datasets
+        self._known: dict[Path, tuple[Dataset, tuple[int, int], Tags]] = {}
 
     def of(self, name: str) -> Tags:
         """Return the tags of each image of a dataset; images without one are left out.
@@ -18,7 +29,13 @@ class DatasetTags:
         Raises:
             SegcoreError: There is no such dataset, or its tags are damaged.
         """
-        return read_tags(self._datasets.open(name))
+        dataset = self._datasets.open(name)
+        changed = file_stamp(dataset.folder / FILE_NAME)
+        known = self._known.get(dataset.folder)
+        if known is None or known[0] is not dataset or known[1] != changed:
+            known = dataset, changed, read_tags(dataset)
+            self._known[dataset.folder] = known
+        return dict(known[2])
 
     def counts(self, name: str) -> dict[str, int]:
         """Return how many images carry each tag, the commonest first.

@@ -118,10 +118,9 @@ class CRFEffects:
         folders = [
             RunFolder(self._runs.folder / self._runs.prediction_of(m, split)) for m in members
         ]
+        stored = [folder.ids_with_probabilities(split) for folder in folders]
         return [
-            s.id
-            for s in self._dataset(members).select(split)
-            if all(f.has_probabilities(split, s.id) for f in folders)
+            s.id for s in self._dataset(members).select(split) if all(s.id in ids for ids in stored)
         ]
 
     def member_probabilities(

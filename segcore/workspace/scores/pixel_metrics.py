@@ -102,8 +102,8 @@ class RunPixelMetrics:
         samples = [s for s in self._scenes.predicted_samples(run, split) if s.mask is not None]
         if stage in FROM_PROBABILITIES:
             return samples
-        holder = self._scores.holder(run, split, stage)
-        return [s for s in samples if holder.has_mask(split, stage, s.id)]
+        masked = self._scores.holder(run, split, stage).ids_with_mask(split, stage)
+        return [s for s in samples if s.id in masked]
 
     def cached(self, run: str, split: str, stage: str = "") -> Measured | None:
         """Return what :meth:`measure` made of a split as it is now; None where it was not made.

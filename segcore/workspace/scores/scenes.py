@@ -26,6 +26,8 @@ Mask = npt.NDArray[Any]
 Probabilities = npt.NDArray[np.float32]
 
 STAGE = "prediction"
+_KEPT = 32
+"""Splits of runs whose predicted samples are remembered."""
 
 
 class Scenes:
@@ -35,6 +37,7 @@ class Scenes:
         self._datasets = datasets
         self._runs = runs
         self._warm_process: WarmProcess | None = None
+        self._predicted: dict[tuple[str, str], tuple[tuple[object, ...], list[Sample]]] = {}
 
     def image(self, dataset: str, sample: str) -> Image:
         """Return a sample's image, (H, W, 3) uint8 RGB.
@@ -65,16 +68,24 @@ class Scenes:
             SegcoreError: There is no such run or split.
         """
         config = self._runs.open(run).config
-        samples = self._datasets.open(config.dataset).select(split)
+        dataset = self._datasets.open(config.dataset)
+        is_ensemble = isinstance(config, EvaluateConfig)
         if isinstance(config, EvaluateConfig):
-            members = [self._prediction(m, split) for m in config.members]
-            return [s for s in samples if all(m.has_probabilities(split, s.id) for m in members)]
-        folder = self._prediction(run, split)
-        return [
-            s
-            for s in samples
-            if folder.has_probabilities(split, s.id) or folder.has_mask(split, STAGE, s.id)
-        ]
+            members = [self._prediction(member, split) for member in config.members]
+            stored = [member.ids_with_probabilities(split) for member in members]
+        else:
+            folder = self._prediction(run, split)
+            stored = [folder.ids_with_probabilities(split), folder.ids_with_mask(split, STAGE)]
+        sources = (dataset, *stored)
+        known = self._predicted.get((run, split))
+        if known is None or [*map(id, known[0])] != [*map(id, sources)]:
+            combine = frozenset.intersection if is_ensemble else frozenset.union
+            ids = combine(*stored)
+            known = sources, [s for s in dataset.select(split) if s.id in ids]
+            self._predicted[run, split] = known
+            while len(self._predicted) > _KEPT:
+                self._predicted.pop(next(iter(self._predicted)), None)
+        return list(known[1])
 
     def _prediction(self, run: str, split: str) -> RunFolder:
         """The folder that holds a single run's predictions of a split; it may not exist."""

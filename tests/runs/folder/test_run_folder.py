@@ -1,6 +1,7 @@
 """Run folders: whole files, readable states for damaged ones, cheap lists."""
 
 import json
+import os
 import threading
 import time
 
@@ -280,3 +281,31 @@ def test_list_reads_each_change_once(tmp_path, monkeypatch):
     reads.clear()
     assert {r.id: r.status.progress for r in list_runs(root)}["run-3"] == 0.5
     assert set(reads) == {"run-3"}
+
+
+def test_stored_ids_are_those_whose_files_exist_and_follow_each_change(run):
+    samples = ["one", "drive/two", "drive/deep/three", "odd.mask/four", "odd.mask"]
+    mask = np.zeros((2, 3), np.uint8)
+    assert run.ids_with_mask("test", "prediction") == frozenset()
+    for number, sample in enumerate(samples[:4], start=1):
+        run.write_mask("test", "prediction", sample, mask)
+        assert run.ids_with_mask("test", "prediction") == set(samples[:number])
+    for folder, _, _ in os.walk(run.folder / "masks"):
+        os.utime(folder, (1.7e9, 1.7e9))
+    listed = run.ids_with_mask("test", "prediction")
+    assert run.ids_with_mask("test", "prediction") is listed  # it was not listed again
+    assert all(run.has_mask("test", "prediction", s) == (s in listed) for s in samples)
+    assert run.ids_with_mask("test", "crf") == run.ids_with_probabilities("test") == frozenset()
+    run.write_probabilities("test", "drive/two", np.full((2, 3, 2), 0.5, np.float32), (2, 3))
+    assert run.ids_with_probabilities("test") == {"drive/two"}
+    run.drop_probabilities("test", "drive/two")
+    assert run.ids_with_probabilities("test") == frozenset()
+
+
+def test_a_half_written_mask_is_not_listed(run):
+    run.write_mask("test", "prediction", "one", np.zeros((2, 3), np.uint8))
+    folder = run.folder / "masks" / "test" / "prediction"
+    with disk.replacing(folder / "two.mask") as temporary:
+        temporary.write_bytes(b"half")
+        assert run.ids_with_mask("test", "prediction") == {"one"}
+    assert run.ids_with_mask("test", "prediction") == {"one", "two"}

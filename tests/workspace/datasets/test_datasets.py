@@ -74,7 +74,26 @@ def test_statistics_count_every_pixel_once_and_are_kept(workspace) -> None:
     np.testing.assert_array_equal(statistics.ignored, [(m == 255).sum() for m in masks])
     for path in dataset.folder.glob("masks/**/*.png"):
         path.unlink()
-    np.testing.assert_array_equal(workspace.datasets.statistics("tiny").counts, statistics.counts)
+    later = Workspace(workspace.folder).datasets
+    np.testing.assert_array_equal(later.statistics("tiny").counts, statistics.counts)
+    assert workspace.datasets.statistics("tiny") is statistics
+
+
+def test_statistics_follow_the_dataset_and_are_kept_where_nothing_can_be_written(
+    workspace, monkeypatch
+) -> None:
+    monkeypatch.setattr("segcore.data.statistics.statistics.write_bytes", _refuse)
+    first = workspace.datasets.statistics("tiny")
+    assert not (workspace.datasets.folder / "tiny" / "statistics.npz").exists()
+    assert workspace.datasets.statistics("tiny") is first  # no mask is counted twice
+    dataset = workspace.datasets.open("tiny")
+    dataset.with_splits({s.id: "test" for s in dataset.samples}).save()
+    again = workspace.datasets.statistics("tiny")
+    assert set(again.splits) == {"test"} != set(first.splits)
+
+
+def _refuse(*_) -> None:
+    raise PermissionError(13, "Permission denied")
 
 
 def test_samples_that_hold_a_class_come_with_most_of_it_first(workspace) -> None:
