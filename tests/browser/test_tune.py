@@ -65,7 +65,7 @@ def test_a_study_is_watched_and_its_best_trial_taken_along(
         {"format": 1, "trials": trials(3), "importances": {"loss": 0.4, "learning_rate": 0.6}},
     )
     expect(page.get_by_text("3 of 9")).to_be_visible(timeout=30_000)
-    expect(page.get_by_text("30.00 %")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("30.0 %", exact=True).first).to_be_visible(timeout=30_000)
     expect(page.locator(".js-plotly-plot")).to_have_count(
         4, timeout=30_000
     )  # in order, by epoch, settings to score, what mattered
