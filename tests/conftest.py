@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -43,6 +44,20 @@ TINY_SIZE = (32, 48)
 TINY_MEMBERS = ("tiny-unet-tiny-made-1", "tiny-unet-tiny-made-2")
 NETWORK_SIZE = (16, 24)
 MADE_AT = 1_700_000_000.0
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that need TensorFlow or a browser go first, then those of many tests.
+
+    Two processes that take whole files then end together: what is left for the end is short.
+    """
+    counts = Counter(item.path for item in items)
+    heavy = {
+        item.path
+        for item in items
+        if item.get_closest_marker("tensorflow") or item.get_closest_marker("browser")
+    }
+    items.sort(key=lambda item: (item.path not in heavy, -counts[item.path], str(item.path)))
 
 
 def _shared(*parts: str) -> Path:

@@ -137,14 +137,14 @@ def test_a_workspace_that_cannot_be_written_fails_and_is_no_crash(engines, tmp_p
 
 def test_an_engine_that_hangs_or_dies_is_an_answer(tmp_path, monkeypatch):
     program = tmp_path / "python"
-    for script, words in (
-        ("sleep 60", "did not answer"),
-        ("echo oh >&2; exit 139", "code 139: oh"),
+    for script, seconds, words in (
+        ("sleep 600", 0.5, "did not answer"),
+        ("echo oh >&2; exit 139", 300, "code 139: oh"),
     ):
         program.write_text(f"#!/bin/sh\nexec sh -c '{script}'\n")
         program.chmod(0o755)
         monkeypatch.setattr(sys, "executable", str(program))
-        assert words in ask_engine("tensorflow", seconds=0.5)["error"]
+        assert words in ask_engine("tensorflow", seconds)["error"]
 
 
 @pytest.mark.tensorflow
