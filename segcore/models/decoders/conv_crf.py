@@ -92,11 +92,13 @@ class ConvCRF(keras.layers.Layer):
 
     def _kernels(self, image: Any) -> tuple[Any, Any]:
         """Return both kernels (B, h, w, window * window), 0 at the centre, and 1 / sqrt(z)."""
-        inside = self._patches(ops.ones_like(image[..., :1]))[..., 0] * (self._distances > 0)
+        distances = ops.convert_to_tensor(self._distances)
+        inside = self._patches(ops.ones_like(image[..., :1]))[..., 0]
+        inside = inside * ops.cast(distances > 0, "float32")
         precision = 0.5 * ops.exp(-2 * self.log_thetas)
-        smooth = ops.exp(-self._distances * precision[0]) * inside
+        smooth = ops.exp(-distances * precision[0]) * inside
         colours = ops.sum(ops.square(self._patches(image) - image[..., None, :]), -1)
-        appear = ops.exp(-self._distances * precision[1] - colours * precision[2]) * inside
+        appear = ops.exp(-distances * precision[1] - colours * precision[2]) * inside
         return smooth, appear
 
     def _blurred(self, x: Any) -> Any:

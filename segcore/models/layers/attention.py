@@ -3,11 +3,17 @@
 from typing import Any
 
 import keras
-import tensorflow as tf
+from keras import ops
 
 
 def _softmax(x: Any) -> Any:
-    return tf.cast(tf.nn.softmax(tf.cast(x, tf.float32)), x.dtype)
+    return ops.cast(ops.softmax(ops.cast(x, "float32")), x.dtype)
+
+
+def _flat(x: Any) -> Any:
+    """Join the two axes of a map: (B, h, w, D) to (B, h w, D)."""
+    shape = ops.shape(x)
+    return ops.reshape(x, (shape[0], shape[1] * shape[2], x.shape[-1]))
 
 
 @keras.saving.register_keras_serializable(package="segcore")
@@ -25,13 +31,9 @@ class PositionAttention(keras.layers.Layer):
     def call(self, inputs: list[Any]) -> Any:
         """Attend: x, queries, keys (B, h, w, E), values (B, h, w, D) to (B, h, w, D)."""
         x, query, key, value = inputs
-        shape = tf.shape(x)
-
-        def flat(t: Any) -> Any:
-            return tf.reshape(t, (shape[0], shape[1] * shape[2], t.shape[-1]))
-
-        weights = _softmax(tf.matmul(flat(query), flat(key), transpose_b=True))  # (B, hw, hw)
-        return x + tf.cast(self.gamma, x.dtype) * tf.reshape(tf.matmul(weights, flat(value)), shape)
+        weights = _softmax(ops.einsum("bqe,bke->bqk", _flat(query), _flat(key)))  # (B, hw, hw)
+        gathered = ops.reshape(ops.matmul(weights, _flat(value)), ops.shape(x))
+        return x + ops.cast(self.gamma, x.dtype) * gathered
 
     def compute_output_shape(
         self, input_shape: list[tuple[int | None, ...]]
@@ -55,13 +57,12 @@ class ChannelAttention(keras.layers.Layer):
 
     def call(self, x: Any) -> Any:
         """Attend over the channels of (B, h, w, D); same shape."""
-        shape = tf.shape(x)
-        flat = tf.reshape(x, (shape[0], shape[1] * shape[2], x.shape[-1]))
-        positions = tf.cast(shape[1] * shape[2], x.dtype)
-        weights = _softmax(tf.matmul(flat, flat, transpose_a=True) / positions)  # (B, D, D)
-        return x + tf.cast(self.gamma, x.dtype) * tf.reshape(
-            tf.matmul(flat, weights, transpose_b=True), shape
-        )
+        shape = ops.shape(x)
+        flat = _flat(x)
+        positions = ops.cast(shape[1] * shape[2], x.dtype)
+        weights = _softmax(ops.einsum("bpc,bpd->bcd", flat, flat) / positions)  # (B, D, D)
+        gathered = ops.reshape(ops.einsum("bpd,bcd->bpc", flat, weights), shape)
+        return x + ops.cast(self.gamma, x.dtype) * gathered
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the input's shape."""
@@ -78,13 +79,9 @@ class GatherRegions(keras.layers.Layer):
     def call(self, inputs: list[Any]) -> Any:
         """Gather features (B, h, w, D) by coarse logits (B, h, w, C) into (B, C, 1, D)."""
         x, coarse = inputs
-        shape = tf.shape(x)
-        flat = tf.reshape(x, (shape[0], shape[1] * shape[2], x.shape[-1]))
-        scores = tf.reshape(
-            tf.cast(coarse, tf.float32), (shape[0], shape[1] * shape[2], coarse.shape[-1])
-        )
-        weights = tf.cast(tf.nn.softmax(scores, axis=1), x.dtype)
-        return tf.matmul(weights, flat, transpose_a=True)[:, :, None]
+        scores = _flat(ops.cast(coarse, "float32"))
+        weights = ops.cast(ops.softmax(scores, axis=1), x.dtype)
+        return ops.einsum("bpc,bpd->bcd", weights, _flat(x))[:, :, None]
 
     def compute_output_shape(
         self, input_shape: list[tuple[int | None, ...]]
@@ -104,12 +101,9 @@ class AttendRegions(keras.layers.Layer):
     def call(self, inputs: list[Any]) -> Any:
         """Attend: queries (B, h, w, E), keys and values (B, C, 1, E) to (B, h, w, E)."""
         query, key, value = inputs
-        shape = tf.shape(query)
-        flat = tf.reshape(query, (shape[0], shape[1] * shape[2], query.shape[-1]))
-        weights = _softmax(
-            tf.matmul(flat, key[:, :, 0], transpose_b=True) * query.shape[-1] ** -0.5
-        )  # (B, hw, C)
-        return tf.reshape(tf.matmul(weights, value[:, :, 0]), shape)
+        products = ops.einsum("bpe,bce->bpc", _flat(query), key[:, :, 0])
+        weights = _softmax(products * query.shape[-1] ** -0.5)  # (B, hw, C)
+        return ops.reshape(ops.matmul(weights, value[:, :, 0]), ops.shape(query))
 
     def compute_output_shape(
         self, input_shape: list[tuple[int | None, ...]]

@@ -4,7 +4,9 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
+from keras import ops
+
+from segcore.models.engines.engine import primitives
 
 
 @keras.saving.register_keras_serializable(package="segcore")
@@ -33,8 +35,9 @@ class ImageScaling(keras.layers.Layer):
     def call(self, image: Any) -> Any:
         """Scale (B, H, W, 3) float32 RGB 0..255; same shape, float32."""
         if self.bgr:
-            image = image[..., ::-1]
-        return (image - tf.constant(self.mean, image.dtype)) / tf.constant(self.std, image.dtype)
+            image = ops.flip(image, axis=-1)
+        mean, std = (ops.convert_to_tensor(v, image.dtype) for v in (self.mean, self.std))
+        return (image - mean) / std
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the input's shape."""
@@ -69,8 +72,9 @@ class ImageStandardising(keras.layers.Layer):
 
     def call(self, image: Any) -> Any:
         """Standardise (B, H, W, 3) float32 RGB 0..255; same shape, float32."""
-        mean, variance = tf.nn.moments(image, [1, 2, 3], keepdims=True)
-        return self.MEAN + self.DEVIATION * (image - mean) / tf.maximum(tf.sqrt(variance), 1.0)
+        centred = image - ops.mean(image, [1, 2, 3], keepdims=True)
+        variance = ops.mean(ops.square(centred), [1, 2, 3], keepdims=True)
+        return self.MEAN + self.DEVIATION * centred / ops.maximum(ops.sqrt(variance), 1.0)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the input's shape."""
@@ -98,13 +102,13 @@ class ResizeLike(keras.layers.Layer):
         x, reference = inputs
         height, width = reference.shape[1], reference.shape[2]
         if height is None or width is None:
-            shape = tf.shape(reference)
+            shape = ops.shape(reference)
             size: Any = (shape[1], shape[2])
         elif (x.shape[1], x.shape[2]) == (height, width):
             return x
         else:
             size = (height, width)
-        return tf.cast(tf.image.resize(x, size, method=self.interpolation), x.dtype)
+        return ops.cast(primitives.resize(x, size, self.interpolation), x.dtype)
 
     def compute_output_shape(
         self, input_shape: list[tuple[int | None, ...]]
@@ -138,15 +142,13 @@ class AdaptivePooling(keras.layers.Layer):
         start = np.arange(self.bins) * length // self.bins
         stop = -(-(np.arange(self.bins) + 1) * length // self.bins)
         inside = (np.arange(length) >= start[:, None]) & (np.arange(length) < stop[:, None])
-        return tf.constant(
-            inside / inside.sum(1, keepdims=True), self.compute_dtype
-        )  # (bins, length), rows sum to 1
+        shares = inside / inside.sum(1, keepdims=True)
+        return ops.convert_to_tensor(shares, self.compute_dtype)  # (bins, length)
 
     def call(self, x: Any) -> Any:
         """Pool (B, h, w, D), h and w known: (B, bins, bins, D)."""
-        return tf.einsum(
-            "ih,jw,bhwd->bijd", self._windows(x.shape[1]), self._windows(x.shape[2]), x
-        )
+        rows, columns = self._windows(x.shape[1]), self._windows(x.shape[2])
+        return ops.einsum("ih,jw,bhwd->bijd", rows, columns, x)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return (B, bins, bins, D)."""
@@ -168,8 +170,8 @@ class MaxUnpool(keras.layers.Layer):
     def call(self, inputs: list[Any]) -> Any:
         """Unpool (B, h, w, D) by the maxima of (B, 2h, 2w, D) into (B, 2h, 2w, D)."""
         x, reference = inputs
-        largest = _double(tf.nn.max_pool2d(reference, 2, 2, "SAME"))
-        return _double(x) * tf.cast(tf.stop_gradient(reference >= largest), x.dtype)
+        largest = _double(ops.max_pool(reference, 2, 2, "same", "channels_last"))
+        return _double(x) * ops.cast(ops.stop_gradient(reference >= largest), x.dtype)
 
     def compute_output_shape(
         self, input_shape: list[tuple[int | None, ...]]
@@ -179,4 +181,4 @@ class MaxUnpool(keras.layers.Layer):
 
 
 def _double(x: Any) -> Any:
-    return tf.repeat(tf.repeat(x, 2, axis=1), 2, axis=2)
+    return ops.repeat(ops.repeat(x, 2, axis=1), 2, axis=2)

@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
+from keras import ops
 
 from segcore.evaluation.counts import scores
+from segcore.models.engines.engine import primitives
 
 
 def batch_confusion(labels: Any, logits: Any, num_classes: int, ignore_index: int) -> Any:
@@ -21,18 +22,13 @@ def batch_confusion(labels: Any, logits: Any, num_classes: int, ignore_index: in
     Returns:
         (C, C) int32, rows true, columns predicted; exact for up to 2**31 pixels.
     """
-    labels = tf.cast(labels, tf.int32)
-    predicted = tf.argmax(logits, axis=-1, output_type=tf.int32)
+    labels = ops.cast(labels, "int32")
+    predicted = primitives.argmax(logits)
     valid = (labels >= 0) & (labels < num_classes) & (labels != ignore_index)
     cells = num_classes * num_classes
-    codes = tf.where(valid, labels * num_classes + predicted, cells)
-    nothing = tf.zeros(
-        [0], tf.int32
-    )  # weights: none; XLA wants the size as a constant, which tf.math.bincount does not give it
-    counts = tf.raw_ops.DenseBincount(
-        input=tf.reshape(codes, [-1]), size=tf.constant(cells + 1), weights=nothing
-    )
-    return tf.reshape(counts[:cells], [num_classes, num_classes])
+    codes = ops.where(valid, labels * num_classes + predicted, cells)
+    counts = primitives.count_cells(ops.reshape(codes, [-1]), cells)
+    return ops.reshape(counts, [num_classes, num_classes])
 
 
 class EpochScores:

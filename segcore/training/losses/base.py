@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import tensorflow as tf
+from keras import ops
 
 from segcore.errors import SegcoreError
+from segcore.models.engines.engine import primitives
 
 
 class SegmentationLoss(keras.losses.Loss):
@@ -46,12 +47,12 @@ class SegmentationLoss(keras.losses.Loss):
             y_true: (B, H, W) or (B, H, W, 1) class indices or ``ignore_index``.
             y_pred: (B, H, W, C) logits.
         """
-        labels = tf.cast(y_true, tf.int32)
-        if labels.shape.rank == y_pred.shape.rank:
+        labels = ops.cast(y_true, "int32")
+        if len(labels.shape) == len(y_pred.shape):
             labels = labels[..., 0]
         valid = (labels >= 0) & (labels < self.num_classes) & (labels != self.ignore_index)
-        labels = tf.where(valid, labels, 0)
-        logits = tf.where(valid[..., tf.newaxis], tf.cast(y_pred, tf.float32), 0.0)
+        labels = ops.where(valid, labels, 0)
+        logits = ops.where(valid[..., None], ops.cast(y_pred, "float32"), 0.0)
         return self.value(logits, labels, valid)
 
     def value(self, logits: Any, labels: Any, valid: Any) -> Any:
@@ -81,13 +82,6 @@ def weighted_mean(losses: Any, weights: Any) -> Any:
         losses: (B, H, W) float32, finite.
         weights: (B, H, W) float32, 0 or more.
     """
-    total = over_replicas(tf.stack([tf.reduce_sum(weights * losses), tf.reduce_sum(weights)]))
-    return tf.math.divide_no_nan(total[0], total[1])
-
-
-def over_replicas(sums: Any) -> Any:
-    """Return an array summed over the replicas of the current strategy, if there is one."""
-    context = tf.distribute.get_replica_context()
-    if context is None or context.num_replicas_in_sync == 1:
-        return sums
-    return context.all_reduce(tf.distribute.ReduceOp.SUM, sums)
+    sums = ops.stack([ops.sum(weights * losses), ops.sum(weights)])
+    total = primitives.over_replicas(sums)
+    return ops.divide_no_nan(total[0], total[1])

@@ -12,10 +12,9 @@ spread over devices has the loss that it has on one.
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import partial, reduce
+from operator import add
 from typing import Any
-
-import tensorflow as tf
 
 from segcore.catalog import loss_terms
 from segcore.training.losses.base import SegmentationLoss
@@ -50,7 +49,8 @@ class WeightedSum(SegmentationLoss):
 
     def value(self, logits: Any, labels: Any, valid: Any) -> Any:
         """Return the weighted sum."""
-        return tf.add_n([weight * loss.value(logits, labels, valid) for weight, loss in self.terms])
+        values = (weight * loss.value(logits, labels, valid) for weight, loss in self.terms)
+        return reduce(add, values)
 
 
 Builder = Callable[..., SegmentationLoss]

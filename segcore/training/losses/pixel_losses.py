@@ -1,9 +1,9 @@
 """Losses that are a weighted mean of one loss a pixel. Notation as in ``losses.py``."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import tensorflow as tf
+from keras import ops
 
 from segcore.training.losses.base import SegmentationLoss, weighted_mean
 
@@ -27,9 +27,8 @@ class PixelLoss(SegmentationLoss):
 
     def value(self, logits: Any, labels: Any, valid: Any) -> Any:
         """Return the weighted mean over valid pixels."""
-        losses = self.pixel(tf.nn.log_softmax(logits), labels)
-        weights = tf.cast(valid, tf.float32) * tf.gather(tf.constant(self.class_weights), labels)
-        return weighted_mean(losses, weights)
+        losses = self.pixel(ops.log_softmax(logits), labels)
+        return weighted_mean(losses, _weights(self.class_weights, labels, valid))
 
 
 class HardPixelLoss(SegmentationLoss):
@@ -43,18 +42,19 @@ class HardPixelLoss(SegmentationLoss):
 
     def value(self, logits: Any, labels: Any, valid: Any) -> Any:
         """Return the weighted mean over hard pixels."""
-        losses = cross_entropy(tf.nn.log_softmax(logits), labels)
-        ranked = tf.sort(
-            tf.reshape(tf.where(valid, tf.stop_gradient(losses), -1.0), [-1]),
-            direction="DESCENDING",
-        )
-        kept = tf.cast(
-            tf.math.ceil(HARD_SHARE * tf.reduce_sum(tf.cast(valid, tf.float32))), tf.int32
-        )
-        threshold = tf.minimum(ranked[tf.maximum(kept, 1) - 1], -tf.math.log(HARD_PROBABILITY))
+        losses = cross_entropy(ops.log_softmax(logits), labels)
+        ordered = ops.where(valid, -ops.stop_gradient(losses), 1.0)
+        ranked = -ops.sort(ops.reshape(ordered, [-1]))
+        kept = ops.cast(ops.ceil(HARD_SHARE * ops.sum(ops.cast(valid, "float32"))), "int32")
+        threshold = ops.minimum(ranked[ops.maximum(kept, 1) - 1], -ops.log(HARD_PROBABILITY))
         hard = valid & (losses >= threshold)
-        weights = tf.cast(hard, tf.float32) * tf.gather(tf.constant(self.class_weights), labels)
-        return weighted_mean(losses, weights)
+        return weighted_mean(losses, _weights(self.class_weights, labels, hard))
+
+
+def _weights(class_weights: Sequence[float], labels: Any, counted: Any) -> Any:
+    """Return the weight of each pixel's class, 0 where it is not counted; (B, H, W) float32."""
+    table = ops.convert_to_tensor(class_weights, "float32")
+    return ops.cast(counted, "float32") * ops.take(table, labels, axis=0)
 
 
 def cross_entropy(log_probabilities: Any, labels: Any, smoothing: float = 0.0) -> Any:
@@ -72,7 +72,7 @@ def cross_entropy(log_probabilities: Any, labels: Any, smoothing: float = 0.0) -
     """
     losses = -_at_true_class(log_probabilities, labels)
     if smoothing:
-        losses = (1.0 - smoothing) * losses - smoothing * tf.reduce_mean(log_probabilities, axis=-1)
+        losses = (1.0 - smoothing) * losses - smoothing * ops.mean(log_probabilities, axis=-1)
     return losses
 
 
@@ -90,7 +90,7 @@ def focal(log_probabilities: Any, labels: Any, gamma: float = FOCAL_GAMMA) -> An
         (...) float32, 0 or more.
     """
     losses = cross_entropy(log_probabilities, labels)
-    return losses if gamma == 0 else (1.0 - tf.exp(-losses)) ** gamma * losses
+    return losses if gamma == 0 else (1.0 - ops.exp(-losses)) ** gamma * losses
 
 
 def jaccard_distance(log_probabilities: Any, labels: Any, smooth: float = JACCARD_SMOOTH) -> Any:
@@ -109,13 +109,12 @@ def jaccard_distance(log_probabilities: Any, labels: Any, smooth: float = JACCAR
     Returns:
         (...) float32, 0 to 2.
     """
-    hit = tf.exp(_at_true_class(log_probabilities, labels))
+    hit = ops.exp(_at_true_class(log_probabilities, labels))
     return 2.0 * smooth * (1.0 - hit) / (2.0 - hit + smooth)
 
 
 def _at_true_class(log_probabilities: Any, labels: Any) -> Any:
     # A product with one-hot rows: the gradient of a gather over pixels is slow on a CPU and
     # unordered on a GPU.
-    return tf.reduce_sum(
-        tf.one_hot(labels, log_probabilities.shape[-1]) * log_probabilities, axis=-1
-    )
+    truth = ops.one_hot(labels, log_probabilities.shape[-1], dtype="float32")
+    return ops.sum(truth * log_probabilities, axis=-1)

@@ -2,15 +2,35 @@
 
 from typing import Any
 
-import tensorflow as tf
+from keras import ops
 
-from segcore.training.losses.base import SegmentationLoss, over_replicas
+from segcore.models.engines.engine import primitives
+from segcore.training.losses.base import SegmentationLoss
 
 REGION_SMOOTH = 1.0
 _TINY = 1e-6
 
 
-class RegionLoss(SegmentationLoss):
+class _ClassLoss(SegmentationLoss):
+    """A loss that is a mean over the classes present in the batch."""
+
+    def _truth(self, labels: Any, valid: Any) -> Any:
+        """Return (B, H, W, C) float32: 1 at a pixel's class, 0 elsewhere and where ignored."""
+        return ops.one_hot(ops.where(valid, labels, -1), self.num_classes, dtype="float32")
+
+    def _mean(self, losses: Any, present: Any) -> Any:
+        """Return sum_c w_c l_c / sum_c w_c over the classes present; 0 where none is."""
+        weights = ops.convert_to_tensor(self.class_weights, "float32")
+        weights = weights * ops.cast(present, "float32")
+        return ops.divide_no_nan(ops.sum(weights * losses), ops.sum(weights))
+
+
+def _by_class(values: Any) -> Any:
+    """Sum over the pixels of a batch: (B, H, W, C) to (C,)."""
+    return ops.sum(values, [0, 1, 2])
+
+
+class RegionLoss(_ClassLoss):
     """sum_c w_c d(T_c) / sum_c w_c over the classes present, d(T) = (1 - T) ** exponent.
 
     T_c = (TP_c + s) / (TP_c + a FP_c + b FN_c + s) is the Tversky index, s = 1 pixel.
@@ -37,20 +57,10 @@ class RegionLoss(SegmentationLoss):
 
     def value(self, logits: Any, labels: Any, valid: Any) -> Any:
         """Return the weighted mean over classes present in the batch."""
-        probabilities = tf.nn.softmax(logits) * tf.cast(valid, tf.float32)[..., tf.newaxis]
-        truth = tf.one_hot(tf.where(valid, labels, -1), self.num_classes)
-        pixels = [0, 1, 2]
-        hit, predicted, true = tf.unstack(
-            over_replicas(
-                tf.stack(
-                    [
-                        tf.reduce_sum(truth * probabilities, pixels),
-                        tf.reduce_sum(probabilities, pixels),
-                        tf.reduce_sum(truth, pixels),
-                    ]
-                )
-            )
-        )  # (C,) each
+        probabilities = ops.softmax(logits) * ops.cast(valid, "float32")[..., None]
+        truth = self._truth(labels, valid)
+        sums = [_by_class(truth * probabilities), _by_class(probabilities), _by_class(truth)]
+        hit, predicted, true = ops.unstack(primitives.over_replicas(ops.stack(sums)))  # (C,) each
         score = (hit + REGION_SMOOTH) / (
             hit
             + self.false_positives * (predicted - hit)
@@ -59,12 +69,11 @@ class RegionLoss(SegmentationLoss):
         )
         distance = 1.0 - score
         if self.exponent != 1.0:
-            distance = tf.maximum(distance, _TINY) ** self.exponent
-        weights = tf.constant(self.class_weights) * tf.cast(true > 0, tf.float32)
-        return tf.math.divide_no_nan(tf.reduce_sum(weights * distance), tf.reduce_sum(weights))
+            distance = ops.maximum(distance, _TINY) ** self.exponent
+        return self._mean(distance, true > 0)
 
 
-class LovaszSoftmaxLoss(SegmentationLoss):
+class LovaszSoftmaxLoss(_ClassLoss):
     """The Lovasz extension of the Jaccard loss, sum_c w_c <m_c, g(m_c)> / sum_c w_c.
 
     m_ic = |[y_i = c] - p_ic| in descending order, and g the increments of the Jaccard distance
@@ -74,29 +83,23 @@ class LovaszSoftmaxLoss(SegmentationLoss):
 
     def value(self, logits: Any, labels: Any, valid: Any) -> Any:
         """Return the weighted mean over classes present in the batch."""
-        probabilities = tf.transpose(
-            tf.reshape(tf.nn.softmax(logits), [-1, self.num_classes])
-        )  # (C, P)
-        truth = tf.transpose(
-            tf.reshape(
-                tf.one_hot(tf.where(valid, labels, -1), self.num_classes), [-1, self.num_classes]
-            )
-        )
-        errors = tf.where(tf.reshape(valid, [1, -1]), tf.abs(truth - probabilities), -1.0)
-        order = tf.argsort(tf.stop_gradient(errors), axis=-1, direction="DESCENDING", stable=True)
-        errors = tf.nn.relu(tf.gather(errors, order, batch_dims=1))
-        truth = tf.gather(truth, order, batch_dims=1)
-        total = tf.reduce_sum(truth, axis=-1, keepdims=True)
-        intersection = total - tf.cumsum(truth, axis=-1)
-        union = total + tf.cumsum(1.0 - truth, axis=-1)
-        distance = 1.0 - intersection / tf.maximum(union, 1.0)
-        increments = tf.concat([distance[:, :1], distance[:, 1:] - distance[:, :-1]], axis=-1)
-        by_class = tf.reduce_sum(errors * increments, axis=-1)
-        weights = tf.constant(self.class_weights) * tf.cast(total[:, 0] > 0, tf.float32)
-        return tf.math.divide_no_nan(tf.reduce_sum(weights * by_class), tf.reduce_sum(weights))
+        rows = [-1, self.num_classes]
+        probabilities = ops.transpose(ops.reshape(ops.softmax(logits), rows))  # (C, P)
+        truth = ops.transpose(ops.reshape(self._truth(labels, valid), rows))
+        errors = ops.where(ops.reshape(valid, [1, -1]), ops.abs(truth - probabilities), -1.0)
+        order = ops.argsort(-ops.stop_gradient(errors), axis=-1)  # equal ones keep their order
+        errors = ops.relu(ops.take_along_axis(errors, order, axis=1))
+        truth = ops.take_along_axis(truth, order, axis=1)
+        total = ops.sum(truth, axis=-1, keepdims=True)
+        intersection = total - ops.cumsum(truth, axis=-1)
+        union = total + ops.cumsum(1.0 - truth, axis=-1)
+        distance = 1.0 - intersection / ops.maximum(union, 1.0)
+        steps = [distance[:, :1], distance[:, 1:] - distance[:, :-1]]
+        by_class = ops.sum(errors * ops.concatenate(steps, axis=-1), axis=-1)
+        return self._mean(by_class, total[:, 0] > 0)
 
 
-class BoundaryLoss(SegmentationLoss):
+class BoundaryLoss(_ClassLoss):
     """1 - BF1, a boundary score between soft boundaries: sum_c w_c (1 - BF1_c) / sum_c w_c.
 
     b = pool(1 - y) - (1 - y) (3 x 3 maxima) is the inner boundary, its 5 x 5 maxima b' the zone
@@ -108,33 +111,28 @@ class BoundaryLoss(SegmentationLoss):
 
     def value(self, logits: Any, labels: Any, valid: Any) -> Any:
         """Return the weighted mean over classes with a boundary in the batch."""
-        mask = tf.cast(valid, tf.float32)[..., tf.newaxis]
-        true = self._boundary(tf.one_hot(tf.where(valid, labels, -1), self.num_classes), mask)
-        predicted = self._boundary(tf.nn.softmax(logits), mask)
-        pixels = [0, 1, 2]
-        matched, predicted_sum, recalled, true_sum = tf.unstack(
-            over_replicas(
-                tf.stack(
-                    [
-                        tf.reduce_sum(predicted * self._zone(true), pixels),
-                        tf.reduce_sum(predicted, pixels),
-                        tf.reduce_sum(true * self._zone(predicted), pixels),
-                        tf.reduce_sum(true, pixels),
-                    ]
-                )
-            )
+        mask = ops.cast(valid, "float32")[..., None]
+        true = self._boundary(self._truth(labels, valid), mask)
+        predicted = self._boundary(ops.softmax(logits), mask)
+        sums = [
+            _by_class(predicted * self._zone(true)),
+            _by_class(predicted),
+            _by_class(true * self._zone(predicted)),
+            _by_class(true),
+        ]
+        matched, predicted_sum, recalled, true_sum = ops.unstack(
+            primitives.over_replicas(ops.stack(sums))
         )
         precision = matched / (predicted_sum + _TINY)
         recall = recalled / (true_sum + _TINY)
         score = 2.0 * precision * recall / (precision + recall + _TINY)
-        weights = tf.constant(self.class_weights) * tf.cast(true_sum > 0, tf.float32)
-        return tf.math.divide_no_nan(tf.reduce_sum(weights * (1.0 - score)), tf.reduce_sum(weights))
+        return self._mean(1.0 - score, true_sum > 0)
 
     @staticmethod
     def _boundary(membership: Any, mask: Any) -> Any:
         outside = (1.0 - membership) * mask
-        return (tf.nn.max_pool2d(outside, 3, 1, "SAME") - outside) * mask
+        return (ops.max_pool(outside, 3, 1, "same", "channels_last") - outside) * mask
 
     @staticmethod
     def _zone(boundary: Any) -> Any:
-        return tf.nn.max_pool2d(boundary, 5, 1, "SAME")
+        return ops.max_pool(boundary, 5, 1, "same", "channels_last")

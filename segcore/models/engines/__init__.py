@@ -1,0 +1,1 @@
+"""What each engine computes in its own way; everything else is written once, on ``keras.ops``."""

@@ -1,0 +1,80 @@
+"""Operations that TensorFlow has in one piece, and sums over its replicas."""
+
+from typing import Any
+
+import tensorflow as tf
+
+
+def fused_batch_norm(layer: Any, inputs: Any) -> Any:
+    """Normalise a map by its own moments in one operation and move the layer's running means.
+
+    Args:
+        layer: A built ``keras.layers.BatchNormalization`` over the last axis.
+        inputs: (B, H, W, D) of any floating type.
+
+    Returns:
+        (B, H, W, D), same dtype.
+    """
+    channels = inputs.shape[-1]
+    nothing = tf.zeros([0])
+    out, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=inputs,
+        scale=layer.gamma.value if layer.scale else tf.ones([channels]),
+        offset=layer.beta.value if layer.center else tf.zeros([channels]),
+        mean=nothing,
+        variance=nothing,
+        epsilon=layer.epsilon,
+        exponential_avg_factor=1.0,
+        data_format="NHWC",
+        is_training=True,
+    )
+    count = tf.cast(tf.size(inputs) // channels, tf.float32)
+    # the operation's is that of a sample, Keras' that of all there is
+    variance *= (count - 1.0) / count
+    for moving, value in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
+        moving.assign(moving * layer.momentum + value * (1.0 - layer.momentum))
+    return out
+
+
+def over_replicas(sums: Any) -> Any:
+    """Return an array summed over the replicas of the current strategy, if there is one."""
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return sums
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, sums)
+
+
+def count_cells(codes: Any, cells: int) -> Any:
+    """Count how often each of ``cells`` numbers occurs.
+
+    Args:
+        codes: (P,) int32; numbers from ``cells`` on are not counted.
+        cells: How many numbers there are, from 0.
+
+    Returns:
+        (cells,) int32.
+    """
+    # Weights: none. XLA wants the size as a constant, which tf.math.bincount does not give it.
+    counts = tf.raw_ops.DenseBincount(
+        input=codes, size=tf.constant(cells + 1), weights=tf.zeros([0], tf.int32)
+    )
+    return counts[:cells]
+
+
+def argmax(scores: Any) -> Any:
+    """Return the position of the largest of (..., C) scores, the first of equal ones; int32."""
+    return tf.argmax(scores, axis=-1, output_type=tf.int32)
+
+
+def resize(x: Any, size: tuple[Any, Any], interpolation: str) -> Any:
+    """Resize maps (B, h, w, D) with half-pixel centres and without antialiasing.
+
+    Args:
+        x: Any floating type.
+        size: (H, W); tensors where they are known only when it runs.
+        interpolation: "bilinear" or "nearest".
+
+    Returns:
+        (B, H, W, D), float32 where bilinear.
+    """
+    return tf.image.resize(x, size, method=interpolation)

@@ -1,0 +1,42 @@
+"""Every engine computes what TensorFlow did: logits, losses, gradients of one batch."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from segcore.runs.machine.doctor import ENGINES
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = Path(__file__).with_name("engine_numbers.py")
+STORED = Path(__file__).with_name("engine_numbers.npz")
+"""Written by that script with TensorFlow, before the networks were written on ``keras.ops``."""
+
+TOLERANCES = {"logits": 1e-4, "loss": 1e-5}
+"""Largest difference over the largest value, or over one where that is smaller; else 1e-3."""
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_engine_computes_the_stored_numbers(engine, tmp_path):
+    if importlib.util.find_spec(engine) is None:
+        pytest.skip(f"{engine} is not installed")
+    environment = {
+        **os.environ,
+        "KERAS_BACKEND": engine,
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "PYTHONPATH": str(ROOT),
+    }
+    command = [sys.executable, str(SCRIPT), str(tmp_path / "numbers.npz")]
+    subprocess.run(command, env=environment, check=True, cwd=ROOT)
+    numbers, stored = np.load(tmp_path / "numbers.npz"), np.load(STORED)
+    assert numbers.files == stored.files
+    for name in stored.files:
+        scale = max(1.0, float(np.abs(stored[name]).max())) if "logits" in name else None
+        scale = scale or float(np.abs(stored[name]).max())
+        worst = float(np.abs(numbers[name] - stored[name]).max()) / scale
+        assert worst <= TOLERANCES.get(name.split()[-1], 1e-3), (name, worst)
