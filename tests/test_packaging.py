@@ -91,35 +91,36 @@ def test_the_wheel_holds_every_file(site) -> None:
     assert strangers == set()
 
 
-def test_the_installed_program_finds_its_pages_and_its_demo(site, tmp_path) -> None:
-    def run(*words: str) -> str:
-        code = (
-            "import sys; sys.path.insert(0, sys.argv.pop(1)); from segcore.cli import main; "
-            "main(sys.argv[1:])"
-        )
-        made = subprocess.run(
-            [sys.executable, "-I", "-c", code, str(site), *words],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-        )
-        assert made.returncode == 0, made.stderr
-        return made.stdout
+def run_alone(site: Path, folder: Path, code: str, *words: str) -> str:
+    """What Python prints that knows this site-packages folder and nothing of the checkout."""
+    begin = f"import sys; sys.path.insert(0, {str(site)!r}); "
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", begin + code, *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
 
-    opened = json.loads(run("demo", "--workspace", str(tmp_path / "ws"), "--json"))
-    assert len(opened["runs"]) == 5
-    code = (
-        f"import sys; sys.path.insert(0, {str(site)!r}); from segcore.places import front; "
-        "print(front())"
-    )
-    place = Path(
-        subprocess.run(
-            [sys.executable, "-I", "-c", code], cwd=tmp_path, capture_output=True, text=True
-        ).stdout.strip()
-    )
+
+def test_the_installed_program_finds_its_pages_and_its_demo(site, tmp_path) -> None:
+    code = "from segcore.places import front; print(front())"
+    place = Path(run_alone(site, tmp_path, code))
     assert place == site / "segcore" / "front"
     assert (place / "app.py").read_bytes() == (ROOT / "app.py").read_bytes()
     assert front() == ROOT
+    code = "from segcore.workspace import demo; print(demo.ASSETS)"
+    assets = Path(run_alone(site, tmp_path, code))
+    assert assets.is_relative_to(site) and len(list((assets / "runs").iterdir())) > 5
+
+
+@pytest.mark.slow
+def test_the_installed_program_opens_its_demo(site, tmp_path) -> None:
+    code = "from segcore.cli import main; main(sys.argv[1:])"
+    words = ("demo", "--workspace", str(tmp_path / "ws"), "--json")
+    assert len(json.loads(run_alone(site, tmp_path, code, *words))["runs"]) == 5
 
 
 def test_what_an_installation_needs_is_what_the_app_needs(site) -> None:
