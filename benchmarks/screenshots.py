@@ -126,8 +126,8 @@ def keep(png: bytes, file: Path) -> int:
 
 
 def keep_readme(png: bytes) -> None:
-    """Write README's picture as a PNG of 256 colours, which every code host shows."""
-    picture = Image.open(io.BytesIO(png)).convert("RGB").quantize(256)
+    """Write README's picture as a PNG, which every code host shows."""
+    picture = Image.open(io.BytesIO(png)).convert("RGB").crop((0, 0, SIZE["width"], 830))
     picture.save(ROOT / "assets" / "compare.png", optimize=True)
 
 
