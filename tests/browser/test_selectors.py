@@ -116,6 +116,9 @@ def test_selectors_never_show_what_the_server_does_not_mean(
         {"SEGCORE_WORKSPACE": str(two_datasets.folder), "SEGSCOPE_APP": str(ROOT / "app.py")},
     )
     page.goto(f"{url}/{name}?dataset=tiny")
+    settle(page)
+    page.keyboard.press("Escape")  # Streamlit looks for the page before the harness has named it
+    expect(page.get_by_role("dialog")).to_have_count(0)
     check(page, f"{name}, first")
     switch_dataset(page, "tiny", "cells")
     check(page, f"{name}, after a change of the dataset")

@@ -1,6 +1,7 @@
 """Scores of several models side by side, and each against the first with what chance explains."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -34,6 +35,33 @@ def show(runs: Sequence[str], split: str) -> None:
                 )
             except SegcoreError as error:
                 comparisons[name] = {"reasons": [str(error)]}
+    _draw_scores(documents, comparisons, next(iter(reports.values())).interval().how())
+    first = next(iter(reports.values())).label_set
+    series = {
+        name: [c["iou"] for c in documents[name]["classes"]]
+        for name, r in reports.items()
+        if r.label_set.class_names == first.class_names
+    }
+    figure = charts.model_scores(first.class_names, series)
+    st.plotly_chart(
+        figure, key="compared_classes", config=session.CHART, alt="IoU of each class for each model"
+    )
+    if len(columns) < 2:
+        st.caption('Add a second model under "Compare with".')
+        return
+    _ab_test(named, split)
+
+
+def _draw_scores(
+    documents: dict[str, dict[str, Any]], comparisons: dict[str, dict[str, Any]], drawn: str
+) -> None:
+    """Draw the scores of each model, and each against the first.
+
+    Args:
+        documents: Reports as mappings, by the name of the model.
+        comparisons: The first model against each other one, by its name.
+        drawn: How intervals are made.
+    """
     rows, reasons = [], []
     for name, scores in documents.items():
         low, high = scores["interval"]["mean_iou"]
@@ -62,7 +90,6 @@ def show(runs: Sequence[str], split: str) -> None:
             row["p value"] = "" if p is None else formatting.p_value(p)
         rows.append(row)
     points = st.column_config.NumberColumn
-    drawn = next(iter(reports.values())).interval().how()
     tables.draw(
         rows,
         column_config={
@@ -85,19 +112,10 @@ def show(runs: Sequence[str], split: str) -> None:
     )
     for reason in reasons:
         st.warning(session.plain(reason), icon=":material/warning:")
-    first = next(iter(reports.values())).label_set
-    series = {
-        name: [c["iou"] for c in documents[name]["classes"]]
-        for name, r in reports.items()
-        if r.label_set.class_names == first.class_names
-    }
-    figure = charts.model_scores(first.class_names, series)
-    st.plotly_chart(
-        figure, key="compared_classes", config=session.CHART, alt="IoU of each class for each model"
-    )
-    if len(columns) < 2:
-        st.caption('Add a second model under "Compare with".')
-        return
+
+
+def _ab_test(named: dict[str, tuple[str, str]], split: str) -> None:
+    """Let the user choose two of the models and compare them pairwise."""
     names = list(named)
     st.subheader("A/B test", anchor=False)
     one, two = st.columns(2)

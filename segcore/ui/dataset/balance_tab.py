@@ -49,54 +49,62 @@ def show(statistics: ClassStatistics, summary: dict[str, Any], name: str) -> Non
             config=session.CHART,
             alt="Number of images that contain each class",
         )
-    ratios = [label_imbalance(statistics.totals(mode)) for mode in ("pixel", "count")]
     with st.container(horizontal=True, vertical_alignment="center"):
-        table_behind(
-            [
-                {
-                    "id": c["id"],
-                    "class": c["name"],
-                    "pixels": c["pixels"],
-                    "pixel_share": c["pixel_share"],
-                    "images": c["images"],
-                    "irlbl_pixel": _finite(pixel),
-                    "irlbl_count": _finite(image),
-                }
-                for c, pixel, image in zip(classes, *ratios, strict=True)
-            ],
-            f"{name}-classes",
-            pixel_share=st.column_config.NumberColumn(format="percent"),
-            irlbl_pixel=st.column_config.NumberColumn(
-                format="%.2f", help="Pixels of the most frequent class / pixels of this class."
-            ),
-            irlbl_count=st.column_config.NumberColumn(
-                format="%.2f", help="Images with the most frequent class / images with this class."
-            ),
+        _links(statistics, classes, name)
+    _imbalance(statistics, imbalance)
+
+
+def _links(statistics: ClassStatistics, classes: list[dict[str, Any]], name: str) -> None:
+    """Draw the table behind the charts, and the ways to the rarest class and to oversampling."""
+    ratios = [label_imbalance(statistics.totals(mode)) for mode in ("pixel", "count")]
+    table_behind(
+        [
+            {
+                "id": c["id"],
+                "class": c["name"],
+                "pixels": c["pixels"],
+                "pixel_share": c["pixel_share"],
+                "images": c["images"],
+                "irlbl_pixel": _finite(pixel),
+                "irlbl_count": _finite(image),
+            }
+            for c, pixel, image in zip(classes, *ratios, strict=True)
+        ],
+        f"{name}-classes",
+        pixel_share=st.column_config.NumberColumn(format="percent"),
+        irlbl_pixel=st.column_config.NumberColumn(
+            format="%.2f", help="Pixels of the most frequent class / pixels of this class."
+        ),
+        irlbl_count=st.column_config.NumberColumn(
+            format="%.2f", help="Images with the most frequent class / images with this class."
+        ),
+    )
+    held = [c for c in classes if c["images"]]
+    if held:
+        rarest = min(held, key=lambda c: (c["images"], c["pixels"]))
+        help_text = (
+            f"{rarest['images']:,} images, the fewest of all classes. Lists them on the Images tab."
         )
-        held = [c for c in classes if c["images"]]
-        if held:
-            rarest = min(held, key=lambda c: (c["images"], c["pixels"]))
-            help_text = (
-                f"{rarest['images']:,} images, the fewest of all classes. Lists them on the "
-                "Images tab."
-            )
-            label = f"Show images of the rarest class, {session.plain(rarest['name'])}"
-            st.button(
-                label,
-                key="rarest",
-                type="tertiary",
-                icon=":material/search:",
-                help=help_text,
-                on_click=_browse,
-                args=(rarest["name"],),
-            )
-        st.page_link(
-            "pages/balance.py",
-            label="Plan oversampling",
-            icon=":material/balance:",
+        label = f"Show images of the rarest class, {session.plain(rarest['name'])}"
+        st.button(
+            label,
+            key="rarest",
+            type="tertiary",
+            icon=":material/search:",
+            help=help_text,
+            on_click=_browse,
+            args=(rarest["name"],),
         )
+    st.page_link(
+        "pages/balance.py",
+        label="Plan oversampling",
+        icon=":material/balance:",
+    )
+
+
+def _imbalance(statistics: ClassStatistics, imbalance: dict[str, Any]) -> None:
     entropies = [statistics.measures(mode)["entropy_bits"] for mode in ("pixel", "count")]
-    even = np.log2(max(2, label_set.num_classes))
+    even = np.log2(max(2, statistics.label_set.num_classes))
     ratio_help = (
         "Mean imbalance ratio: how much more frequent the most frequent class is, "
         "averaged over classes. 1 is balanced; lower is better (Charte et al., 2015)."

@@ -1,9 +1,12 @@
 """What the images look like: sizes, brightness, channel means."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import streamlit as st
 
 from segcore.data.dataset.dataset import Dataset
+from segcore.data.statistics.appearance import ImageStatistics
 from segcore.ui.dataset import charts
 from segcore.ui.shared import session, tables
 from segcore.ui.shared.dataset_scans import measured, table_behind
@@ -31,66 +34,80 @@ def show(dataset: Dataset, split: str | None, name: str) -> None:
     splits = [s for s in dataset.splits if (of == s).any()] or [""]
     left, right = st.columns(2, gap="large")
     with left:
-        st.subheader("Sizes", anchor=False)
-        sizes = looks.size_counts()
-        if len(sizes) == 1:
-            ((height, width),) = sizes
-            st.markdown(f"All {len(looks.sample_ids):,} images are {width} × {height} pixels.")
-        else:
-            st.plotly_chart(
-                charts.image_sizes(sizes),
-                key="sizes",
-                config=session.CHART,
-                alt="Image sizes",
-            )
-        table_behind(
-            [{"height": h, "width": w, "images": n} for (h, w), n in sizes.items()], f"{name}-sizes"
-        )
-        st.subheader("Channels", anchor=False)
-        rows = []
-        for part in splits:
-            chosen = of == part
-            means, deviations = looks.means[chosen].mean(0), looks.deviations[chosen].mean(0)
-            rows.append(
-                {
-                    "split": part or "all",
-                    "images": int(chosen.sum()),
-                    **{
-                        c: round(float(m), 2)
-                        for c, m in zip(("red", "green", "blue"), means, strict=True)
-                    },
-                    **{
-                        f"{c} deviation": round(float(d), 2)
-                        for c, d in zip(("red", "green", "blue"), deviations, strict=True)
-                    },
-                }
-            )
-        tables.draw(rows, alt="Mean and standard deviation of each channel by split, 0 to 255")
+        _sizes(looks, name)
+        _channels(looks, splits)
     with right:
-        st.subheader("Brightness", anchor=False)
-        shades = {part or "all": looks.brightness[of == part].tolist() for part in splits}
+        _brightness(looks, splits, name)
+
+
+def _sizes(looks: ImageStatistics, name: str) -> None:
+    st.subheader("Sizes", anchor=False)
+    sizes = looks.size_counts()
+    if len(sizes) == 1:
+        ((height, width),) = sizes
+        st.markdown(f"All {len(looks.sample_ids):,} images are {width} × {height} pixels.")
+    else:
         st.plotly_chart(
-            charts.brightness(shades),
-            key="brightness",
+            charts.image_sizes(sizes),
+            key="sizes",
             config=session.CHART,
-            alt="Brightness of the images by split",
+            alt="Image sizes",
         )
-        table_behind(
-            [
-                {
-                    "sample": s,
-                    "split": p,
-                    "height": int(h),
-                    "width": int(w),
-                    "brightness": round(float(b), 2),
-                }
-                for s, p, (h, w), b in zip(
-                    looks.sample_ids, looks.splits, looks.sizes, looks.brightness, strict=True
-                )
-            ],
-            f"{name}-brightness",
+    table_behind(
+        [{"height": h, "width": w, "images": n} for (h, w), n in sizes.items()], f"{name}-sizes"
+    )
+
+
+def _channels(looks: ImageStatistics, splits: Sequence[str]) -> None:
+    of = np.array(looks.splits)
+    st.subheader("Channels", anchor=False)
+    rows = []
+    for part in splits:
+        chosen = of == part
+        means, deviations = looks.means[chosen].mean(0), looks.deviations[chosen].mean(0)
+        rows.append(
+            {
+                "split": part or "all",
+                "images": int(chosen.sum()),
+                **{
+                    c: round(float(m), 2)
+                    for c, m in zip(("red", "green", "blue"), means, strict=True)
+                },
+                **{
+                    f"{c} deviation": round(float(d), 2)
+                    for c, d in zip(("red", "green", "blue"), deviations, strict=True)
+                },
+            }
         )
-        st.caption(
-            "A split that is darker or brighter than the training split tests conditions "
-            "that training did not cover."
-        )
+    tables.draw(rows, alt="Mean and standard deviation of each channel by split, 0 to 255")
+
+
+def _brightness(looks: ImageStatistics, splits: Sequence[str], name: str) -> None:
+    of = np.array(looks.splits)
+    st.subheader("Brightness", anchor=False)
+    shades = {part or "all": looks.brightness[of == part].tolist() for part in splits}
+    st.plotly_chart(
+        charts.brightness(shades),
+        key="brightness",
+        config=session.CHART,
+        alt="Brightness of the images by split",
+    )
+    table_behind(
+        [
+            {
+                "sample": s,
+                "split": p,
+                "height": int(h),
+                "width": int(w),
+                "brightness": round(float(b), 2),
+            }
+            for s, p, (h, w), b in zip(
+                looks.sample_ids, looks.splits, looks.sizes, looks.brightness, strict=True
+            )
+        ],
+        f"{name}-brightness",
+    )
+    st.caption(
+        "A split that is darker or brighter than the training split tests conditions "
+        "that training did not cover."
+    )

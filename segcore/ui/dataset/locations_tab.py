@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from segcore.data.dataset.dataset import Dataset
-from segcore.data.statistics.instances import SIZE_EDGES
+from segcore.data.statistics.instances import SIZE_EDGES, InstanceStatistics
 from segcore.data.statistics.statistics import ClassStatistics
 from segcore.ui.dataset import charts
 from segcore.ui.shared import session, tables
@@ -23,20 +23,7 @@ def show(dataset: Dataset, statistics: ClassStatistics, split: str | None, name:
     names = dataset.label_set.class_names
     together, where = st.columns(2, gap="large")
     with together:
-        st.subheader("Class co-occurrence", anchor=False)
-        counts = statistics.cooccurrence()
-        figure = charts.cooccurrence(counts, names)
-        st.plotly_chart(
-            figure,
-            key="cooccurrence",
-            config=session.CHART,
-            alt="Of the images with one class, the percentage that contains another",
-        )
-        rows = [
-            {"images with": a, **dict(zip(names, row, strict=True))}
-            for a, row in zip(names, counts.tolist(), strict=True)
-        ]
-        table_behind(rows, f"{name}-cooccurrence")
+        _cooccurrence(statistics, names, name)
     with where:
         st.subheader("Class location", anchor=False)
         instances = measured(
@@ -52,29 +39,54 @@ def show(dataset: Dataset, statistics: ClassStatistics, split: str | None, name:
                 "components. Reads every mask once."
             )
             return
-        chosen = names.index(session.choose_from("Class", names, "place"))
-        figure = charts.class_places(instances.heat[chosen], names[chosen])
-        st.plotly_chart(
-            figure,
-            key="places",
-            config=session.CHART,
-            alt=f"Where {names[chosen]} occurs in the image",
-        )
-        rows, columns = instances.heat.shape[1:]
-        table_behind(
-            [
-                {
-                    "class": names[c],
-                    "row": r,
-                    "column": k,
-                    "share": round(float(instances.heat[c, r, k]), 6),
-                }
-                for c in (chosen,)
-                for r in range(rows)
-                for k in range(columns)
-            ],
-            f"{name}-places",
-        )
+        _places(instances, names, name)
+    _instances(instances, names, name)
+
+
+def _cooccurrence(statistics: ClassStatistics, names: list[str], name: str) -> None:
+    st.subheader("Class co-occurrence", anchor=False)
+    counts = statistics.cooccurrence()
+    figure = charts.cooccurrence(counts, names)
+    st.plotly_chart(
+        figure,
+        key="cooccurrence",
+        config=session.CHART,
+        alt="Of the images with one class, the percentage that contains another",
+    )
+    rows = [
+        {"images with": a, **dict(zip(names, row, strict=True))}
+        for a, row in zip(names, counts.tolist(), strict=True)
+    ]
+    table_behind(rows, f"{name}-cooccurrence")
+
+
+def _places(instances: InstanceStatistics, names: list[str], name: str) -> None:
+    chosen = names.index(session.choose_from("Class", names, "place"))
+    figure = charts.class_places(instances.heat[chosen], names[chosen])
+    st.plotly_chart(
+        figure,
+        key="places",
+        config=session.CHART,
+        alt=f"Where {names[chosen]} occurs in the image",
+    )
+    rows, columns = instances.heat.shape[1:]
+    table_behind(
+        [
+            {
+                "class": names[c],
+                "row": r,
+                "column": k,
+                "share": round(float(instances.heat[c, r, k]), 6),
+            }
+            for c in (chosen,)
+            for r in range(rows)
+            for k in range(columns)
+        ],
+        f"{name}-places",
+    )
+
+
+def _instances(instances: InstanceStatistics, names: list[str], name: str) -> None:
     st.subheader("Instances (connected components)", anchor=False)
     sizes, table = st.columns(2, gap="large")
     with sizes:

@@ -55,6 +55,28 @@ def show(report: Report, scores: dict[str, Any], run: str, split: str, stage: st
     names = report.label_set.class_names
     borders = session.workspace().pixel_metrics.borders(run, result)
     whole = _whole(report, scores, result.measures.sample_ids)
+    _cards(borders, whole["mean_iou"])
+    one, two = st.columns(2, gap="large")
+    with one:
+        st.markdown("**Boundary IoU per class**")
+        figure = pixel_charts.boundary_bars(
+            names, [c["iou"] for c in whole["classes"]], borders["boundary"]
+        )
+        st.plotly_chart(
+            figure,
+            key="boundary",
+            config=session.CHART,
+            alt="IoU of each class over its region and over its boundary",
+        )
+    with two:
+        _trimap(borders, whole, names)
+    st.caption(
+        f"Based on {borders['num_samples']} of {len(report.sample_ids)} images, those "
+        "with predictions on disk."
+    )
+
+
+def _cards(borders: dict[str, Any], mean_iou: float | None) -> None:
     low, high = borders["interval"]
     cards = st.columns(4)
     cards[0].metric(
@@ -83,8 +105,8 @@ def show(report: Report, scores: dict[str, Any], run: str, split: str, stage: st
     )
     below = (
         None
-        if None in (borders["mean_boundary"], whole["mean_iou"])
-        else borders["mean_boundary"] - whole["mean_iou"]
+        if mean_iou is None or borders["mean_boundary"] is None
+        else borders["mean_boundary"] - mean_iou
     )
     cards[2].metric(
         "vs. mean IoU",
@@ -113,44 +135,30 @@ def show(report: Report, scores: dict[str, Any], run: str, split: str, stage: st
             "metrics#near-borders-and-probabilities",
         ),
     )
-    one, two = st.columns(2, gap="large")
-    with one:
-        st.markdown("**Boundary IoU per class**")
-        figure = pixel_charts.boundary_bars(
-            names, [c["iou"] for c in whole["classes"]], borders["boundary"]
-        )
-        st.plotly_chart(
-            figure,
-            key="boundary",
-            config=session.CHART,
-            alt="IoU of each class over its region and over its boundary",
-        )
-    with two:
-        st.markdown(
-            "**Trimap curve**",
-            help=(
-                "The same scores, counted only within a band around the true boundaries (Kohli "
-                "et al., 2009). Dotted: over all pixels. A steep curve loses accuracy at "
-                "outlines; a flat one loses it inside objects."
-            ),
-        )
-        chosen = st.multiselect(
-            "Classes",
-            range(len(names)),
-            format_func=lambda i: names[i],
-            key="trimap_classes",
-            placeholder="Add classes",
-        )
-        figure = pixel_charts.trimap_curve(borders["trimap"], whole, names, chosen)
-        st.plotly_chart(
-            figure,
-            key="trimap",
-            config=session.CHART,
-            alt="Scores within a given distance of the true boundaries",
-        )
-    st.caption(
-        f"Based on {borders['num_samples']} of {len(report.sample_ids)} images, those "
-        "with predictions on disk."
+
+
+def _trimap(borders: dict[str, Any], whole: dict[str, Any], names: list[str]) -> None:
+    st.markdown(
+        "**Trimap curve**",
+        help=(
+            "The same scores, counted only within a band around the true boundaries (Kohli "
+            "et al., 2009). Dotted: over all pixels. A steep curve loses accuracy at "
+            "outlines; a flat one loses it inside objects."
+        ),
+    )
+    chosen = st.multiselect(
+        "Classes",
+        range(len(names)),
+        format_func=lambda i: names[i],
+        key="trimap_classes",
+        placeholder="Add classes",
+    )
+    figure = pixel_charts.trimap_curve(borders["trimap"], whole, names, chosen)
+    st.plotly_chart(
+        figure,
+        key="trimap",
+        config=session.CHART,
+        alt="Scores within a given distance of the true boundaries",
     )
 
 

@@ -1,5 +1,7 @@
 """Robustness to noise, blur, darkness and JPEG: launched by a click, drops by class."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from segcore import formatting
@@ -7,6 +9,7 @@ from segcore.catalog import CORRUPTIONS
 from segcore.config import EvaluateConfig
 from segcore.data.augmentation.corruptions import SEVERITIES
 from segcore.evaluation.metrics.report import Report
+from segcore.evaluation.metrics.robustness import RobustnessSummary
 from segcore.ui.evaluate import pixel_charts
 from segcore.ui.shared import manual, run_progress, session
 from segcore.ui.shared.run_names import model_id
@@ -47,42 +50,39 @@ def show(report: Report, run: str, split: str) -> None:
         )
     with session.errors_shown():
         known = workspace.robustness.started(run, split)
+    name, again, settings = _choose_test(known, len(report.sample_ids), split)
+    if again:
+        with session.errors_shown():
+            workspace.robustness.start(run, split, *settings)
+        st.rerun()
+    if not name or not run_progress.follow([name], "Counting", "robust"):
+        return
+    with session.errors_shown():
+        result = _result_of(workspace, name, workspace.robustness.stamp(name))
+    _result(result, run, split, report)
+
+
+def _choose_test(
+    known: Sequence[str], counted: int, split: str
+) -> tuple[str, bool, tuple[list[str], int]]:
+    """Let the user choose a finished test or ask for another.
+
+    Args:
+        known: Ids of the tests of this run and split, newest first.
+        counted: Images of the split that were scored.
+        split: Name of the split.
+
+    Returns:
+        The test to show, "" without one; whether one is asked for; its corruptions and its
+        number of images, 0 for all.
+    """
     one, two = st.columns([4, 1], vertical_alignment="bottom")
     with (
         two,
         st.popover("Run again" if known else "Options", icon=":material/tune:", width="stretch"),
     ):
-        chosen = st.multiselect(
-            "Corruptions",
-            list(TITLES),
-            list(TITLES),
-            format_func=TITLES.__getitem__,
-            key="robust_names",
-        )
-        counted = len(report.sample_ids)
-        number = (
-            st.slider(
-                "Images",
-                1,
-                counted,
-                min(32, counted),
-                key="robust_images",
-                help="Spread evenly over the split; each is predicted 5 times per corruption.",
-            )
-            if counted > 1
-            else 1
-        )
-        again = (
-            st.button(
-                "Run robustness test",
-                type="primary",
-                icon=":material/play_arrow:",
-                key="robust_count",
-                disabled=not chosen,
-            )
-            if known
-            else False
-        )
+        chosen, number = _settings(counted)
+        again = bool(known) and _start_button("robust_count", chosen)
     name = known[0] if known else ""
     with one:
         if len(known) == 1:
@@ -93,32 +93,55 @@ def show(report: Report, run: str, split: str) -> None:
         elif known:
             name = session.choose_from("Test", known, "robust_run")
         else:
+            corruptions = ", ".join(TITLES[n].lower() if n != "jpeg" else "JPEG" for n in chosen)
             st.markdown(
-                "How do the scores drop under "
-                f"{', '.join(TITLES[n].lower() if n != 'jpeg' else 'JPEG' for n in chosen)}? "
-                f"Five severities each, on {number} images of {session.plain(split)}. Only "
-                "counts are stored."
+                f"How do the scores drop under {corruptions}? Five severities each, on {number} "
+                f"images of {session.plain(split)}. Only counts are stored."
             )
-            again = st.button(
-                "Run robustness test",
-                type="primary",
-                icon=":material/play_arrow:",
-                key="robust_start",
-                disabled=not chosen,
-            )
-    if again:
-        with session.errors_shown():
-            workspace.robustness.start(run, split, chosen, 0 if number == counted else number)
-        st.rerun()
-    if not name or not run_progress.follow([name], "Counting", "robust"):
-        return
-    with session.errors_shown():
-        result = _result_of(workspace, name, workspace.robustness.stamp(name))
-    _result(result, run, split, report)
+            again = _start_button("robust_start", chosen)
+    return name, again, (chosen, 0 if number == counted else number)
+
+
+def _settings(counted: int) -> tuple[list[str], int]:
+    """Let the user choose corruptions and how many of the counted images they are applied to."""
+    chosen = st.multiselect(
+        "Corruptions",
+        list(TITLES),
+        list(TITLES),
+        format_func=TITLES.__getitem__,
+        key="robust_names",
+    )
+    if counted <= 1:
+        return chosen, 1
+    number = st.slider(
+        "Images",
+        1,
+        counted,
+        min(32, counted),
+        key="robust_images",
+        help="Spread evenly over the split; each is predicted 5 times per corruption.",
+    )
+    return chosen, number
+
+
+def _start_button(key: str, corruptions: Sequence[str]) -> bool:
+    return st.button(
+        "Run robustness test",
+        type="primary",
+        icon=":material/play_arrow:",
+        key=key,
+        disabled=not corruptions,
+    )
 
 
 def _result(result: RobustnessResult, run: str, split: str, report: Report) -> None:
-    summary = result.summary
+    _cards(result.summary)
+    _curves(result)
+    _examples(result, run, report)
+    _download(result, f"{model_id(run)}-{split}-robustness.csv")
+
+
+def _cards(summary: RobustnessSummary) -> None:
     clean, parts = summary.clean, summary.corruptions
     cards = st.columns(1 + len(parts))
     cards[0].metric(
@@ -153,6 +176,10 @@ def _result(result: RobustnessResult, run: str, split: str, report: Report) -> N
                 "metrics#near-borders-and-probabilities",
             ),
         )
+
+
+def _curves(result: RobustnessResult) -> None:
+    summary = result.summary
     one, two = st.columns([3, 2], gap="large")
     with one:
         st.markdown(
@@ -161,7 +188,7 @@ def _result(result: RobustnessResult, run: str, split: str, report: Report) -> N
             "image's clean and corrupted counts kept together. "
             + next((row.how_sure for row in summary.curves), ""),
         )
-        figure = pixel_charts.corruption_curves(summary.curves, clean.mean_iou, TITLES)
+        figure = pixel_charts.corruption_curves(summary.curves, summary.clean.mean_iou, TITLES)
         st.plotly_chart(
             figure,
             key="corruption_curves",
@@ -176,14 +203,18 @@ def _result(result: RobustnessResult, run: str, split: str, report: Report) -> N
                 "Lower is better."
             ),
         )
-        figure = pixel_charts.class_drops(parts, result.class_names, TITLES)
+        figure = pixel_charts.class_drops(summary.corruptions, result.class_names, TITLES)
         st.plotly_chart(
             figure,
             key="class_drops",
             config=session.CHART,
             alt="IoU that each class loses under each corruption, in percentage points",
         )
-    _examples(result, run, report)
+
+
+def _download(result: RobustnessResult, file: str) -> None:
+    summary = result.summary
+    clean = summary.clean
     st.download_button(
         "Download CSV",
         session.csv_bytes(
@@ -201,7 +232,7 @@ def _result(result: RobustnessResult, run: str, split: str, report: Report) -> N
                 ),
             ]
         ),
-        f"{model_id(run)}-{split}-robustness.csv",
+        file,
         "text/csv",
         icon=":material/download:",
         on_click="ignore",

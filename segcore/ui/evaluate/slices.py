@@ -1,6 +1,7 @@
 """Scores of parts of a split, and the spread over seeds, folds or members."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -163,6 +164,19 @@ def repetitions(run: str, split: str) -> None:
             icon=":material/warning:",
         )
     scores = spread.to_json()["scores"]
+    _spread_cards(scores, spread.agreement, len(chosen))
+    names = workspace.scores.label_set(chosen[0]).class_names
+    chart, table = st.columns([5, 4], gap="medium")
+    with chart:
+        figure = charts.member_spread(names, _told_apart(chosen), spread.class_iou)
+        st.plotly_chart(
+            figure, key="members", config=session.CHART, alt="IoU of each class for each run"
+        )
+    with table:
+        _spread_table(scores)
+
+
+def _spread_cards(scores: dict[str, Any], agreement: float | None, runs: int) -> None:
     iou, accuracy = scores["mean_iou"], scores["pixel_accuracy"]
     cards = st.columns(4)
     for card, title, one in (
@@ -176,7 +190,7 @@ def repetitions(run: str, split: str) -> None:
             height="stretch",
             help=manual.see(
                 (
-                    f"Mean and standard deviation (n - 1) over {len(chosen)} runs, from "
+                    f"Mean and standard deviation (n - 1) over {runs} runs, from "
                     f"{formatting.percent(one['range'][0])} to {formatting.percent(one['range'][1])}."
                 ),
                 "metrics#how-sure",
@@ -193,7 +207,6 @@ def repetitions(run: str, split: str) -> None:
             "metrics#how-sure",
         ),
     )
-    agreement = spread.agreement
     cards[3].metric(
         "Shared errors",
         formatting.percent(agreement),
@@ -209,33 +222,28 @@ def repetitions(run: str, split: str) -> None:
             "metrics#how-sure",
         ),
     )
-    names = workspace.scores.label_set(chosen[0]).class_names
-    chart, table = st.columns([5, 4], gap="medium")
-    with chart:
-        figure = charts.member_spread(names, _told_apart(chosen), spread.class_iou)
-        st.plotly_chart(
-            figure, key="members", config=session.CHART, alt="IoU of each class for each run"
-        )
+
+
+def _spread_table(scores: dict[str, Any]) -> None:
     share = st.column_config.NumberColumn
-    with table:
-        tables.draw(
-            [
-                {
-                    "score": SCORES.get(name, name.replace("_", " ")),
-                    "mean": s["mean"],
-                    "deviation": s["deviation"],
-                    "least": s["range"][0],
-                    "most": s["range"][1],
-                }
-                for name, s in scores.items()
-            ],
-            column_config={
-                "mean": share(format="%.3f", width=64, help="Mean over runs"),
-                "deviation": share(
-                    format="%.3f", width=78, help="Standard deviation over runs (n - 1)"
-                ),
-                "least": share(format="%.3f", width=64, help="Lowest of any run"),
-                "most": share(format="%.3f", width=64, help="Highest of any run"),
-            },
-            alt="Spread of each score over the runs",
-        )
+    tables.draw(
+        [
+            {
+                "score": SCORES.get(name, name.replace("_", " ")),
+                "mean": s["mean"],
+                "deviation": s["deviation"],
+                "least": s["range"][0],
+                "most": s["range"][1],
+            }
+            for name, s in scores.items()
+        ],
+        column_config={
+            "mean": share(format="%.3f", width=64, help="Mean over runs"),
+            "deviation": share(
+                format="%.3f", width=78, help="Standard deviation over runs (n - 1)"
+            ),
+            "least": share(format="%.3f", width=64, help="Lowest of any run"),
+            "most": share(format="%.3f", width=64, help="Highest of any run"),
+        },
+        alt="Spread of each score over the runs",
+    )
