@@ -1,16 +1,11 @@
 """Where do I stand, what is next?"""
 
-from collections.abc import Sequence
-
 import streamlit as st
 
-from segcore import formatting
-from segcore.runs.folder.status import ACTIVE
 from segcore.ui.home import checklist
 from segcore.ui.runs import table
 from segcore.ui.shared import session, tables
 from segcore.ui.shared.run_names import middle
-from segcore.workspace.runs.rows import RunRow
 
 workspace = session.workspace()
 session.header(
@@ -58,20 +53,6 @@ def links(query: dict[str, str]) -> None:
         st.page_link(page, label=label, icon=icon, query_params=query)
 
 
-def best_score(rows: Sequence[RunRow]) -> str:
-    """Return the best score with its split and size, ", best mean IoU 64.7 % (test, own size)".
-
-    Scores of unlike splits or sizes do not compare, so it is the best of those like the newest
-    one; "" without any score.
-    """
-    scored = [r for r in rows if r.status.mean_iou is not None]
-    if not scored:
-        return ""
-    alike = [r.status.mean_iou for r in scored if r.scored_on == scored[0].scored_on]
-    best = max(score for score in alike if score is not None)
-    return f", best mean IoU {formatting.percent(best)} ({scored[0].scored_on})"
-
-
 with session.errors_shown():
     rows = workspace.datasets.rows()
     runs = workspace.runs.rows()
@@ -85,7 +66,7 @@ finished = [
 if finished:
     latest = finished[0].dataset
     trained = [r for r in finished if r.dataset == latest]
-    best = best_score(trained)
+    best = table.best_score(trained)
     with st.container(border=True):
         st.markdown(
             f"**Continue: {session.plain(latest)}**, {len(trained)} "
@@ -148,7 +129,7 @@ with right:
         (r for r in runs if r.status.state != "queued"),
         key=lambda r: -(r.status.finished or r.status.started or r.status.created or 0.0),
     )
-    recent = sorted(begun, key=lambda r: r.status.state not in ACTIVE)[:8]
+    recent = sorted(begun, key=lambda r: not r.status.is_active)[:8]
     if recent:
         tables.draw(
             [

@@ -365,3 +365,17 @@ def _trash_popover(trash: Any) -> None:
                 annotations.empty()
             st.session_state.pop("undo_delete", None)
             st.rerun()
+
+
+def best_score(rows: Sequence[RunRow]) -> str:
+    """Return the best score with its split and size, ", best mean IoU 64.7 % (test, own size)".
+
+    Scores of unlike splits or sizes do not compare, so it is the best of those like the newest
+    one; "" without any score.
+    """
+    scored = [r for r in rows if r.status.mean_iou is not None]
+    if not scored:
+        return ""
+    alike = [r.status.mean_iou for r in scored if r.scored_on == scored[0].scored_on]
+    best = max(score for score in alike if score is not None)
+    return f", best mean IoU {formatting.percent(best)} ({scored[0].scored_on})"
