@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
@@ -142,6 +143,8 @@ def show_tab(app: AppTest, key: str, title: str) -> AppTest:
 
 def measure(images: int, scored: float) -> None:
     """Print what each page costs to open and to run again in the workspace of the environment."""
+    st.cache_resource.clear()  # else the pages would stay in the workspace of the size before
+    st.cache_data.clear()
     workspace = Workspace(Path(os.environ["SEGCORE_WORKSPACE"]))
     dataset = workspace.datasets.open(DATASET)
     test = [sample.id for sample in dataset.select("test")]

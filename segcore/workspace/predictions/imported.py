@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from segcore.config import ImportedConfig
 from segcore.data.dataset.dataset import Dataset, Sample
@@ -20,6 +19,7 @@ from segcore.data.formats.foreign_predictions import Prediction, match_predictio
 from segcore.data.formats.importers.pairs.pairing import Pairing
 from segcore.errors import SegcoreError
 from segcore.evaluation.counts.confusion import count_confusion
+from segcore.evaluation.counts.sample_counts import SampleCounts
 from segcore.evaluation.counts.scores import mean_iou
 from segcore.postprocess.ensemble import resize_probabilities
 from segcore.runs.folder.run_folder import RunFolder
@@ -191,7 +191,7 @@ class Imports:
         how: HowToImport,
         run: RunFolder | None,
         progress: Progress | None,
-    ) -> tuple[PredictionReport, npt.NDArray[np.int64]]:
+    ) -> tuple[PredictionReport, SampleCounts]:
         """Read what is matched; write it into ``run`` where one is given."""
         split = how.split
         samples = [s for s in dataset.select(split) if s.mask is not None]
@@ -205,7 +205,7 @@ class Imports:
                     "why": f"{len(files)} files stand for it: keep one",
                 }
             )
-        counts = []
+        counts: list[SampleCounts] = []
         for done, (sample_id, path) in enumerate(matches.paths.items(), start=1):
             sample = dataset.sample(sample_id)
             try:
@@ -230,12 +230,13 @@ class Imports:
             if progress:
                 progress(done, len(matches.paths), sample_id)
         size = dataset.label_set.num_classes
-        return report, np.stack(counts) if counts else np.zeros((0, size, size), np.int64)
+        none = SampleCounts.of(np.zeros((0, size, size), np.int64))
+        return report, SampleCounts.join(counts) if counts else none
 
 
 def _take(
     dataset: Dataset, sample: Sample, read: Prediction, split: str, run: RunFolder | None
-) -> npt.NDArray[np.int64]:
+) -> SampleCounts:
     """Count one prediction against the truth, and keep it where there is a run."""
     label_set, mask = dataset.label_set, read.mask
     if read.probabilities is not None:
@@ -249,7 +250,7 @@ def _take(
             f"Expected a mask or probabilities of {sample.id!r}, received neither: save "
             "one of the two."
         )
-    counts = count_confusion(
+    matrix = count_confusion(
         dataset.read_mask(sample), mask, label_set.num_classes, label_set.ignore_index
     )
     if run:
@@ -258,7 +259,7 @@ def _take(
             run.write_probabilities(
                 split, sample.id, read.probabilities, (sample.height, sample.width)
             )
-    return counts
+    return SampleCounts.stack([matrix])
 
 
 def _finish(run: RunFolder, report: PredictionReport) -> None:

@@ -469,16 +469,15 @@ class Scores:
         counts, sizes = [], []
         for index, name in enumerate(pairs.names):
             true, predicted = pairs.read(name)
-            counts.append(
-                count_confusion(
-                    true, predicted, pairs.label_set.num_classes, pairs.label_set.ignore_index
-                )
+            matrix = count_confusion(
+                true, predicted, pairs.label_set.num_classes, pairs.label_set.ignore_index
             )
+            counts.append(SampleCounts.stack([matrix]))
             sizes.append((true.shape[0], true.shape[1]))
             if progress:
                 progress(index + 1, len(pairs.names), name)
         return evaluate(
-            SampleCounts.stack(counts), pairs.names, pairs.label_set, truth.name, sizes=sizes
+            SampleCounts.join(counts), pairs.names, pairs.label_set, truth.name, sizes=sizes
         )
 
     def ensemble(self, run: str) -> EnsembleScores:
