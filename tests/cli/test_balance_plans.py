@@ -91,6 +91,7 @@ def test_export_and_grouped_splits(shell, workspace, tmp_path) -> None:
     assert len(by_folder) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_camvid_train_by_pixel_and_by_count(camvid_folder, tmp_path, capsys) -> None:
     """The floor by pixel lies where the greedy plan ends; weighing each image's pixel shares alike would give .4479."""

@@ -14,20 +14,9 @@ from segcore.data.balance.planner import (
     plan_balance,
 )
 from segcore.data.statistics.imbalance import earth_mover_distance
-from segcore.data.statistics.statistics import count_mask
 from segcore.errors import SegcoreError
 
 SPLIT = np.array([[10, 0], [10, 0], [10, 0], [0, 10]])
-
-
-@pytest.fixture(scope="module")
-def camvid(camvid_folder):
-    return np.array(
-        [
-            count_mask(path, 256)[:11]
-            for path in sorted((camvid_folder / "masks" / "train").glob("*.png"))
-        ]
-    )
 
 
 def test_a_plan_by_hand():
@@ -143,18 +132,20 @@ def test_refusals():
         ("count", 10, 0.0778, 0.0219, 0.0219, 819),
     ],
 )
-def test_known_figures_of_camvid(camvid, mode, cap, before, after, floor, copies):
-    plan = plan_balance(camvid, BalanceGoal(mode, max_repeats=cap))
+def test_known_figures_of_camvid(camvid_counts, mode, cap, before, after, floor, copies):
+    plan = plan_balance(camvid_counts, BalanceGoal(mode, max_repeats=cap))
     assert (plan.before, plan.after, plan.floor) == pytest.approx((before, after, floor), abs=6e-5)
     assert plan.copies == pytest.approx(copies, abs=3)
-    repeated = np.repeat(camvid, list(plan.repeats.values()), axis=0)
+    repeated = np.repeat(camvid_counts, list(plan.repeats.values()), axis=0)
     totals = repeated.sum(0) if mode == "pixel" else (repeated > 0).sum(0)
     assert earth_mover_distance(totals / totals.sum()) == pytest.approx(plan.after)
     assert ("cannot" in plan.verdict()) == (mode == "pixel")
 
 
 @pytest.mark.shared
-def test_floor_of_camvid_when_every_image_weighs_the_same(camvid):
+def test_floor_of_camvid_when_every_image_weighs_the_same(camvid_counts):
     """Shares of each image's labelled pixels instead of pixels: images with much void then count as much as others."""
-    plan = plan_balance(camvid / camvid.sum(1, keepdims=True), BalanceGoal(max_repeats=5))
+    plan = plan_balance(
+        camvid_counts / camvid_counts.sum(1, keepdims=True), BalanceGoal(max_repeats=5)
+    )
     assert plan.floor == pytest.approx(0.4479, abs=6e-5)

@@ -190,6 +190,7 @@ def test_groups_agree_with_a_slow_twin(bits, monkeypatch):
         assert [g == groups[i] for g in groups.tolist()] == [g == twin[i] for g in twin]
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_camvids_validation_split_is_found_inside_a_training_drive(camvid_folder, tmp_path):
     import_dataset(camvid_folder, tmp_path / "camvid", "camvid", copy=False)

@@ -51,18 +51,22 @@ def test_wrong_wishes_leave_nothing_behind(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_classes_are_strongly_unbalanced_and_all_there():
-    masks = [draw_scene(np.random.default_rng([1, i]), (192, 256))[1] for i in range(24)]
-    counts = np.bincount(np.concatenate([m.ravel() for m in masks]), minlength=256)
+@pytest.fixture(scope="module")
+def scenes():
+    """Pairs of image and mask."""
+    return [draw_scene(np.random.default_rng([1, i]), (192, 256)) for i in range(24)]
+
+
+def test_classes_are_strongly_unbalanced_and_all_there(scenes):
+    counts = np.bincount(np.concatenate([mask.ravel() for _, mask in scenes]), minlength=256)
     assert (counts[:12] > 0).all()
     assert counts[:12].max() > 50 * counts[:12].min()
     assert 0.02 < counts[255] / counts.sum() < 0.15
 
 
-def test_near_duplicates_look_nearly_the_same():
+def test_near_duplicates_look_nearly_the_same(scenes):
     means = {index: [] for index in (0, 2, 3, 5, 6)}
-    for i in range(24):
-        image, mask = draw_scene(np.random.default_rng([2, i]), (192, 256))
+    for image, mask in scenes:
         for index, found in means.items():
             if (mask == index).sum() > 200:
                 found.append(image[mask == index].mean(0))
