@@ -30,7 +30,7 @@ session.header(
     "Metrics with 95 % confidence intervals, at the native resolution of each mask.",
 )
 
-one, two, three, four = st.columns([5, 4, 4, 2], vertical_alignment="bottom", gap="small")
+one, two, three, four = st.columns([5, 4, 4, 3], vertical_alignment="bottom", gap="small")
 with one:
     run = session.choose_run()
 with session.errors_shown():
