@@ -277,3 +277,18 @@ def test_damaged_files_end_in_a_sentence(name, network, sound, tmp_path):
 @pytest.mark.parametrize("name", [*(f"w{ending}" for ending in ENDINGS), "old.pth"])
 def test_many_damaged_files_end_in_a_sentence(name, network, sound, tmp_path):
     assert fuzz(network, sound, name, tmp_path, 60 if name == "w.keras" else 500, 1) > 0
+
+
+def test_a_network_in_a_packed_zip_is_read(sound, tmp_path):
+    """Whoever packs a ``.keras`` again deflates it, as the demo's members are."""
+    packed = tmp_path / "w.keras"
+    with (
+        zipfile.ZipFile(sound / "w.keras") as plain,
+        zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        for name in plain.namelist():
+            archive.writestr(name, plain.read(name))
+    assert packed.stat().st_size < (sound / "w.keras").stat().st_size
+    before, after = load_network(sound / "w.keras"), load_network(packed)
+    for one, other in zip(before.get_weights(), after.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
