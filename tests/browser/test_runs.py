@@ -68,22 +68,24 @@ def test_chosen_rows_share_a_chart_and_are_deleted_and_brought_back(
 ) -> None:
     page.set_default_timeout(MILLISECONDS)
     page.goto(f"{url}/runs?run=made-0")
-    seen(page.get_by_text("Choose rows to see"))
+    seen(page.get_by_text("Select rows to compare"))
     choose_row(page, 0)
-    seen(page.get_by_text("1 chosen"))
+    seen(page.get_by_text("1 selected"))
     expect(page).to_have_url(
         f"{url}/runs", timeout=MILLISECONDS
     )  # the newest, which the link leaves out
     choose_row(page, 1)
-    seen(page.get_by_text("2 chosen"))
-    seen(page.get_by_text("One colour a run"))
+    seen(page.get_by_text("2 selected"))
+    seen(page.get_by_text("Solid lines: training split"))
     page.get_by_role("button", name="Star").click()
     seen(page.get_by_role("button", name="Unstar"))
     assert [workspace.annotations.notes(f"made-{i}").star for i in range(3)] == [False, True, True]
     page.get_by_test_id("stPopover").get_by_role("button", name="Delete").first.click()
     page.get_by_role("button", name="Delete 2 runs").click()
-    seen(page.get_by_text("2 deleted"))
+    seen(page.get_by_text("2 runs and their predictions moved to trash"))
     assert workspace.runs.ids() == ["made-0"]
     page.get_by_role("button", name="Undo").click()
-    expect(page.get_by_text("2 deleted")).not_to_be_visible(timeout=MILLISECONDS)
+    expect(page.get_by_text("2 runs and their predictions moved to trash")).not_to_be_visible(
+        timeout=MILLISECONDS
+    )
     assert workspace.runs.ids() == ["made-2", "made-1", "made-0"]
