@@ -48,11 +48,12 @@ def test_from_a_folder_to_a_plan_on_the_train_page(
     path.press("Enter")
     expect(page.get_by_role("button", name="Preview")).to_be_visible()  # the path has arrived
     settle(page)
-    page.get_by_role("button", name="Import", exact=True).click()
+    page.get_by_role("button", name="Import dataset", exact=True).last.click()
     expect(page.get_by_text("Imported 20 samples as village")).to_be_visible()
-    expect(page.locator(".js-plotly-plot")).to_have_count(
-        2
-    )  # shares of the pixels, and images that hold the class
+    settle(page)
+    page.get_by_role("tab", name="Class balance").click()
+    # pixel frequency, and images per class
+    expect(page.locator(".js-plotly-plot:visible")).to_have_count(2)
 
     settle(page)
     page.get_by_role("tab", name="Splits").click()
@@ -60,7 +61,7 @@ def test_from_a_folder_to_a_plan_on_the_train_page(
     expect(page.get_by_role("button", name="Save splits")).to_be_visible()
     settle(page)
     page.get_by_role("button", name="Save splits").click()
-    expect(page.get_by_role("button", name="Undo", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Undo splits")).to_be_visible()
     datasets = Workspace(tmp_path / "workspace").datasets
     settle(page)
     village = datasets.open("village")
@@ -87,7 +88,7 @@ def test_from_a_folder_to_a_plan_on_the_train_page(
     assert BalancePlan.from_json(datasets.open("village").load_plan("fairer")) == plan
 
     page.get_by_role("link", name="Train", exact=True).click()
-    expect(page.get_by_role("heading", name="Train", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Start training")).to_be_visible()
     settle(page)
-    page.get_by_text("Recipe, splits and device").click()
+    page.get_by_text("Optimization, data and device").click()
     choose(page, "Balance plan", "fairer")

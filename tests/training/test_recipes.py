@@ -311,7 +311,7 @@ def test_what_does_not_go_together_is_refused():
         from_recipe(freeze_epochs=2)
     with pytest.raises(SegcoreError, match="turn XLA off"):
         from_recipe({"device": "gpu:0,gpu:1"}, jit=True)
-    with pytest.raises(SegcoreError, match="take 8"):
+    with pytest.raises(SegcoreError, match="use 8"):
         from_recipe({"hosts": ("a:1", "b:2")}, batch_size=9)
     with pytest.raises(SegcoreError, match="between 0 and 30"):
         from_recipe(freeze_epochs=31)

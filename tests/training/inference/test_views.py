@@ -176,7 +176,7 @@ def test_a_backend_that_disagrees_is_not_taken(pointwise, monkeypatch):
     taken = backends.choose(frozen, "auto", images, 3)
     assert (taken.name, taken.precision, taken.agreement) == ("openvino", "bfloat16", 1.0)
     wrong = expected.copy()
-    wrong[0, :2] = wrong[0, :2, :, ::-1]  # under two percent of the pixels
+    wrong[0, :2] = np.roll(wrong[0, :2], 1, -1)  # another class, in under two percent of the pixels
     monkeypatch.setattr(backends, "openvino_answer", lambda frozen, precision: lambda images: wrong)
     refused = backends.choose(frozen, "auto", images, 3)
     assert refused.name == "tensorflow" and "TensorFlow's class" in refused.note

@@ -579,7 +579,7 @@ def test_instance_numbers_are_asked_about_before_anything_is_written(folder, tmp
             mask[y : y + 6, x : x + 6] = k + 1 + 60 * number
         folder.photo(f"images/cell{number}.tif", 90, 90)
         folder.save(f"masks/cell{number}.tif", mask)
-    with pytest.raises(SegcoreError, match="300 ids, of which 300 stand in one mask only"):
+    with pytest.raises(SegcoreError, match="300 ids, of which 300 are in one mask only"):
         folder.bring_in()
     assert not list(tmp_path.glob("set*"))
     assert len(folder.bring_in(many_classes=True).names) == 301
