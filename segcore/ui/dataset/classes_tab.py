@@ -28,11 +28,33 @@ def show(dataset: Dataset, statistics: ClassStatistics) -> None:
         "on nor scored; a class that was ignored here can be scored again."
     )
     labels = dataset.label_set
+    restorable = _restorable(dataset)
+    _ask_for_names(labels)
+    rows = class_rows(labels, restorable, statistics)
+    edited = _editor(rows, f"classes_{dataset.fingerprint[:12]}")
+    _ignored_at_import([c for c in labels.ignored if c not in restorable])
     try:
-        back = returnable(dataset)
+        wished = edited_labels(labels, edited)
+    except SegcoreError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    rewrites = wished.class_ids != labels.class_ids
+    agreed = not rewrites or _agree(dataset, labels, wished)
+    _buttons(dataset, wished, disabled=wished == labels or not agreed)
+    label_maps.show(dataset)
+
+
+def _restorable(dataset: Dataset) -> tuple[LabelClass, ...]:
+    """Return the ignored classes that can be scored again; warn where that is unknown."""
+    try:
+        return returnable(dataset)
     except SegcoreError as error:
         st.warning(str(error), icon=":material/warning:")
-        back = ()
+        return ()
+
+
+def _ask_for_names(labels: LabelSet) -> None:
+    """Name the classes that the masks contain and nobody declared."""
     unnamed = provisional(labels)
     if unnamed:
         st.info(
@@ -43,8 +65,20 @@ def show(dataset: Dataset, statistics: ClassStatistics) -> None:
             ),
             icon=":material/edit:",
         )
+
+
+def class_rows(
+    labels: LabelSet, restorable: tuple[LabelClass, ...], statistics: ClassStatistics
+) -> list[dict[str, Any]]:
+    """Return the rows of the editable table: scored classes, then those that may be scored again.
+
+    Args:
+        labels: The label set.
+        restorable: Its ignored classes that can be scored again.
+        statistics: Counts of the whole dataset.
+    """
     total = max(1, int(statistics.pixels.sum()))
-    rows = [
+    return [
         {
             "order": index + 1,
             "id": known.id,
@@ -54,12 +88,16 @@ def show(dataset: Dataset, statistics: ClassStatistics) -> None:
             "ignored": index >= labels.num_classes,
             "share": int(statistics.pixels[index]) / total if index < labels.num_classes else None,
         }
-        for index, known in enumerate(labels.classes + back)
+        for index, known in enumerate(labels.classes + restorable)
     ]
-    edited = st.data_editor(
+
+
+def _editor(rows: list[dict[str, Any]], key: str) -> list[dict[str, Any]]:
+    """Draw the table of classes and return its rows as edited."""
+    edited: list[dict[str, Any]] = st.data_editor(
         rows,
         hide_index=True,
-        key=f"classes_{dataset.fingerprint[:12]}",
+        key=key,
         disabled=["id", "", "share"],
         column_config={
             "order": st.column_config.NumberColumn(
@@ -78,33 +116,28 @@ def show(dataset: Dataset, statistics: ClassStatistics) -> None:
         },
         alt="Editable table of classes",
     )
-    for_good = [c for c in labels.ignored if c not in back]
-    if for_good:
+    return edited
+
+
+def _ignored_at_import(classes: list[LabelClass]) -> None:
+    if classes:
         st.caption(
             "Ignored at import: "
-            + ", ".join(f"{session.plain(c.name)} (id {c.id})" for c in for_good)
+            + ", ".join(f"{session.plain(c.name)} (id {c.id})" for c in classes)
             + "."
         )
-    try:
-        wished = edited_labels(labels, edited)
-    except SegcoreError as error:
-        st.error(str(error), icon=":material/error:")
-        return
-    rewrites = wished.class_ids != labels.class_ids
-    agreed = not rewrites or _agree(dataset, labels, wished)
+
+
+def _buttons(dataset: Dataset, wished: LabelSet, disabled: bool) -> None:
+    """Draw the buttons that save the edited classes, or other colours."""
     with st.container(horizontal=True):
-        if st.button(
-            "Save classes",
-            type="primary",
-            icon=":material/save:",
-            disabled=wished == labels or not agreed,
-        ):
+        if st.button("Save classes", type="primary", icon=":material/save:", disabled=disabled):
             _save(dataset, wished)
-        safe = recolored(labels)
+        safe = recolored(dataset.label_set)
         if st.button(
             "Use colour-blind-safe colours",
             icon=":material/palette:",
-            disabled=safe == labels,
+            disabled=safe == dataset.label_set,
             help=(
                 "Replaces all class colours by a palette that stays distinct for colour-blind "
                 "viewers, for up to 150 classes."
@@ -112,7 +145,6 @@ def show(dataset: Dataset, statistics: ClassStatistics) -> None:
         ):
             _save(dataset, safe)
         _pick_color(dataset)
-    label_maps.show(dataset)
 
 
 def provisional(labels: LabelSet) -> list[str]:

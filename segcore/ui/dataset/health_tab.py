@@ -52,10 +52,24 @@ def show(dataset: Dataset, name: str, tab_key: str) -> None:
         )
         return
     session.workspace().checklist.note("health", dataset.name)
-    counts = {level: sum(f.level == level for f in findings) for level in LEVELS}
     if not findings:
         st.success("Every check passed.", icon=":material/check_circle:")
         return
+    _summary(findings, name)
+    shown = [f for f in findings if f.check != "left_out"][:_CARDS]
+    for number, finding in enumerate(shown):
+        _card(dataset, finding, number, tab_key)
+    left_out = [f for f in findings if f.check == "left_out"]
+    if left_out:
+        _left_out(dataset, left_out)
+    rest = len(findings) - len(shown) - len(left_out)
+    if rest:
+        st.caption(f"{rest} more findings in the table.")
+
+
+def _summary(findings: Sequence[Finding], name: str) -> None:
+    """Draw the number of findings of each level, and all of them as a table to download."""
+    counts = {level: sum(f.level == level for f in findings) for level in LEVELS}
     with st.container(horizontal=True, vertical_alignment="center"):
         for level, (color, icon) in LEVELS.items():
             if counts[level]:
@@ -75,36 +89,30 @@ def show(dataset: Dataset, name: str, tab_key: str) -> None:
             for f in findings
         ]
         table_behind(rows, f"{name}-health")
-    shown = [f for f in findings if f.check != "left_out"][:_CARDS]
-    for number, finding in enumerate(shown):
-        _card(dataset, finding, number, tab_key)
-    left_out = [f for f in findings if f.check == "left_out"]
-    if left_out:
-        st.markdown("**Skipped or decided at import**")
-        shown_rows = [
-            {
-                "picture": _small(dataset, f.samples[0], stamp(dataset))
-                if f.samples and n < _SMALL
-                else None,
-                "what": f.what,
-                "what to do": f.fix,
-            }
-            for n, f in enumerate(left_out[:LISTED])
-        ]
-        pictured = any(row["picture"] for row in shown_rows)
-        tables.draw(
-            shown_rows
-            if pictured
-            else [{k: v for k, v in row.items() if k != "picture"} for row in shown_rows],
-            row_height=56 if pictured else None,
-            column_config={"picture": st.column_config.ImageColumn("", width="small")}
-            if pictured
+
+
+def _left_out(dataset: Dataset, findings: Sequence[Finding]) -> None:
+    """Draw what the import skipped or decided, with pictures where there are any."""
+    st.markdown("**Skipped or decided at import**")
+    rows = [
+        {
+            "picture": _small(dataset, f.samples[0], stamp(dataset))
+            if f.samples and n < _SMALL
             else None,
-            alt="Skipped or decided at import",
-        )
-    rest = len(findings) - len(shown) - len(left_out)
-    if rest:
-        st.caption(f"{rest} more findings in the table.")
+            "what": f.what,
+            "what to do": f.fix,
+        }
+        for n, f in enumerate(findings[:LISTED])
+    ]
+    pictured = any(row["picture"] for row in rows)
+    tables.draw(
+        rows if pictured else [{k: v for k, v in row.items() if k != "picture"} for row in rows],
+        row_height=56 if pictured else None,
+        column_config={"picture": st.column_config.ImageColumn("", width="small")}
+        if pictured
+        else None,
+        alt="Skipped or decided at import",
+    )
 
 
 def _card(dataset: Dataset, finding: Finding, number: int, tab_key: str) -> None:

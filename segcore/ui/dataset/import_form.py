@@ -20,9 +20,81 @@ from segcore.errors import SegcoreError
 from segcore.ui.shared import pictures, session, tables
 
 
+@dataclass(frozen=True)
+class _Source:
+    """Where the files come from.
+
+    Attributes:
+        upload: An uploaded archive or table, or None.
+        path: Folder or archive on this machine, as it was typed; "" with an upload.
+    """
+
+    upload: UploadedFile | None
+    path: str
+
+    @property
+    def given(self) -> bool:
+        """Whether there is anything to read."""
+        return bool(self.upload or self.path.strip())
+
+    @property
+    def suggested_name(self) -> str:
+        """The file's or folder's own name, or ""."""
+        return Path(self.upload.name if self.upload else self.path).name.split(".")[0]
+
+    @contextmanager
+    def files(self) -> Iterator[Path]:
+        """Give the folder or archive to read; an upload lies in a temporary folder meanwhile."""
+        if self.upload is None:
+            yield Path(self.path.strip()).expanduser()
+            return
+        temporary = Path(tempfile.gettempdir()) / f"segscope-upload-{uuid.uuid4().hex}"
+        with reserve(temporary) as staging:
+            staging.partial.mkdir(mode=0o700)
+            archive = staging.partial / (
+                "upload-" + re.sub(r"[^A-Za-z0-9._-]", "_", self.upload.name)[-80:]
+            )  # a table's name says its split
+            archive.write_bytes(self.upload.getbuffer())
+            yield archive
+
+
 def form() -> None:
     """Draw the form; on success continue with the new dataset."""
     _broken_off()
+    source = _ask_source()
+    suggested = source.suggested_name
+    name = (
+        st.text_input("Dataset name", placeholder=suggested or "my-images", max_chars=64)
+        or suggested
+    )
+    copy = True
+    if not source.upload:
+        copy = st.toggle(
+            "Copy images into the workspace",
+            value=True,
+            help="Off: images stay where they are and only masks are written.",
+        )
+    rules = _ask_rules()
+    with st.container(horizontal=True):
+        if st.button(
+            "Import dataset", type="primary", disabled=not source.given, icon=":material/download:"
+        ):
+            try:
+                with source.files() as files:
+                    _import(files, name, copy, **rules.read())
+            except SegcoreError as error:
+                st.error(session.plain(str(error)), icon=":material/error:")
+        previewed = source.given and st.button(
+            "Preview",
+            icon=":material/visibility:",
+            help="Preview a few samples before importing.",
+        )
+    if previewed:
+        _preview(source, rules)
+
+
+def _ask_source() -> _Source:
+    """Ask for an upload, or for a path on this machine."""
     kind = st.segmented_control(
         "Source",
         ["Folder on this machine", "Upload an archive"],
@@ -34,54 +106,17 @@ def form() -> None:
         upload = st.file_uploader(
             "Zip or tar of images and masks, or a Parquet table", type=kinds, key="archive"
         )
-        path = ""
-    else:
-        upload = None
-        path = st.text_input(
-            "Folder or archive",
-            placeholder="/data/my-images",
-            help=(
-                "For example images/ and masks/ with matching file names, optionally in train, "
-                "val and test, and a classes.csv. Parquet tables, COCO, Cityscapes, Pascal VOC, "
-                "LabelMe, YOLO, Supervisely, VIA, nnU-Net and others work too, as zip or tar or not."
-            ),
-        )
-    suggested = Path(upload.name if upload else path).name.split(".")[0]
-    name = (
-        st.text_input("Dataset name", placeholder=suggested or "my-images", max_chars=64)
-        or suggested
+        return _Source(upload, "")
+    path = st.text_input(
+        "Folder or archive",
+        placeholder="/data/my-images",
+        help=(
+            "For example images/ and masks/ with matching file names, optionally in train, "
+            "val and test, and a classes.csv. Parquet tables, COCO, Cityscapes, Pascal VOC, "
+            "LabelMe, YOLO, Supervisely, VIA, nnU-Net and others work too, as zip or tar or not."
+        ),
     )
-    copy = True
-    if not upload:
-        copy = st.toggle(
-            "Copy images into the workspace",
-            value=True,
-            help="Off: images stay where they are and only masks are written.",
-        )
-    rules = _ask_rules()
-    given = bool(upload or path.strip())
-    with st.container(horizontal=True):
-        if st.button(
-            "Import dataset", type="primary", disabled=not given, icon=":material/download:"
-        ):
-            try:
-                with _source(upload, path) as source:
-                    _import(source, name, copy, **rules.read())
-            except SegcoreError as error:
-                st.error(session.plain(str(error)), icon=":material/error:")
-        looked = given and st.button(
-            "Preview",
-            icon=":material/visibility:",
-            help="Preview a few samples before importing.",
-        )
-    if looked:
-        try:
-            with st.spinner("Reading a few samples …"), _source(upload, path) as source:
-                preview = session.workspace().datasets.preview(source, **rules.read())
-        except SegcoreError as error:
-            st.error(session.plain(str(error)), icon=":material/error:")
-        else:
-            _show_preview(preview)
+    return _Source(None, path)
 
 
 def _broken_off() -> None:
@@ -203,21 +238,6 @@ def _ask_rules() -> _Rules:
     return _Rules((suffix, match, masks, images), bands, many)
 
 
-@contextmanager
-def _source(upload: UploadedFile | None, path: str) -> Iterator[Path]:
-    """The folder or archive to read; an upload lies in a temporary folder meanwhile."""
-    if upload is None:
-        yield Path(path.strip()).expanduser()
-        return
-    with reserve(Path(tempfile.gettempdir()) / f"segscope-upload-{uuid.uuid4().hex}") as staging:
-        staging.partial.mkdir(mode=0o700)
-        archive = staging.partial / (
-            "upload-" + re.sub(r"[^A-Za-z0-9._-]", "_", upload.name)[-80:]
-        )  # a table's name says its split
-        archive.write_bytes(upload.getbuffer())
-        yield archive
-
-
 def _import(source: Path, name: str, copy: bool, **how: Any) -> None:
     bar = st.progress(0.0, text="Reading files …")
     steps: dict[str, float] = {}
@@ -239,6 +259,17 @@ def _import(source: Path, name: str, copy: bool, **how: Any) -> None:
     session.request("dataset", report.name)
     st.query_params.pop("import", None)
     st.rerun()
+
+
+def _preview(source: _Source, rules: _Rules) -> None:
+    """Read a few samples and show them, or why they cannot be read."""
+    try:
+        with st.spinner("Reading a few samples …"), source.files() as files:
+            preview = session.workspace().datasets.preview(files, **rules.read())
+    except SegcoreError as error:
+        st.error(session.plain(str(error)), icon=":material/error:")
+    else:
+        _show_preview(preview)
 
 
 def _show_preview(seen: Preview) -> None:

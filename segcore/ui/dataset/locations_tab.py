@@ -128,14 +128,7 @@ def _instances(instances: InstanceStatistics, names: list[str], name: str) -> No
             },
             alt="Instances of each class",
         )
-        st.download_button(
-            "Download CSV",
-            session.csv_bytes(rows),
-            f"{name}-instances.csv",
-            "text/csv",
-            key="csv_instances",
-            icon=":material/download:",
-        )
+        tables.download_csv(rows, f"{name}-instances", "csv_instances")
 
 
 def _mean(counts: np.ndarray) -> float | None:

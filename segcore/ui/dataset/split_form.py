@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from segcore import formatting
 from segcore.data.dataset.dataset import Dataset
@@ -92,7 +94,6 @@ def _ask(dataset: Dataset) -> Wish | None:
             "the Train page and takes no disk space."
         ),
     )
-    folds, validation, test, hold_out = 0, 15, 15, ""
     with st.form("make_splits", border=True):
         one, two, three, four, five = st.columns([3, 3, 2, 2, 2], vertical_alignment="bottom")
         st.session_state.setdefault("split_method", "stratified")
@@ -110,16 +111,7 @@ def _ask(dataset: Dataset) -> Wish | None:
             key="split_groups",
             help="Only for the grouped method: frames that stay together.",
         )
-        if kind == FOLDS:
-            folds = int(three.number_input("Folds", 2, 20, 5, key="split_folds"))
-            help_text = "The current test split stays the test split of every fold."
-            if "test" in dataset.splits and four.checkbox(
-                "Keep test", True, key="split_hold_out", help=help_text
-            ):
-                hold_out = "test"
-        else:
-            validation = int(three.number_input("Validation, %", 0, 90, 15, key="split_validation"))
-            test = int(four.number_input("Test, %", 0, 90, 15, key="split_test"))
+        sizes = _ask_folds(dataset, three, four) if kind == FOLDS else _ask_percentages(three, four)
         seed = int(
             five.number_input(
                 "Seed",
@@ -136,10 +128,30 @@ def _ask(dataset: Dataset) -> Wish | None:
             )
         )
         asked = st.form_submit_button("Preview splits", icon=":material/call_split:")
-    wish = Wish(dataset.name, str(method), str(group_by), seed, validation, test, folds, hold_out)
+    wish = Wish(dataset.name, str(method), str(group_by), seed, **sizes)
     if asked:
         st.session_state["proposed_splits"] = wish
     return wish if st.session_state.get("proposed_splits") == wish else None
+
+
+def _ask_folds(dataset: Dataset, left: DeltaGenerator, right: DeltaGenerator) -> dict[str, Any]:
+    """Ask for k, and whether the test split stays; return ``folds`` and ``hold_out``."""
+    folds = int(left.number_input("Folds", 2, 20, 5, key="split_folds"))
+    keep_test = "test" in dataset.splits and right.checkbox(
+        "Keep test",
+        True,
+        key="split_hold_out",
+        help="The current test split stays the test split of every fold.",
+    )
+    return {"folds": folds, "hold_out": "test" if keep_test else ""}
+
+
+def _ask_percentages(left: DeltaGenerator, right: DeltaGenerator) -> dict[str, Any]:
+    """Ask for the size of two splits, in per cent; return ``validation`` and ``test``."""
+    return {
+        "validation": int(left.number_input("Validation, %", 0, 90, 15, key="split_validation")),
+        "test": int(right.number_input("Test, %", 0, 90, 15, key="split_test")),
+    }
 
 
 @st.cache_data(max_entries=20, show_spinner="Creating splits …")
@@ -274,12 +286,4 @@ def _folds(dataset: Dataset, name: str) -> None:
             icon=":material/model_training:",
             query_params={"dataset": folds[0]},
         )
-        data = session.csv_bytes(cells)
-        st.download_button(
-            "Download CSV",
-            data,
-            f"{name}-folds.csv",
-            "text/csv",
-            key="csv_folds",
-            icon=":material/download:",
-        )
+        tables.download_csv(cells, f"{name}-folds", "csv_folds")

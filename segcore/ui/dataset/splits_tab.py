@@ -1,5 +1,7 @@
 """How alike the splits are, whether they differ by more than chance, and making others."""
 
+from dataclasses import dataclass
+
 import streamlit as st
 
 from segcore.catalog import BALANCE_MODES
@@ -10,6 +12,23 @@ from segcore.ui.dataset import charts, split_form
 from segcore.ui.shared import manual, session
 from segcore.ui.shared.dataset_scans import stamp, table_behind
 from segcore.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class ShiftQuestion:
+    """Which two splits are compared, and how.
+
+    Attributes:
+        first: A split.
+        second: Another.
+        mode: A name in ``catalog.BALANCE_MODES``: what frequencies are counted in.
+        group_by: A name in ``splits.GROUPINGS``: what is permuted; "" for single images.
+    """
+
+    first: str
+    second: str
+    mode: str
+    group_by: str
 
 
 def show(dataset: Dataset, name: str) -> None:
@@ -72,7 +91,28 @@ def _way_back(dataset: Dataset) -> None:
 
 
 def _shift(dataset: Dataset, name: str) -> None:
+    """Compare two splits: what is asked, the test's figures, and the difference by class."""
     st.subheader("Compare two splits", anchor=False)
+    question = _ask_shift(dataset)
+    with session.errors_shown():
+        shift = _measure(session.workspace(), dataset.name, stamp(dataset), question)
+    _shift_cards(shift)
+    st.markdown(_verdict(shift))
+    names, first, second = dataset.label_set.class_names, question.first, question.second
+    st.plotly_chart(
+        charts.shift_bars(names, shift.differences, first, second),
+        key="shift",
+        config=session.CHART,
+        alt=f"Difference of the class frequencies between {first} and {second}",
+    )
+    table_behind(
+        [{"class": n, "difference": d} for n, d in zip(names, shift.differences, strict=True)],
+        f"{name}-shift-{first}-{second}",
+        difference=st.column_config.NumberColumn(format="percent"),
+    )
+
+
+def _ask_shift(dataset: Dataset) -> ShiftQuestion:
     one, two, three, four = st.columns([2, 2, 2, 3], vertical_alignment="bottom")
     with one:
         first = session.choose_from("Split", dataset.splits, "shift_first")
@@ -103,16 +143,11 @@ def _shift(dataset: Dataset, name: str) -> None:
                 "too optimistic: treat drives as clusters."
             ),
         )
-    with session.errors_shown():
-        shift = _measure(
-            session.workspace(),
-            dataset.name,
-            stamp(dataset),
-            first,
-            second,
-            str(mode),
-            str(group_by),
-        )
+    return ShiftQuestion(first, second, str(mode), str(group_by))
+
+
+def _shift_cards(shift: Shift) -> None:
+    """Draw how far two splits differ, what chance would do, and the p-value."""
     cards = st.columns(3)
     cards[0].metric(
         "Difference",
@@ -146,20 +181,6 @@ def _shift(dataset: Dataset, name: str) -> None:
             "data-measures#splits",
         ),
     )
-    st.markdown(_verdict(shift))
-    names = dataset.label_set.class_names
-    figure = charts.shift_bars(names, shift.differences, first, second)
-    st.plotly_chart(
-        figure,
-        key="shift",
-        config=session.CHART,
-        alt=f"Difference of the class frequencies between {first} and {second}",
-    )
-    table_behind(
-        [{"class": n, "difference": d} for n, d in zip(names, shift.differences, strict=True)],
-        f"{name}-shift-{first}-{second}",
-        difference=st.column_config.NumberColumn(format="percent"),
-    )
 
 
 def _verdict(shift: Shift) -> str:
@@ -174,13 +195,7 @@ def _verdict(shift: Shift) -> str:
 
 
 @st.cache_data(max_entries=100, show_spinner="Computing 999 random assignments …")
-def _measure(
-    _workspace: Workspace,
-    dataset: str,
-    stamp: str,
-    first: str,
-    second: str,
-    mode: str,
-    group_by: str,
-) -> Shift:
-    return _workspace.datasets.shift(dataset, first, second, mode, group_by)
+def _measure(_workspace: Workspace, dataset: str, stamp: str, question: ShiftQuestion) -> Shift:
+    return _workspace.datasets.shift(
+        dataset, question.first, question.second, question.mode, question.group_by
+    )

@@ -99,11 +99,4 @@ def table_behind(rows: Sequence[Mapping[str, Any]], file_name: str, **columns: A
         tables.draw(list(rows[:LISTED]), column_config=columns or None, alt=f"Table {file_name}")
         if len(rows) > LISTED:
             st.caption(f"Showing {LISTED:,} of {len(rows):,} rows. The file contains all.")
-        st.download_button(
-            "Download CSV",
-            lambda: session.csv_bytes(rows),  # written when it is asked for
-            f"{file_name}.csv",
-            "text/csv",
-            key=f"csv_{file_name}",
-            icon=":material/download:",
-        )
+        tables.download_csv(rows, file_name, f"csv_{file_name}")

@@ -5,6 +5,8 @@ from typing import Any
 
 import streamlit as st
 
+from segcore.ui.shared import session
+
 PERCENT = "%.1f %%"
 """How a fraction is written in a table: with one decimal, as on the cards."""
 
@@ -48,6 +50,24 @@ def draw(
     if 10 < len(shown) <= WHOLE:
         defaults["height"] = "content"
     return st.dataframe(shown, column_config=columns or None, **{**defaults, **options})
+
+
+def download_csv(rows: Sequence[Mapping[str, Any]], stem: str, key: str) -> None:
+    """Draw a button that downloads rows as a CSV file, written when it is clicked.
+
+    Args:
+        rows: One mapping a row.
+        stem: Name of the file, without ending.
+        key: Key of the button.
+    """
+    st.download_button(
+        "Download CSV",
+        lambda: session.csv_bytes(rows),
+        f"{stem}.csv",
+        "text/csv",
+        key=key,
+        icon=":material/download:",
+    )
 
 
 def _is_share(column: Any) -> bool:
