@@ -35,20 +35,22 @@ def _measure(options: Options) -> dict[str, Any]:
         "run": run,
         "split": split,
         "class_names": label_set.class_names,
-        "borders": workspace.pixel_metrics.borders(run, measured),
+        "borders": workspace.pixel_metrics.borders(run, measured).to_json(),
     }
-    result |= {"confidence": confidence, "temperature": None, "scaled": None, "label_errors": None}
+    result |= {"confidence": None, "temperature": None, "scaled": None, "label_errors": None}
     if confidence is None:
         return result
+    result["confidence"] = confidence.to_json()
     fit = _fit_split(workspace, options)
     if fit and fit != split:
         workspace.scores.ensure_predictions([run], fit, progress=ProgressLine("Predicting"))
         if workspace.pixel_metrics.samples(run, fit):
             fitted = workspace.pixel_metrics.measure(run, fit, "", ProgressLine("Fitting"))
             result["temperature"] = fitted.temperature
-            result["scaled"] = workspace.pixel_metrics.scaled(
+            scaled = workspace.pixel_metrics.scaled(
                 run, split, fitted.temperature, ProgressLine("Softening")
             )
+            result["scaled"] = scaled.to_json() if scaled else None
     result["label_errors"] = workspace.pixel_metrics.suspects(
         run, split, ProgressLine("Looking at labels")
     ).to_json()

@@ -111,7 +111,7 @@ def at_borders(a, b, groups):
     measured.sample_ids = ids(a)
     right = a.diagonal(axis1=1, axis2=2)
     measured.boundary = list(np.stack([right, a.sum(2) + a.sum(1) - right], axis=-1))
-    return measured.borders(groups)["interval"]
+    return measured.borders(groups).interval
 
 
 CALLERS = {

@@ -19,20 +19,20 @@ def test_borders_and_confidence_are_the_shelfs(trained, open_page, read) -> None
     at = tab(open_page, "Overview", run)
     found = measures.measure(run, "test")
     assert read.metrics(at)["Mean boundary IoU"] == formatting.percent(
-        found.measures.borders()["mean_boundary"]
+        found.measures.borders().mean_boundary
     )
     at = tab(open_page, "Calibration and label errors", run)
     confidence = found.measures.confidence()
     shown = read.metrics(at)
     assert (
-        shown["ECE"] == formatting.percent(confidence["ece"])
-        and shown["Brier score"] == f"{confidence['brier']:.4f}"
+        shown["ECE"] == formatting.percent(confidence.ece)
+        and shown["Brier score"] == f"{confidence.brier:.4f}"
     )
     temperature = measures.measure(run, "validation").temperature
     assert any(f"temperature {temperature:.2f}" in c.value for c in at.caption)
     scaled = measures.scaled(run, "test", temperature)
     (metric,) = [m for m in at.metric if m.label == "ECE"]
-    assert metric.delta == formatting.points(scaled["ece"] - confidence["ece"])
+    assert metric.delta == formatting.points(scaled.ece - confidence.ece)
 
 
 def test_members_that_were_stopped_are_named_and_resumed_together(

@@ -1,6 +1,7 @@
 """Scores that need every pixel (boundaries, confidence, labels), gathered in constant memory."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,128 @@ FITTED_PIXELS = 200_000
 """About so many pixels are drawn to fit a temperature."""
 
 BINS = 15
+
+
+@dataclass(frozen=True)
+class TrimapBand:
+    """Scores within a distance of a true border, 0 to 1; None for what is undefined.
+
+    Attributes:
+        width: The distance, pixels; a band contains the narrower ones.
+        pixels: How many pixels it holds.
+        mean_iou: Mean IoU.
+        pixel_accuracy: Share of correct pixels.
+        iou: IoU of each of the C classes.
+    """
+
+    width: int
+    pixels: int
+    mean_iou: float | None
+    pixel_accuracy: float | None
+    iou: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class BorderScores:
+    """Scores near borders, 0 to 1; None for what is undefined.
+
+    Attributes:
+        num_samples: Number of images.
+        boundary: Boundary IoU of each of the C classes.
+        mean_boundary: Their mean.
+        interval: [low, high] of the mean.
+        how_sure: How the interval was made, one sentence.
+        trimap: One band for each of :data:`TRIMAP_WIDTHS`.
+    """
+
+    num_samples: int
+    boundary: tuple[float | None, ...]
+    mean_boundary: float | None
+    interval: list[float | None]
+    how_sure: str
+    trimap: tuple[TrimapBand, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready mapping."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """The pixels of one bin of confidence; bins without pixels are left out.
+
+    Attributes:
+        start: Lower edge of the bin, 0 to 1; "from" in JSON.
+        confidence: Mean confidence, 0 to 1.
+        accuracy: Share of correct pixels, 0 to 1.
+        pixels: How many pixels.
+    """
+
+    start: float
+    confidence: float
+    accuracy: float
+    pixels: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready mapping."""
+        own = asdict(self)
+        return {"from": own.pop("start"), **own}
+
+
+@dataclass(frozen=True)
+class ClassConfidence:
+    """The pixels that were predicted as one class.
+
+    Attributes:
+        ece: Expected calibration error, 0 to 1; None without pixels.
+        pixels: How many pixels.
+        bins: Its reliability diagram.
+    """
+
+    ece: float | None
+    pixels: int
+    bins: tuple[ReliabilityBin, ...]
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """Scores of the probabilities of N pixels; None for what is undefined.
+
+    Attributes:
+        ece: Expected calibration error, 0 to 1.
+        mce: Largest gap of a bin that holds at least a thousandth of the pixels, 0 to 1.
+        brier: Brier score, 0 to 2.
+        log_loss: Mean negative natural logarithm of the true class's probability.
+        aurc: Area under the risk-coverage curve, 0 to 1.
+        pixel_accuracy: Share of correct pixels, 0 to 1.
+        mean_confidence: Mean of the largest probability, 0 to 1.
+        bins: Reliability diagram of all pixels.
+        classes: The same by predicted class.
+        coverage: Shares of the pixels that are kept, most confident first, thinned to 100 points.
+        risk: Share of wrong pixels among those.
+    """
+
+    ece: float | None
+    mce: float | None
+    brier: float | None
+    log_loss: float | None
+    aurc: float | None
+    pixel_accuracy: float | None
+    mean_confidence: float | None
+    bins: tuple[ReliabilityBin, ...]
+    classes: tuple[ClassConfidence, ...]
+    coverage: tuple[float, ...]
+    risk: tuple[float | None, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready mapping."""
+        return {
+            **vars(self),
+            "bins": [one.to_json() for one in self.bins],
+            "classes": [
+                {**vars(own), "bins": [one.to_json() for one in own.bins]} for own in self.classes
+            ],
+        }
 
 
 class PixelMetrics:
@@ -141,18 +264,13 @@ class PixelMetrics:
 
     def borders(
         self, groups: Sequence[str] | None = None, resamples: int = 500, seed: int = 0
-    ) -> dict[str, Any]:
-        """Score the borders, ready for JSON.
+    ) -> BorderScores:
+        """Score the borders.
 
         Args:
             groups: Group of each image; the interval then draws whole groups.
             resamples: Resamples of the interval.
             seed: Seed of the draws.
-
-        Returns:
-            ``num_samples``, ``boundary`` (C values), ``mean_boundary``, its ``interval``, and
-            ``trimap``: rows of ``width, pixels, mean_iou, pixel_accuracy, iou`` (C values), each
-            band containing the narrower ones.
         """
         counts = np.array(self.boundary, np.int64).reshape(-1, len(self.trimap[0]), 2)
         own = boundary_iou(counts.sum(0))
@@ -163,33 +281,26 @@ class PixelMetrics:
             resamples=resamples,
             seed=seed,
         )["mean"]
-        return {
-            "num_samples": len(self.sample_ids),
-            "boundary": [plain(v) for v in own],
-            "mean_boundary": plain(float(scores.mean_present(own))),
-            "interval": mean.ends(),
-            "how_sure": mean.how(),
-            "trimap": [
-                {
-                    "width": width,
-                    "pixels": int(band.sum()),
-                    "mean_iou": plain(float(scores.mean_iou(band))),
-                    "pixel_accuracy": plain(float(scores.pixel_accuracy(band))),
-                    "iou": [plain(v) for v in scores.iou(band)],
-                }
+        return BorderScores(
+            num_samples=len(self.sample_ids),
+            boundary=tuple(plain(v) for v in own),
+            mean_boundary=plain(float(scores.mean_present(own))),
+            interval=mean.ends(),
+            how_sure=mean.how(),
+            trimap=tuple(
+                TrimapBand(
+                    width=width,
+                    pixels=int(band.sum()),
+                    mean_iou=plain(float(scores.mean_iou(band))),
+                    pixel_accuracy=plain(float(scores.pixel_accuracy(band))),
+                    iou=tuple(plain(v) for v in scores.iou(band)),
+                )
                 for width, band in zip(TRIMAP_WIDTHS, self.trimap, strict=True)
-            ],
-        }
+            ),
+        )
 
-    def confidence(self, bins: int = BINS) -> dict[str, Any] | None:
-        """Score the probabilities, ready for JSON; None where only masks were given.
-
-        Returns:
-            ``ece``, ``mce`` (largest gap of a bin that holds at least a thousandth of the pixels),
-            ``brier, log_loss, aurc, pixel_accuracy, mean_confidence``, ``bins``, ``classes``
-            (``ece, pixels`` and ``bins`` by predicted class), ``coverage`` and ``risk`` (the curve,
-            thinned to 100 points).
-        """
+    def confidence(self, bins: int = BINS) -> Confidence | None:
+        """Score the probabilities; None where only masks were given."""
         c = self.calibration
         if not c.total:
             return None
@@ -201,41 +312,39 @@ class PixelMetrics:
                 0, len(coverage) - 1
             )
         )
-        return {
-            "ece": plain(float(whole.ece)),
-            "mce": plain(float(gaps.max())),
-            "brier": plain(c.brier),
-            "log_loss": plain(c.log_loss),
-            "aurc": plain(c.risk_area()),
-            "pixel_accuracy": plain(c.right.sum() / c.total),
-            "mean_confidence": plain(c.confidence.sum() / c.total),
-            "bins": _rows(whole, ...),
-            "classes": [
-                {"ece": plain(own.ece[k]), "pixels": int(c.pixels[k].sum()), "bins": _rows(own, k)}
+        return Confidence(
+            ece=plain(float(whole.ece)),
+            mce=plain(float(gaps.max())),
+            brier=plain(c.brier),
+            log_loss=plain(c.log_loss),
+            aurc=plain(c.risk_area()),
+            pixel_accuracy=plain(c.right.sum() / c.total),
+            mean_confidence=plain(c.confidence.sum() / c.total),
+            bins=_bins(whole, ...),
+            classes=tuple(
+                ClassConfidence(plain(own.ece[k]), int(c.pixels[k].sum()), _bins(own, k))
                 for k in range(len(c.pixels))
-            ],
-            "coverage": coverage[keep].tolist(),
-            "risk": [plain(v) for v in risk[keep]],
-        }
+            ),
+            coverage=tuple(coverage[keep].tolist()),
+            risk=tuple(plain(v) for v in risk[keep]),
+        )
 
 
-def worth_drawing(bins: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def worth_drawing(bins: Sequence[ReliabilityBin]) -> list[ReliabilityBin]:
     """Return the bins of a reliability diagram with at least a ten-thousandth of its pixels."""
-    total = sum(row["pixels"] for row in bins)
-    return [row for row in bins if 10_000 * row["pixels"] >= total]
+    total = sum(one.pixels for one in bins)
+    return [one for one in bins if 10_000 * one.pixels >= total]
 
 
-def _rows(found: Reliability, which: Any) -> list[dict[str, Any]]:
+def _bins(diagram: Reliability, which: Any) -> tuple[ReliabilityBin, ...]:
     """The bins of one diagram that hold pixels."""
     columns = zip(
-        found.edges[:-1],
-        found.confidence[which],
-        found.accuracy[which],
-        found.pixels[which],
+        diagram.edges[:-1],
+        diagram.confidence[which],
+        diagram.accuracy[which],
+        diagram.pixels[which],
         strict=True,
     )
-    return [
-        {"from": float(e), "confidence": float(c), "accuracy": float(a), "pixels": int(n)}
-        for e, c, a, n in columns
-        if n
-    ]
+    return tuple(
+        ReliabilityBin(float(e), float(c), float(a), int(n)) for e, c, a, n in columns if n
+    )

@@ -3,11 +3,13 @@
 import html
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
 
-from segcore.evaluation.metrics.pixel_metrics import worth_drawing
+from segcore.evaluation.metrics.pixel_metrics import BorderScores, Confidence, worth_drawing
+from segcore.evaluation.metrics.robustness import RobustnessSummary
 
 COLORS = ("#1b8f99", "#d55e00", "#8f63ad", "#b8860b", "#2f7fd0", "#cc79a7")
 """Colours of lines that are distinguishable on light and dark backgrounds."""
@@ -163,54 +165,61 @@ def interval_chart(
     return Markup(f"<figure class='chart whole'>{picture}</figure>")  # escaped above
 
 
-def depth_charts(depth: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what was measured besides counts with its charts; what is absent is None.
+@dataclass(frozen=True)
+class Depth:
+    """What was measured of a run besides counts; None for what was not.
 
-    Args:
-        depth: ``borders`` and ``confidence``
-            (:class:`segcore.evaluation.metrics.pixel_metrics.PixelMetrics`), ``temperature`` and
-            ``scaled`` (the same confidence at that temperature), ``robustness``
-            (:func:`segcore.evaluation.metrics.robustness.summarise`).
-
-    Returns:
-        The same keys, and ``border_chart``, ``confidence_chart`` and ``robustness_chart``.
+    Attributes:
+        borders: Scores near borders.
+        confidence: Scores of the probabilities.
+        temperature: The temperature that was fitted on the validation split.
+        scaled: Scores of the probabilities at that temperature.
+        robustness: Scores under corruptions.
     """
-    keys = ("borders", "confidence", "temperature", "scaled", "robustness")
-    found: dict[str, Any] = {key: depth.get(key) for key in keys}
-    return found | {
-        "border_chart": _border_chart(found["borders"]) if found["borders"] else "",
-        "confidence_chart": _confidence_chart(found) if found["confidence"] else "",
-        "robustness_chart": _robustness_chart(found["robustness"]) if found["robustness"] else "",
-    }
+
+    borders: BorderScores | None = None
+    confidence: Confidence | None = None
+    temperature: float | None = None
+    scaled: Confidence | None = None
+    robustness: RobustnessSummary | None = None
+
+    def charts(self) -> dict[str, Any]:
+        """Return the fields for the template, with a chart of each, "" where it was not measured."""
+        return vars(self) | {
+            "border_chart": _border_chart(self.borders) if self.borders else "",
+            "confidence_chart": self._confidence_chart(),
+            "robustness_chart": _robustness_chart(self.robustness) if self.robustness else "",
+        }
+
+    def _confidence_chart(self) -> Markup:
+        if self.confidence is None:
+            return Markup("")
+        drawn = {"as it is": self.confidence}
+        if self.scaled:
+            drawn[f"at temperature {self.temperature:.2f}"] = self.scaled
+        lines: dict[str, list[tuple[float, float | None]]] = {
+            name: [(r.confidence, r.accuracy) for r in worth_drawing(one.bins)]
+            for name, one in drawn.items()
+        }
+        ticks = {k / 5: f"{20 * k}" for k in range(6)}
+        return line_chart("Reliability", lines, "confidence, %", ticks, diagonal=True)
 
 
-def _border_chart(borders: Mapping[str, Any]) -> Markup:
-    band = borders["trimap"]
+def _border_chart(borders: BorderScores) -> Markup:
+    band = borders.trimap
     lines = {
-        title: [(math.log2(r["width"]), r[key]) for r in band]
-        for title, key in (("mean IoU", "mean_iou"), ("pixel accuracy", "pixel_accuracy"))
+        "mean IoU": [(math.log2(r.width), r.mean_iou) for r in band],
+        "pixel accuracy": [(math.log2(r.width), r.pixel_accuracy) for r in band],
     }
-    ticks = {math.log2(r["width"]): str(r["width"]) for r in band}
+    ticks = {math.log2(r.width): str(r.width) for r in band}
     title = "within so many pixels of a true border"
     return line_chart("Scores near borders", lines, title, ticks)
 
 
-def _confidence_chart(found: Mapping[str, Any]) -> Markup:
-    drawn = {"as it is": found["confidence"]}
-    if found["scaled"]:
-        drawn[f"at temperature {found['temperature']:.2f}"] = found["scaled"]
-    lines = {
-        name: [(r["confidence"], r["accuracy"]) for r in worth_drawing(one["bins"])]
-        for name, one in drawn.items()
-    }
-    ticks = {k / 5: f"{20 * k}" for k in range(6)}
-    return line_chart("Reliability", lines, "confidence, %", ticks, diagonal=True)
-
-
-def _robustness_chart(robustness: Mapping[str, Any]) -> Markup:
+def _robustness_chart(robustness: RobustnessSummary) -> Markup:
     lines: dict[str, list[tuple[float, float | None]]] = {}
-    for row in robustness["curves"]:
-        line = lines.setdefault(row["corruption"], [(0.0, robustness["clean"]["mean_iou"])])
-        line.append((float(row["severity"]), row["mean_iou"]))
+    for row in robustness.curves:
+        line = lines.setdefault(row.corruption, [(0.0, robustness.clean.mean_iou)])
+        line.append((float(row.severity), row.mean_iou))
     ticks = {0.0: "as it is", **{float(k): str(k) for k in range(1, 6)}}
     return line_chart("Mean IoU under corruption", lines, "severity", ticks)

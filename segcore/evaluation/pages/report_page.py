@@ -12,7 +12,7 @@ from segcore.errors import SegcoreError
 from segcore.evaluation.comparison.comparison import compare_reports
 from segcore.evaluation.metrics.report import Report
 from segcore.evaluation.pages.document import render
-from segcore.evaluation.pages.report_charts import depth_charts
+from segcore.evaluation.pages.report_charts import Depth
 from segcore.formatting import number, p_value, percent, points
 from segcore.labels import color_to_hex
 
@@ -56,7 +56,7 @@ def build_page(
     config: Mapping[str, Any] | None = None,
     pictures: Sequence[Picture] = (),
     compression: Mapping[str, Any] | None = None,
-    depth: Mapping[str, Mapping[str, Any]] | None = None,
+    depth: Mapping[str, Depth] | None = None,
 ) -> str:
     """Write the page.
 
@@ -67,8 +67,7 @@ def build_page(
         facts: Short facts by name: library versions, fingerprint of the dataset, date, device.
         config: The run's config, printed as JSON.
         pictures: Pictures, embedded.
-        depth: What was measured besides counts, by the name of the report; see
-            :func:`segcore.evaluation.pages.report_charts.depth_charts`.
+        depth: What was measured besides counts, by the name of the report.
         compression: What ``WhatIf.to_json`` returned; its path and verdicts are shown.
 
     Returns:
@@ -89,14 +88,14 @@ def build_page(
         first=first.to_json(),
         facts=dict(facts or {}),
         comparison=_comparison(reports) if len(reports) > 1 else None,
-        runs=[_one(name, report, depths.get(name, {})) for name, report in reports.items()],
+        runs=[_one(name, report, depths.get(name, Depth())) for name, report in reports.items()],
         what_if=_what_if(compression, first) if compression else None,
         pictures=pictures,
         config=json.dumps(config, indent=1, ensure_ascii=False, default=str) if config else "",
     )
 
 
-def _one(name: str, report: Report, depth: Mapping[str, Any]) -> dict[str, Any]:
+def _one(name: str, report: Report, depth: Depth) -> dict[str, Any]:
     """What the section of one run shows."""
     data = report.to_json()
     return {
@@ -112,7 +111,7 @@ def _one(name: str, report: Report, depth: Mapping[str, Any]) -> dict[str, Any]:
             )
         ],
         "confusion": _confusion(report),
-        "depth": depth_charts(depth),
+        "depth": depth.charts(),
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from segcore import formatting
+from segcore.evaluation.metrics.pixel_metrics import BorderScores
 from segcore.evaluation.metrics.report import Report
 from segcore.ui.evaluate import pixel_charts
 from segcore.ui.shared import background_tasks, manual, session
@@ -60,7 +61,7 @@ def show(report: Report, scores: dict[str, Any], run: str, split: str, stage: st
     with one:
         st.markdown("**Boundary IoU per class**")
         figure = pixel_charts.boundary_bars(
-            names, [c["iou"] for c in whole["classes"]], borders["boundary"]
+            names, [c["iou"] for c in whole["classes"]], borders.boundary
         )
         st.plotly_chart(
             figure,
@@ -71,17 +72,17 @@ def show(report: Report, scores: dict[str, Any], run: str, split: str, stage: st
     with two:
         _trimap(borders, whole, names)
     st.caption(
-        f"Based on {borders['num_samples']} of {len(report.sample_ids)} images, those "
+        f"Based on {borders.num_samples} of {len(report.sample_ids)} images, those "
         "with predictions on disk."
     )
 
 
-def _cards(borders: dict[str, Any], mean_iou: float | None) -> None:
-    low, high = borders["interval"]
+def _cards(borders: BorderScores, mean_iou: float | None) -> None:
+    low, high = borders.interval
     cards = st.columns(4)
     cards[0].metric(
         "Mean boundary IoU",
-        formatting.percent(borders["mean_boundary"]),
+        formatting.percent(borders.mean_boundary),
         border=True,
         height="stretch",
         help=manual.see(
@@ -99,14 +100,14 @@ def _cards(borders: dict[str, Any], mean_iou: float | None) -> None:
         border=True,
         height="stretch",
         help=manual.see(
-            borders["how_sure"],
+            borders.how_sure,
             "intervals#how-it-is-made",
         ),
     )
     below = (
         None
-        if mean_iou is None or borders["mean_boundary"] is None
-        else borders["mean_boundary"] - mean_iou
+        if mean_iou is None or borders.mean_boundary is None
+        else borders.mean_boundary - mean_iou
     )
     cards[2].metric(
         "vs. mean IoU",
@@ -121,10 +122,10 @@ def _cards(borders: dict[str, Any], mean_iou: float | None) -> None:
             "metrics#near-borders-and-probabilities",
         ),
     )
-    narrow = borders["trimap"][1]
+    narrow = borders.trimap[1]
     cards[3].metric(
-        f"Accuracy within {narrow['width']} px of a boundary",
-        formatting.percent(narrow["pixel_accuracy"]),
+        f"Accuracy within {narrow.width} px of a boundary",
+        formatting.percent(narrow.pixel_accuracy),
         border=True,
         height="stretch",
         help=manual.see(
@@ -137,7 +138,7 @@ def _cards(borders: dict[str, Any], mean_iou: float | None) -> None:
     )
 
 
-def _trimap(borders: dict[str, Any], whole: dict[str, Any], names: list[str]) -> None:
+def _trimap(borders: BorderScores, whole: dict[str, Any], names: list[str]) -> None:
     st.markdown(
         "**Trimap curve**",
         help=(
@@ -153,7 +154,7 @@ def _trimap(borders: dict[str, Any], whole: dict[str, Any], names: list[str]) ->
         key="trimap_classes",
         placeholder="Add classes",
     )
-    figure = pixel_charts.trimap_curve(borders["trimap"], whole, names, chosen)
+    figure = pixel_charts.trimap_curve(borders.trimap, whole, names, chosen)
     st.plotly_chart(
         figure,
         key="trimap",

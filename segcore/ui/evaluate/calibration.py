@@ -1,11 +1,12 @@
 """Calibration: reliability, a temperature fitted on validation, risk and coverage."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import streamlit as st
 
 from segcore import formatting
+from segcore.evaluation.metrics.pixel_metrics import Confidence, ReliabilityBin
 from segcore.evaluation.metrics.report import Report
 from segcore.ui.evaluate import boundary, pixel_charts
 from segcore.ui.shared import background_tasks, manual, session, tables
@@ -73,33 +74,34 @@ def show(report: Report, measured: Measured, run: str, split: str) -> None:
             f"fitted on {FIT} ({kind}). A temperature divides the logits and changes no "
             "prediction (Guo et al., 2017)."
         )
-    classes = [k for k in range(len(names)) if own["classes"][k]["pixels"]]
+    classes = [k for k in range(len(names)) if own.classes[k].pixels]
     one, two = st.columns([3, 2], gap="large")
     with one:
-        scaled_bins = {}
+        scaled_bins: dict[str, Sequence[ReliabilityBin]] = {}
         if scaled is not None:
-            scaled_bins[f"at temperature {temperature:.2f}"] = scaled["bins"]
+            scaled_bins[f"at temperature {temperature:.2f}"] = scaled.bins
         _reliability(own, scaled_bins, names, classes)
     with two:
         _risk(own)
         _classes_table(own, scaled, names, classes)
     st.caption(
         f"Based on {len(measured.measures.sample_ids)} images. Confidence is the largest "
-        f"probability: {formatting.percent(own['mean_confidence'])} on average, while "
-        f"{formatting.percent(own['pixel_accuracy'])} of the pixels are correct."
+        f"probability: {formatting.percent(own.mean_confidence)} on average, while "
+        f"{formatting.percent(own.pixel_accuracy)} of the pixels are correct."
     )
 
 
-def _cards(own: dict[str, Any], scaled: dict[str, Any] | None) -> None:
+def _cards(own: Confidence, scaled: Confidence | None) -> None:
     cards = st.columns(len(SCORES))
     for card, (key, (title, help)) in zip(cards, SCORES.items(), strict=True):
         show_value, show_change = (
             (formatting.percent, formatting.points) if key in RATES else (_decimals, _signed)
         )
+        value = getattr(own, key)
         card.metric(
             title,
-            show_value(own[key]),
-            None if scaled is None else show_change(scaled[key] - own[key]),
+            show_value(value),
+            None if scaled is None else show_change(getattr(scaled, key) - value),
             delta_color="inverse",
             border=True,
             height="stretch",
@@ -116,7 +118,10 @@ def _signed(change: float) -> str:
 
 
 def _reliability(
-    own: dict[str, Any], scaled_bins: dict[str, Any], names: list[str], classes: list[int]
+    own: Confidence,
+    scaled_bins: Mapping[str, Sequence[ReliabilityBin]],
+    names: list[str],
+    classes: list[int],
 ) -> None:
     st.markdown(
         "**Reliability**",
@@ -130,8 +135,8 @@ def _reliability(
         placeholder="Add predicted classes",
         max_selections=6,
     )
-    series = {"all pixels": own["bins"], **scaled_bins}
-    series |= {names[k]: own["classes"][k]["bins"] for k in chosen}
+    series: dict[str, Sequence[ReliabilityBin]] = {"all pixels": own.bins, **scaled_bins}
+    series |= {names[k]: own.classes[k].bins for k in chosen}
     st.plotly_chart(
         pixel_charts.reliability(series),
         key="reliability",
@@ -140,13 +145,13 @@ def _reliability(
     )
 
 
-def _risk(own: dict[str, Any]) -> None:
+def _risk(own: Confidence) -> None:
     st.markdown(
         "**Risk and coverage**",
         help="If only the most confident pixels were answered, how many of those would be wrong?",
     )
     st.plotly_chart(
-        pixel_charts.risk_coverage({"unscaled": (own["coverage"], own["risk"])}),
+        pixel_charts.risk_coverage({"unscaled": (own.coverage, own.risk)}),
         key="risk",
         config=session.CHART,
         alt="Risk and coverage",
@@ -154,17 +159,17 @@ def _risk(own: dict[str, Any]) -> None:
 
 
 def _classes_table(
-    own: dict[str, Any], scaled: dict[str, Any] | None, names: list[str], classes: list[int]
+    own: Confidence, scaled: Confidence | None, names: list[str], classes: list[int]
 ) -> None:
     tables.draw(
         [
             {
                 "predicted class": names[k],
-                "ECE": own["classes"][k]["ece"],
-                **({"ECE, scaled": scaled["classes"][k]["ece"]} if scaled else {}),
-                "pixels": own["classes"][k]["pixels"],
+                "ECE": own.classes[k].ece,
+                **({"ECE, scaled": scaled.classes[k].ece} if scaled else {}),
+                "pixels": own.classes[k].pixels,
             }
-            for k in sorted(classes, key=lambda k: -(own["classes"][k]["ece"] or 0.0))
+            for k in sorted(classes, key=lambda k: -(own.classes[k].ece or 0.0))
         ],
         height=210,
         column_config={
@@ -183,7 +188,7 @@ def _classes_table(
     )
 
 
-def _scaled(run: str, split: str) -> tuple[float | None, dict[str, Any] | None]:
+def _scaled(run: str, split: str) -> tuple[float | None, Confidence | None]:
     """Fit a temperature on validation and score with it; (None, None) while that is missing."""
     workspace = session.workspace()
     with session.errors_shown():

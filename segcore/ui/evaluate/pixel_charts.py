@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from segcore.evaluation.metrics.pixel_metrics import worth_drawing
+from segcore.evaluation.metrics.pixel_metrics import ReliabilityBin, TrimapBand, worth_drawing
 from segcore.evaluation.metrics.robustness import CorruptionEffect, CurvePoint
 from segcore.ui.shared.charts import (
     ACCENT,
@@ -43,27 +43,27 @@ def _percent(values: Sequence[float | None]) -> list[float | None]:
 
 
 def trimap_curve(
-    rows: Sequence[Row], whole: Row, names: Sequence[str], chosen: Sequence[int] = ()
+    bands: Sequence[TrimapBand], whole: Row, names: Sequence[str], chosen: Sequence[int] = ()
 ) -> go.Figure:
     """Draw scores within a distance of a true boundary; dotted: over all pixels.
 
     Args:
-        rows: ``trimap`` of :meth:`segcore.evaluation.metrics.pixel_metrics.PixelMetrics.borders`.
+        bands: Scores within each distance.
         whole: ``mean_iou`` and ``pixel_accuracy`` of all pixels, 0..1.
         names: C class names.
         chosen: Class indices to draw a line of its own for.
     """
     figure = go.Figure()
-    widths = [row["width"] for row in rows]
+    widths = [band.width for band in bands]
     lines = [
-        ("mean IoU", ACCENT, [row["mean_iou"] for row in rows]),
-        ("pixel accuracy", WARM, [row["pixel_accuracy"] for row in rows]),
+        ("mean IoU", ACCENT, [band.mean_iou for band in bands]),
+        ("pixel accuracy", WARM, [band.pixel_accuracy for band in bands]),
     ]
     lines += [
-        (names[c], cycle_color(k + 2), [row["iou"][c] for row in rows])
+        (names[c], cycle_color(k + 2), [band.iou[c] for band in bands])
         for k, c in enumerate(chosen)
     ]
-    pixels = [row["pixels"] for row in rows]
+    pixels = [band.pixels for band in bands]
     for name, color, values in lines:
         figure.add_trace(
             go.Scatter(
@@ -104,12 +104,11 @@ def boundary_bars(
     return class_groups(names, series, [QUIET, ACCENT], "IoU, %")
 
 
-def reliability(series: Mapping[str, Sequence[Row]]) -> go.Figure:
+def reliability(series: Mapping[str, Sequence[ReliabilityBin]]) -> go.Figure:
     """Draw reliability diagrams: accuracy against confidence, pixels per bin below.
 
     Args:
-        series: Bins by name, as ``bins`` of
-            :meth:`segcore.evaluation.metrics.pixel_metrics.PixelMetrics.confidence`.
+        series: Bins by name.
     """
     figure = make_subplots(2, 1, shared_xaxes=True, row_heights=[0.78, 0.22], vertical_spacing=0.04)
     figure.add_trace(
@@ -127,15 +126,15 @@ def reliability(series: Mapping[str, Sequence[Row]]) -> go.Figure:
     colors = (ACCENT, WARM, *(cycle_color(k) for k in range(2, 8)))
     for color, (name, bins) in zip(colors, series.items(), strict=False):
         bins = worth_drawing(bins)
-        total = sum(row["pixels"] for row in bins)
-        x = [100 * row["confidence"] for row in bins]
-        share = [100 * row["pixels"] / total for row in bins]
+        total = sum(one.pixels for one in bins)
+        x = [100 * one.confidence for one in bins]
+        share = [100 * one.pixels / total for one in bins]
         hover = (
             ("confidence %{x:.1f} %, accuracy %{y:.1f} %, %{customdata:.1f} % of the pixels<extra>")
             + name
             + "</extra>"
         )
-        y = [100 * row["accuracy"] for row in bins]
+        y = [100 * one.accuracy for one in bins]
         line = {"color": color, "width": 2}
         drawn = go.Scatter(
             x=x,

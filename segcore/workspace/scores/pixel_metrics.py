@@ -15,7 +15,12 @@ from segcore.data.dataset.dataset import Sample
 from segcore.errors import SegcoreError
 from segcore.evaluation.metrics.calibration import Calibration, apply_temperature
 from segcore.evaluation.metrics.label_errors import LabelErrors, Suspicion
-from segcore.evaluation.metrics.pixel_metrics import FITTED_PIXELS, PixelMetrics
+from segcore.evaluation.metrics.pixel_metrics import (
+    FITTED_PIXELS,
+    BorderScores,
+    Confidence,
+    PixelMetrics,
+)
 from segcore.evaluation.metrics.report import plain
 from segcore.workspace.scores.scenes import Scenes
 from segcore.workspace.scores.scores import Scores
@@ -118,7 +123,7 @@ class RunPixelMetrics:
             return None
         return Measured(*PixelMetrics.from_arrays(arrays, self._scores.label_set(run).ignore_index))
 
-    def borders(self, run: str, measured: Measured) -> dict[str, Any]:
+    def borders(self, run: str, measured: Measured) -> BorderScores:
         """Return the scores at borders, with the interval over the dataset's groups."""
         groups = self._scores.drawn_by(run, measured.measures.sample_ids).groups
         return measured.measures.borders(groups)
@@ -165,7 +170,7 @@ class RunPixelMetrics:
 
     def scaled(
         self, run: str, split: str, temperature: float, progress: Progress | None = None
-    ) -> dict[str, Any] | None:
+    ) -> Confidence | None:
         """Return the calibration of a split at a temperature that another split gave.
 
         Args:
@@ -173,9 +178,6 @@ class RunPixelMetrics:
             split: Name of a split.
             temperature: Above 0, from :meth:`measure` of the validation split.
             progress: Called with (done, total, what).
-
-        Returns:
-            As :meth:`segcore.evaluation.metrics.pixel_metrics.PixelMetrics.confidence`.
 
         Raises:
             SegcoreError: Nothing is on disk to measure, or a temperature that is not above 0.
@@ -205,7 +207,7 @@ class RunPixelMetrics:
         self._scores.holder(run, split, "").write_arrays(split, name, whole.to_arrays())
         return whole.confidence()
 
-    def cached_scaled(self, run: str, split: str, temperature: float) -> dict[str, Any] | None:
+    def cached_scaled(self, run: str, split: str, temperature: float) -> Confidence | None:
         """Return what :meth:`scaled` made of a split as it is now; None where it was not made.
 
         Raises:

@@ -6,7 +6,7 @@ themselves.
 
 import math
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,9 +22,11 @@ from segcore.data.files.images import encode_png
 from segcore.data.splits.splits import GROUPINGS
 from segcore.errors import SegcoreError, unknown
 from segcore.evaluation.comparison.comparison import Comparison, compare_reports
+from segcore.evaluation.metrics.pixel_metrics import BorderScores, Confidence
 from segcore.evaluation.metrics.report import Report
 from segcore.evaluation.metrics.slices import SIZE_EDGES, brightness, count_by_size
 from segcore.evaluation.metrics.spread import Reliability, reliability
+from segcore.evaluation.pages.report_charts import Depth
 from segcore.evaluation.pages.report_page import Picture, build_page
 from segcore.labels import LabelSet
 from segcore.postprocess.components import apply_filter
@@ -42,26 +44,31 @@ class Measurements:
     """What was measured of a run besides its counts; None for what was not.
 
     Attributes:
-        borders: Scores near borders
-            (:meth:`segcore.evaluation.metrics.pixel_metrics.PixelMetrics.borders`).
-        confidence: Calibration
-            (:meth:`segcore.evaluation.metrics.pixel_metrics.PixelMetrics.confidence`).
+        borders: Scores near borders.
+        confidence: Calibration.
         temperature: The temperature fitted on the validation split.
         scaled: Calibration at that temperature.
         robustness: Scores under corruptions.
     """
 
-    borders: Mapping[str, Any] | None = None
-    confidence: Mapping[str, Any] | None = None
+    borders: BorderScores | None = None
+    confidence: Confidence | None = None
     temperature: float | None = None
-    scaled: Mapping[str, Any] | None = None
+    scaled: Confidence | None = None
     robustness: RobustnessResult | None = None
+
+    def for_page(self) -> Depth:
+        """Return what a page shows of it."""
+        summary = self.robustness.summary if self.robustness else None
+        return Depth(**{**vars(self), "robustness": summary})
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready mapping of what was measured."""
-        robustness = self.robustness.to_json() if self.robustness else None
-        document = {**vars(self), "robustness": robustness}
-        return {key: value for key, value in document.items() if value is not None}
+        return {
+            key: value.to_json() if hasattr(value, "to_json") else value
+            for key, value in vars(self).items()
+            if value is not None
+        }
 
 
 @dataclass(frozen=True)
@@ -98,7 +105,7 @@ class ReportDocument:
         }
 
 
-Depth = Callable[[str, str, str], Measurements]
+MeasurementsOf = Callable[[str, str, str], Measurements]
 """(run, split, stage) to measurements besides counts; see :func:`depth_of`."""
 
 Progress = Callable[[int, int, str], None]
@@ -128,13 +135,13 @@ class Reports:
         runs: Runs,
         scores: Scores,
         scenes: Scenes,
-        depth: Depth,
+        measured: MeasurementsOf,
     ) -> None:
         self._datasets = datasets
         self._runs = runs
         self._scores = scores
         self._scenes = scenes
-        self._depth = depth
+        self._measured = measured
 
     def facts(self, runs: Sequence[str]) -> dict[str, str]:
         """Return what a reviewer needs to repeat a report: dataset, fingerprint, devices, versions.
@@ -180,7 +187,7 @@ class Reports:
             for name, report in self.reports([run], split, stage).items()
         }
         depth = {
-            name.replace(run, headings[run], 1): measured.to_json()
+            name.replace(run, headings[run], 1): measured.for_page()
             for run in headings
             for name, measured in self._depths([run], split, stage).items()
         }
@@ -206,7 +213,7 @@ class Reports:
         return {
             self._title(run, one, stage): depth
             for run, one in pairs
-            if (depth := self._depth(run, split, one)) != Measurements()
+            if (depth := self._measured(run, split, one)) != Measurements()
         }
 
     @staticmethod

@@ -53,20 +53,18 @@ def test_parts_added_up_equal_one_pass_and_survive_the_disk(scenes) -> None:
 def test_borders_are_the_counts_of_all_images(scenes) -> None:
     found = measure(scenes).borders()
     counts = sum(count_boundary(m, p.argmax(-1), CLASSES, IGNORED) for m, p in scenes)
-    assert found["boundary"] == pytest.approx(boundary_iou(counts))
-    assert found["mean_boundary"] == pytest.approx(float(mean_present(boundary_iou(counts))))
-    assert found["interval"] == [None, None] and "4 images" in found["how_sure"]
-    low, high = measure(list(scenes) * 3).borders()["interval"]
-    assert low < found["mean_boundary"] < high
-    assert [row["pixels"] for row in found["trimap"]] == sorted(
-        row["pixels"] for row in found["trimap"]
-    )
-    last = found["trimap"][-1]  # 32 pixels from a border of 8-pixel blocks is everywhere
+    assert found.boundary == pytest.approx(boundary_iou(counts))
+    assert found.mean_boundary == pytest.approx(float(mean_present(boundary_iou(counts))))
+    assert found.interval == [None, None] and "4 images" in found.how_sure
+    low, high = measure(list(scenes) * 3).borders().interval
+    assert low < found.mean_boundary < high
+    assert [row.pixels for row in found.trimap] == sorted(row.pixels for row in found.trimap)
+    last = found.trimap[-1]  # 32 pixels from a border of 8-pixel blocks is everywhere
     right = sum(int(((p.argmax(-1) == m) & (m != IGNORED)).sum()) for m, p in scenes)
-    assert last["pixel_accuracy"] == pytest.approx(right / last["pixels"])
+    assert last.pixel_accuracy == pytest.approx(right / last.pixels)
     many = measure(list(scenes) * 3)
-    assert many.borders(groups=["one"] * 12)["interval"] == [None, None]
-    assert many.borders(groups=list("abcdefghijkl"))["interval"] == pytest.approx([low, high])
+    assert many.borders(groups=["one"] * 12).interval == [None, None]
+    assert many.borders(groups=list("abcdefghijkl")).interval == pytest.approx([low, high])
 
 
 def test_confidence_equals_a_plain_loop(scenes) -> None:
@@ -82,25 +80,25 @@ def test_confidence_equals_a_plain_loop(scenes) -> None:
         if inside:
             s, h = np.mean(inside, axis=0)
             ece += abs(s - h) * len(inside) / len(sure)
-    assert found["ece"] == pytest.approx(ece, abs=1e-5)
-    assert found["pixel_accuracy"] == pytest.approx(np.mean(hit))
-    assert found["mean_confidence"] == pytest.approx(np.mean(sure), abs=1e-6)
-    assert found["coverage"][-1] == 1 and found["risk"][-1] == pytest.approx(1 - np.mean(hit))
+    assert found.ece == pytest.approx(ece, abs=1e-5)
+    assert found.pixel_accuracy == pytest.approx(np.mean(hit))
+    assert found.mean_confidence == pytest.approx(np.mean(sure), abs=1e-6)
+    assert found.coverage[-1] == 1 and found.risk[-1] == pytest.approx(1 - np.mean(hit))
     order = np.argsort(-np.array(sure), kind="stable")
     area = np.mean(np.cumsum(1 - np.array(hit)[order]) / np.arange(1, len(hit) + 1))
-    assert found["aurc"] == pytest.approx(area, abs=0.01)
-    assert sum(c["pixels"] for c in found["classes"]) == len(sure)
+    assert found.aurc == pytest.approx(area, abs=0.01)
+    assert sum(c.pixels for c in found.classes) == len(sure)
 
 
 def test_a_wrong_temperature_is_found_and_undone(scenes) -> None:
     honest = measure(scenes, 10_000).temperature()
     softened = [(mask, apply_temperature(p, 2.5)) for mask, p in scenes]
     assert measure(softened, 10_000).temperature() == pytest.approx(honest / 2.5, rel=0.01)
-    assert measure(softened).confidence()["ece"] > measure(scenes).confidence()["ece"]
+    assert measure(softened).confidence().ece > measure(scenes).confidence().ece
 
 
 def test_masks_alone_have_borders_and_no_confidence(scenes) -> None:
     one = PixelMetrics(CLASSES, IGNORED)
     one.observe("a", scenes[0][0], scenes[0][1].argmax(-1))
-    assert one.confidence() is None and one.borders()["mean_boundary"] is not None
+    assert one.confidence() is None and one.borders().mean_boundary is not None
     assert np.isnan(PixelMetrics.from_arrays(one.to_arrays(), IGNORED)[1])
