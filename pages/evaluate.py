@@ -63,21 +63,21 @@ with session.errors_shown():
 with four:
     overview.downloads(run, split, dataset.name)
 workspace.checklist.note("judge", dataset.name)
-result = cached_scores.document(run, split, stage)
-low, high = result["interval"]["mean_iou"]
-span = "" if low is None else f" :gray[[{100 * low:.1f}, {100 * high:.1f}]]"
+summary = cached_scores.summary(run, split, stage)
+low, high = summary.interval["mean_iou"]
+span = "" if low is None or high is None else f" :gray[[{100 * low:.1f}, {100 * high:.1f}]]"
 st.markdown(
-    f"### Mean IoU {formatting.percent(result['mean_iou'])}{span}",
+    f"### Mean IoU {formatting.percent(summary.mean_iou)}{span}",
     help=manual.see(
         "IoU of a class: correct / (true + predicted - correct) pixels over the whole split; "
         "averaged over the classes. In brackets its 95 % interval. "
-        f"{result['how_sure']} {result['statement']}",
+        f"{summary.how_sure} {summary.statement}",
         "metrics#scores",
     ),
 )
 st.caption(
-    f"Pixel accuracy {formatting.percent(result['pixel_accuracy'])} · {result['num_samples']:,} "
-    f"images · {formatting.percent(result['ignored_share'])} of the pixels ignored"
+    f"Pixel accuracy {formatting.percent(summary.pixel_accuracy)} · {summary.num_samples:,} "
+    f"images · {formatting.percent(summary.ignored_share)} of the pixels ignored"
 )
 
 session.prepare("tab", TABS)
@@ -106,7 +106,7 @@ elif tabs["Calibration and label errors"].open:
             label_errors.show(report, run, split)
 else:
     with tabs["Overview"]:
-        overview.show(report, result, run, split)
+        overview.show(report, summary, run, split)
         interval_groups.coverage(run, split, stage, report.label_set.class_names)
         st.subheader("Boundaries", anchor=False)
-        boundary.show(report, result, run, split, stage)
+        boundary.show(report, summary, run, split, stage)

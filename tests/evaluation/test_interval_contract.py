@@ -55,7 +55,7 @@ def against(a, b, groups):
 
 
 def by_slice(a, b, groups):
-    return score_slices(a, [Slice("all", tuple(range(len(a))))], groups=groups)[0]["interval"]
+    return score_slices(a, [Slice("all", tuple(range(len(a))))], groups=groups)[0].interval
 
 
 def under_corruption(a, b, groups):

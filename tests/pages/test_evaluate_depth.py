@@ -88,8 +88,8 @@ def test_parts_are_the_slices_of_the_counts(trained, open_page, read) -> None:
     counts = trained.workspace.scores.counts(trained.members[0], "test")[1]
     rows = score_slices(counts, slice_by_class(counts, ["field", "forest", "road", "roof"]))
     table = next(d.value for d in at.dataframe if "part" in d.value)
-    assert list(table["part"]) == [r["name"] for r in rows]
-    np.testing.assert_allclose(list(table["mean IoU"]), [100 * r["mean_iou"] for r in rows])
+    assert list(table["part"]) == [r.name for r in rows]
+    np.testing.assert_allclose(list(table["mean IoU"]), [100 * r.mean_iou for r in rows])
     read.check(at.button_group(key="part").set_value("brightness").run())
     assert next(d.value for d in at.dataframe if "part" in d.value)["images"].sum() == 3
     read.check(at.button_group(key="part").set_value("object size").run())

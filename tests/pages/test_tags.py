@@ -32,8 +32,8 @@ def test_tags_are_parts_of_the_split_with_their_own_scores(trained, open_page, r
         counts, slice_by_tags([workspace.tags.of("tiny").get(i, ()) for i in ids])
     )
     shown = next(d.value for d in at.dataframe if "part" in d.value.columns)
-    assert list(shown["part"]) == [r["name"] for r in wanted] == ["tag = night", "tag = rain"]
-    assert list(shown["mean IoU"]) == [100 * r["mean_iou"] for r in wanted]
+    assert list(shown["part"]) == [r.name for r in wanted] == ["tag = night", "tag = rain"]
+    assert list(shown["mean IoU"]) == [100 * r.mean_iou for r in wanted]
 
 
 def test_the_compare_page_walks_through_tagged_images_only(trained, open_page) -> None:

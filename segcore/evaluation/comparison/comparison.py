@@ -1,6 +1,6 @@
 """A against B on the same images: by how much, how sure, in which classes, where each wins."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,79 @@ NOT_JUDGED = "not judged"
 """The verdict on a difference from a choice that was made on the same images."""
 
 NOTHING = Interval(float("nan"), float("nan"), float("nan"))
+
+
+@dataclass(frozen=True)
+class ClassDifference:
+    """One class of A against B; None for what is undefined.
+
+    Attributes:
+        id: The user's id of the class.
+        name: Its name.
+        a: IoU of A, 0 to 1.
+        b: IoU of B, 0 to 1.
+        difference: IoU of A minus that of B, -1 to 1.
+        interval: [low, high] of the difference, for this class alone.
+        units: How many of the drawn images or groups hold the class.
+        verdict: In one word, after correction for the number of classes.
+    """
+
+    id: int
+    name: str
+    a: float | None
+    b: float | None
+    difference: float | None
+    interval: list[float | None]
+    units: int
+    verdict: str
+
+
+@dataclass(frozen=True)
+class ImageDifference:
+    """One image of A against B, mean IoU 0 to 1; None for what is undefined.
+
+    Attributes:
+        id: Its id.
+        a: Mean IoU of A.
+        b: Mean IoU of B.
+        difference: A minus B.
+    """
+
+    id: str
+    a: float | None
+    b: float | None
+    difference: float | None
+
+
+@dataclass(frozen=True)
+class ComparisonSummary:
+    """The numbers of a :class:`Comparison` as pages and files show them; None for the undefined.
+
+    Attributes:
+        reasons: Why the two may not be compared; () when they may.
+        difference: Mean IoU of A minus that of B, -1 to 1.
+        interval: [low, high] of it.
+        how_sure: How the interval was made.
+        verdict: In one word; "" where the two may not be compared.
+        chosen: One sentence where A or B was chosen on these very images.
+        p_value: Two-sided.
+        classes: Each class, in index order.
+        many: What the number of classes means for their verdicts.
+        wins: Images that A wins, that B wins, and that neither does.
+        images: Each image, those that A wins by most first.
+    """
+
+    reasons: tuple[str, ...]
+    difference: float | None
+    interval: list[float | None]
+    how_sure: str
+    verdict: str
+    chosen: str
+    p_value: float | None
+    classes: tuple[ClassDifference, ...]
+    many: str
+    wins: tuple[int, int, int]
+    images: tuple[ImageDifference, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,38 +127,48 @@ class Comparison:
         a, b = self.image_iou
         return int((a > b).sum()), int((b > a).sum()), int((a == b).sum())
 
-    def to_json(self) -> dict[str, Any]:
-        """Return a JSON-ready mapping; what is undefined is None."""
+    def summary(self) -> ComparisonSummary:
+        """Return the differences as plain numbers."""
         (a, b), verdicts = self.class_iou, judge_many(self.class_difference)
         if self.chosen:
             verdicts = [NOT_JUDGED] * len(verdicts)
         verdict = NOT_JUDGED if self.chosen else judge_difference(self.difference)
-        return {
-            "reasons": list(self.reasons),
-            **self.difference.as_difference(),
-            **self.difference.origin(),
-            "how_sure": self.difference.how(),
-            "verdict": "" if self.reasons else verdict,
-            "chosen": self.chosen,
-            "p_value": plain(self.p_value),
-            "classes": [
-                {
-                    "id": self.class_ids[i],
-                    "name": self.class_names[i],
-                    "a": plain(a[i]),
-                    "b": plain(b[i]),
-                    **own.as_difference(),
-                    "units": own.groups,
-                    "verdict": verdicts[i],
-                }
+        return ComparisonSummary(
+            reasons=self.reasons,
+            difference=plain(self.difference.value),
+            interval=self.difference.ends(),
+            how_sure=self.difference.how(),
+            verdict="" if self.reasons else verdict,
+            chosen=self.chosen,
+            p_value=plain(self.p_value),
+            classes=tuple(
+                ClassDifference(
+                    id=self.class_ids[i],
+                    name=self.class_names[i],
+                    a=plain(a[i]),
+                    b=plain(b[i]),
+                    difference=plain(own.value),
+                    interval=own.ends(),
+                    units=own.groups,
+                    verdict=verdicts[i],
+                )
                 for i, own in enumerate(self.class_difference)
-            ],
-            "many": "" if self.chosen else many(len(verdicts)),
-            "wins": dict(zip(("a", "b", "neither"), self.wins, strict=True)),
-            "images": [
-                {"id": name, "a": plain(x), "b": plain(y), "difference": plain(x - y)}
+            ),
+            many="" if self.chosen else many(len(verdicts)),
+            wins=self.wins,
+            images=tuple(
+                ImageDifference(name, plain(x), plain(y), plain(x - y))
                 for name, x, y in zip(self.sample_ids, *self.image_iou, strict=True)
-            ],
+            ),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return :meth:`summary` as a JSON-ready mapping, with how the interval was made."""
+        return {
+            **asdict(self.summary()),
+            **self.difference.origin(),
+            "reasons": list(self.reasons),
+            "wins": dict(zip(("a", "b", "neither"), self.wins, strict=True)),
         }
 
 

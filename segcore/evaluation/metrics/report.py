@@ -103,6 +103,88 @@ class Protocol:
         return found
 
 
+@dataclass(frozen=True)
+class ClassScores:
+    """Scores of one class over a set of images, 0 to 1; None for what is undefined.
+
+    Attributes:
+        id: The user's id of the class.
+        name: Its name.
+        iou: Intersection over union.
+        dice: Dice score.
+        precision: Share of the predicted pixels that are correct.
+        recall: Share of the true pixels that are found.
+        specificity: Share of the other pixels that are not predicted as the class.
+        support: True pixels.
+        interval: [low, high] of the IoU.
+        units: How many of the drawn images or groups hold the class.
+    """
+
+    id: int
+    name: str
+    iou: float | None
+    dice: float | None
+    precision: float | None
+    recall: float | None
+    specificity: float | None
+    support: int
+    interval: list[float | None]
+    units: int
+
+
+@dataclass(frozen=True)
+class ImageScores:
+    """Scores of one image, 0 to 1; None for what is undefined.
+
+    Attributes:
+        id: Its id.
+        mean_iou: Mean IoU.
+        pixel_accuracy: Share of correct pixels.
+        support: Scored pixels.
+    """
+
+    id: str
+    mean_iou: float | None
+    pixel_accuracy: float | None
+    support: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The numbers of a :class:`Report` as pages and files show them; None for what is undefined.
+
+    ``mean_iou`` and all scores are over the set (counts of all images added up);
+    ``mean_over_images`` holds the means of the images' own scores.
+
+    Attributes:
+        split: Which split was scored.
+        num_samples: How many images.
+        ignored_share: Ignored pixels / all pixels, 0 to 1.
+        mean_iou: Mean IoU, 0 to 1.
+        pixel_accuracy: Share of correct pixels, 0 to 1.
+        classes: The scores of each class, in index order.
+        interval: [low, high] of each score in :data:`HEADLINES`.
+        how_sure: How the intervals were made.
+        scores: Each score of ``scores.SET_SCORES``.
+        mean_over_images: The means of the same over images.
+        statement: The protocol in words.
+        images: The scores of each image, hardest first.
+    """
+
+    split: str
+    num_samples: int
+    ignored_share: float | None
+    mean_iou: float | None
+    pixel_accuracy: float | None
+    classes: tuple[ClassScores, ...]
+    interval: dict[str, list[float | None]]
+    how_sure: str
+    scores: dict[str, float | None]
+    mean_over_images: dict[str, float | None]
+    statement: str
+    images: tuple[ImageScores, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Report:
     """All scores of one set of images, as :func:`evaluate` returns them.
@@ -147,75 +229,70 @@ class Report:
             int(i) for i in np.argsort(np.where(np.isnan(values), np.inf, values), kind="stable")
         ]
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the report as a JSON-ready mapping; what is undefined is None.
-
-        ``mean_iou`` and all scores are over the set (counts of all images added up);
-        ``mean_over_images`` holds the means of the images' own scores. ``images`` is hardest first.
-        """
-        total = self.confusion.counts
-        images = {
-            name: values
-            for name, values in self.image_scores().items()
-            if name in ("mean_iou", "pixel_accuracy")
+    def summary(self) -> Summary:
+        """Return the scores as plain numbers."""
+        images = self.image_scores()
+        support = self.counts.sum((1, 2))
+        over_set = {
+            name: plain(float(function(self.confusion.counts)))
+            for name, function in scores.SET_SCORES.items()
         }
-        image_support = self.counts.sum((1, 2))
+        return Summary(
+            split=self.protocol.split,
+            num_samples=len(self.sample_ids),
+            ignored_share=plain(self.ignored_share),
+            mean_iou=over_set["mean_iou"],
+            pixel_accuracy=over_set["pixel_accuracy"],
+            classes=self._classes(),
+            interval={name: self.interval(name).ends() for name in HEADLINES},
+            how_sure=f"{self.interval().how()} {self.drawn}".strip(),
+            scores=over_set,
+            mean_over_images={
+                name: plain(float(scores.mean_present(v))) for name, v in images.items()
+            },
+            statement=self.protocol.sentence(),
+            images=tuple(
+                ImageScores(
+                    self.sample_ids[i],
+                    plain(images["mean_iou"][i]),
+                    plain(images["pixel_accuracy"][i]),
+                    int(support[i]),
+                )
+                for i in self.hardest()
+            ),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return :meth:`summary` as a JSON-ready mapping, with the confusion and the protocol."""
         mean = self.interval()
         return {
-            "split": self.protocol.split,
-            "num_samples": len(self.sample_ids),
+            **asdict(self.summary()),
             "size": list(self.protocol.size) if self.protocol.size else None,
-            "ignored_share": plain(self.ignored_share),
-            "mean_iou": plain(float(scores.mean_iou(total))),
-            "pixel_accuracy": plain(float(scores.pixel_accuracy(total))),
-            "classes": self._class_rows(),
-            "confusion": total.tolist(),
-            "interval": {name: self.interval(name).ends() for name in HEADLINES},
-            "how_sure": f"{mean.how()} {self.drawn}".strip(),
-            "scores": {
-                name: plain(float(function(total))) for name, function in scores.SET_SCORES.items()
-            },
-            "mean_over_images": {
-                name: plain(float(scores.mean_present(v)))
-                for name, v in self.image_scores().items()
-            },
-            "protocol": {
-                **self.protocol.to_json(),
-                "resampled": mean.unit,
-                **mean.origin(),
-            },
-            "statement": self.protocol.sentence(),
-            "images": [
-                {
-                    "id": self.sample_ids[i],
-                    **{name: plain(v[i]) for name, v in images.items()},
-                    "support": int(image_support[i]),
-                }
-                for i in self.hardest()
-            ],
+            "confusion": self.confusion.counts.tolist(),
+            "protocol": {**self.protocol.to_json(), "resampled": mean.unit, **mean.origin()},
         }
 
-    def _class_rows(self) -> list[dict[str, Any]]:
+    def _classes(self) -> tuple[ClassScores, ...]:
         total, support = self.confusion.counts, self.confusion.support
         table = {name: function(total) for name, function in scores.CLASS_SCORES.items()}
         own = self.intervals["iou"]
-        return [
-            {
-                "id": c.id,
-                "name": c.name,
+        return tuple(
+            ClassScores(
+                id=c.id,
+                name=c.name,
                 **{name: plain(values[i]) for name, values in table.items()},
-                "support": int(support[i]),
-                "interval": own[i].ends(),
-                "units": own[i].groups,
-            }
+                support=int(support[i]),
+                interval=own[i].ends(),
+                units=own[i].groups,
+            )
             for i, c in enumerate(self.label_set.classes)
-        ]
+        )
 
     def label_scores(self) -> str:
         """Return the per-class table as CSV text, ``;`` between cells, undefined cells empty."""
         rows: list[Sequence[Any]] = [COLUMNS]
-        for row in self.to_json()["classes"]:
-            cells = [row[name] for name in COLUMNS[:7]] + row["interval"]
+        for row in self._classes():
+            cells = [getattr(row, name) for name in COLUMNS[:7]] + row.interval
             rows.append(
                 ["" if v is None else f"{v:.6f}" if isinstance(v, float) else v for v in cells]
             )

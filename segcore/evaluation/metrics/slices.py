@@ -19,6 +19,29 @@ SIZE_EDGES = (32**2, 96**2)
 
 
 @dataclass(frozen=True)
+class SliceScores:
+    """Scores of the images of one slice, 0 to 1; None for what is undefined.
+
+    Attributes:
+        name: What the images share.
+        num_samples: How many images.
+        mean_iou: Mean IoU.
+        pixel_accuracy: Share of correct pixels.
+        interval: [low, high] of the mean IoU.
+        how_sure: How the interval was made.
+        iou: IoU of each of the C classes.
+    """
+
+    name: str
+    num_samples: int
+    mean_iou: float | None
+    pixel_accuracy: float | None
+    interval: list[float | None]
+    how_sure: str
+    iou: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
 class Slice:
     """A named choice of images.
 
@@ -107,7 +130,7 @@ def score_slices(
     groups: Sequence[str] | None = None,
     resamples: int = 500,
     seed: int = 0,
-) -> list[dict[str, Any]]:
+) -> list[SliceScores]:
     """Score each slice by its own total counts.
 
     Args:
@@ -116,10 +139,6 @@ def score_slices(
         groups: Group of each image; intervals then draw whole groups.
         resamples: Resamples of the interval of mean IoU.
         seed: Seed of the draws.
-
-    Returns:
-        For each slice: name, num_samples, mean_iou, pixel_accuracy, interval of mean_iou and how it
-        was made, iou (C values); undefined is None.
     """
     counts = SampleCounts.of(counts)
     rows = []
@@ -135,15 +154,15 @@ def score_slices(
             seed=seed,
         )["mean_iou"]
         rows.append(
-            {
-                "name": part.name,
-                "num_samples": len(own),
-                "mean_iou": _plain(mean.value),
-                "pixel_accuracy": _plain(scores.pixel_accuracy(own.total)),
-                "interval": mean.ends(),
-                "how_sure": mean.how(),
-                "iou": [_plain(v) for v in scores.iou(own.total)],
-            }
+            SliceScores(
+                name=part.name,
+                num_samples=len(own),
+                mean_iou=_plain(mean.value),
+                pixel_accuracy=_plain(scores.pixel_accuracy(own.total)),
+                interval=mean.ends(),
+                how_sure=mean.how(),
+                iou=tuple(_plain(v) for v in scores.iou(own.total)),
+            )
         )
     return rows
 

@@ -1,12 +1,13 @@
 """Scores of several models side by side, and each against the first with what chance explains."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import streamlit as st
 
 from segcore import formatting
 from segcore.errors import SegcoreError
+from segcore.evaluation.comparison.comparison import ComparisonSummary
+from segcore.evaluation.metrics.report import Summary
 from segcore.ui.evaluate import ab_comparison
 from segcore.ui.shared import cached_scores, charts, manual, session, tables
 
@@ -24,21 +25,22 @@ def show(runs: Sequence[str], split: str) -> None:
         reports = {
             name: cached_scores.report(run, split, stage) for name, (run, stage) in named.items()
         }
-        documents = {
-            name: cached_scores.document(run, split, stage) for name, (run, stage) in named.items()
+        summaries = {
+            name: cached_scores.summary(run, split, stage) for name, (run, stage) in named.items()
         }
-        comparisons = {}
+        comparisons: dict[str, ComparisonSummary] = {}
+        refused: dict[str, str] = {}
         for name, (run, stage) in list(named.items())[1:]:
             try:
                 comparisons[name] = cached_scores.comparison(
                     *(columns[0][0], run, split), columns[0][1], stage
                 )
             except SegcoreError as error:
-                comparisons[name] = {"reasons": [str(error)]}
-    _draw_scores(documents, comparisons, next(iter(reports.values())).interval().how())
+                refused[name] = str(error)
+    _draw_scores(summaries, comparisons, refused, next(iter(reports.values())).interval().how())
     first = next(iter(reports.values())).label_set
     series = {
-        name: [c["iou"] for c in documents[name]["classes"]]
+        name: [c.iou for c in summaries[name].classes]
         for name, r in reports.items()
         if r.label_set.class_names == first.class_names
     }
@@ -53,40 +55,45 @@ def show(runs: Sequence[str], split: str) -> None:
 
 
 def _draw_scores(
-    documents: dict[str, dict[str, Any]], comparisons: dict[str, dict[str, Any]], drawn: str
+    summaries: dict[str, Summary],
+    comparisons: dict[str, ComparisonSummary],
+    refused: dict[str, str],
+    drawn: str,
 ) -> None:
     """Draw the scores of each model, and each against the first.
 
     Args:
-        documents: Reports as mappings, by the name of the model.
+        summaries: Scores, by the name of the model.
         comparisons: The first model against each other one, by its name.
+        refused: Why one was not compared, by its name.
         drawn: How intervals are made.
     """
     rows, reasons = [], []
-    for name, scores in documents.items():
-        low, high = scores["interval"]["mean_iou"]
+    for name, scores in summaries.items():
+        low, high = scores.interval["mean_iou"]
         other = comparisons.get(name)
         row = {
             "model": name,
-            "images": scores["num_samples"],
-            "mean IoU": scores["mean_iou"],
+            "images": scores.num_samples,
+            "mean IoU": scores.mean_iou,
             "from": low,
             "to": high,
         }
         row |= {
-            "pixel accuracy": scores["pixel_accuracy"],
+            "pixel accuracy": scores.pixel_accuracy,
             "first minus this, pp": None,
             "interval": "",
             "p value": "",
         }
-        if other and other["reasons"]:
-            reasons.append(f"{name}: {' '.join(other['reasons'])}")
+        reason = refused.get(name) or " ".join(other.reasons if other else ())
+        if reason:
+            reasons.append(f"{name}: {reason}")
             row["interval"] = "not comparable"
-        elif other and other["difference"] is not None:
-            row["first minus this, pp"] = 100 * other["difference"]
-            ends = other["interval"]
+        elif other and other.difference is not None:
+            row["first minus this, pp"] = 100 * other.difference
+            ends = other.interval
             row["interval"] = "" if ends[0] is None else formatting.points_interval(*ends)
-            p = other["p_value"]
+            p = other.p_value
             row["p value"] = "" if p is None else formatting.p_value(p)
         rows.append(row)
     points = st.column_config.NumberColumn

@@ -1,10 +1,9 @@
 """A against B: another run on the same images, by how much, how sure, and where each one wins."""
 
-from typing import Any
-
 import streamlit as st
 
 from segcore import formatting
+from segcore.evaluation.comparison.comparison import ComparisonSummary
 from segcore.ui.evaluate import charts
 from segcore.ui.shared import cached_scores, manual, session, split_predictions, tables
 
@@ -53,18 +52,18 @@ def show(run: str, split: str, stage: str) -> None:
     result(comparison, run, other, split)
 
 
-def result(comparison: dict[str, Any], run: str, other: str, split: str) -> None:
+def result(comparison: ComparisonSummary, run: str, other: str, split: str) -> None:
     """Show how A compares with B, or why the two cannot be compared.
 
     Args:
-        comparison: What :func:`segcore.ui.shared.cached_scores.comparison` returned.
+        comparison: A against B.
         run: Id of A.
         other: Id of B.
         split: The split of both.
     """
-    if comparison["reasons"]:
+    if comparison.reasons:
         st.warning(
-            " ".join(session.plain(reason) for reason in comparison["reasons"]),
+            " ".join(session.plain(reason) for reason in comparison.reasons),
             icon=":material/warning:",
         )
         return
@@ -76,11 +75,11 @@ def result(comparison: dict[str, Any], run: str, other: str, split: str) -> None
     classes, images = st.columns(2, gap="large")
     with classes:
         st.markdown("**Classes**")
-        rows = comparison["classes"]
+        rows = comparison.classes
         figure = charts.differences(
-            [c["name"] for c in rows],
-            [c["difference"] for c in rows],
-            [c["interval"] for c in rows],
+            [c.name for c in rows],
+            [c.difference for c in rows],
+            [c.interval for c in rows],
         )
         st.plotly_chart(
             figure,
@@ -88,9 +87,9 @@ def result(comparison: dict[str, Any], run: str, other: str, split: str) -> None
             config=session.CHART,
             alt="IoU of A minus B for each class, with its interval",
         )
-        differ = [c["name"] for c in rows if c["verdict"] in ("helps", "hurts")]
+        differ = [c.name for c in rows if c.verdict in ("helps", "hurts")]
         st.caption(
-            f"Each interval is for one class. {session.plain(comparison['many'])} "
+            f"Each interval is for one class. {session.plain(comparison.many)} "
             + (f"They differ in: {session.plain(', '.join(differ))}." if differ else "")
         )
     with images:
@@ -98,13 +97,13 @@ def result(comparison: dict[str, Any], run: str, other: str, split: str) -> None
         _images(comparison, run, other, split)
 
 
-def _cards(comparison: dict[str, Any]) -> None:
-    low, high = comparison["interval"]
-    p = comparison["p_value"]
+def _cards(comparison: ComparisonSummary) -> None:
+    low, high = comparison.interval
+    p = comparison.p_value
     cards = st.columns(4)
     cards[0].metric(
         "A minus B, mean IoU",
-        formatting.points(comparison["difference"]),
+        formatting.points(comparison.difference),
         border=True,
         height="stretch",
         help=manual.see(
@@ -118,7 +117,7 @@ def _cards(comparison: dict[str, Any]) -> None:
         border=True,
         height="stretch",
         help=manual.see(
-            f"{comparison['how_sure']} The same draws for both.",
+            f"{comparison.how_sure} The same draws for both.",
             "intervals#how-it-is-made",
         ),
     )
@@ -135,27 +134,25 @@ def _cards(comparison: dict[str, Any]) -> None:
             "metrics#how-sure",
         ),
     )
-    wins = comparison["wins"]
+    a_wins, b_wins, ties = comparison.wins
     cards[3].metric(
         "Images won",
-        f"{wins['a']} : {wins['b']}",
+        f"{a_wins} : {b_wins}",
         border=True,
         height="stretch",
         help=manual.see(
-            (f"Images with a higher mean IoU for A : for B. In {wins['neither']} they are equal."),
+            (f"Images with a higher mean IoU for A : for B. In {ties} they are equal."),
             "metrics#how-sure",
         ),
     )
 
 
-def _verdict(comparison: dict[str, Any]) -> str:
-    low, high = comparison["interval"]
-    if comparison["chosen"]:
-        return (
-            f"**Not judged here.** {session.plain(comparison['chosen'])} Compare on another split."
-        )
-    if low is None:
-        return f"**Undetermined.** {comparison['how_sure']}"
+def _verdict(comparison: ComparisonSummary) -> str:
+    low, high = comparison.interval
+    if comparison.chosen:
+        return f"**Not judged here.** {session.plain(comparison.chosen)} Compare on another split."
+    if low is None or high is None:
+        return f"**Undetermined.** {comparison.how_sure}"
     if low > 0 or high < 0:
         better, worse = ("A", "B") if low > 0 else ("B", "A")
         return f"**{better} is significantly better than {worse}**: the interval excludes 0."
@@ -166,10 +163,10 @@ def _in_points(share: float | None) -> float | None:
     return None if share is None else 100 * share
 
 
-def _images(comparison: dict[str, Any], run: str, other: str, split: str) -> None:
-    images = comparison["images"]
-    names = [i["id"] for i in images]
-    figure = charts.image_pairs(names, [i["a"] for i in images], [i["b"] for i in images])
+def _images(comparison: ComparisonSummary, run: str, other: str, split: str) -> None:
+    images = comparison.images
+    names = [i.id for i in images]
+    figure = charts.image_pairs(names, [i.a for i in images], [i.b for i in images])
     event = st.plotly_chart(
         figure,
         key="against_images",
@@ -183,7 +180,7 @@ def _images(comparison: dict[str, Any], run: str, other: str, split: str) -> Non
     share = st.column_config.NumberColumn
     table = tables.draw(
         [
-            {"image": i["id"], "A": i["a"], "B": i["b"], "A minus B": _in_points(i["difference"])}
+            {"image": i.id, "A": i.a, "B": i.b, "A minus B": _in_points(i.difference)}
             for i in listed
         ],
         height=250,
@@ -204,6 +201,6 @@ def _images(comparison: dict[str, Any], run: str, other: str, split: str) -> Non
         "Above the line A is better. Click a point or a row to compare both models on that image."
     )
     rows = table["selection"]["rows"]
-    chosen = points[0]["customdata"][0] if points else listed[rows[0]]["id"] if rows else None
+    chosen = points[0]["customdata"][0] if points else listed[rows[0]].id if rows else None
     if chosen is not None:
         cached_scores.look_at(run, split, chosen, beside=other if other != run else None)

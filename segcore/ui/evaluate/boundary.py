@@ -2,13 +2,12 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 import streamlit as st
 
 from segcore import formatting
 from segcore.evaluation.metrics.pixel_metrics import BorderScores
-from segcore.evaluation.metrics.report import Report
+from segcore.evaluation.metrics.report import Report, Summary
 from segcore.ui.evaluate import pixel_charts
 from segcore.ui.shared import background_tasks, manual, session
 from segcore.workspace.scores.pixel_metrics import Measured
@@ -48,21 +47,19 @@ def measured(run: str, split: str, stage: str) -> Measured | None:
     )
 
 
-def show(report: Report, scores: dict[str, Any], run: str, split: str, stage: str) -> None:
+def show(report: Report, summary: Summary, run: str, split: str, stage: str) -> None:
     """Show boundary IoU and the trimap curve of a run over a split."""
     result = present(report, run, split, stage)
     if result is None:
         return
     names = report.label_set.class_names
     borders = session.workspace().pixel_metrics.borders(run, result)
-    whole = _whole(report, scores, result.measures.sample_ids)
-    _cards(borders, whole["mean_iou"])
+    whole = _whole(report, summary, result.measures.sample_ids)
+    _cards(borders, whole.mean_iou)
     one, two = st.columns(2, gap="large")
     with one:
         st.markdown("**Boundary IoU per class**")
-        figure = pixel_charts.boundary_bars(
-            names, [c["iou"] for c in whole["classes"]], borders.boundary
-        )
+        figure = pixel_charts.boundary_bars(names, [c.iou for c in whole.classes], borders.boundary)
         st.plotly_chart(
             figure,
             key="boundary",
@@ -138,7 +135,7 @@ def _cards(borders: BorderScores, mean_iou: float | None) -> None:
     )
 
 
-def _trimap(borders: BorderScores, whole: dict[str, Any], names: list[str]) -> None:
+def _trimap(borders: BorderScores, whole: Summary, names: list[str]) -> None:
     st.markdown(
         "**Trimap curve**",
         help=(
@@ -163,10 +160,10 @@ def _trimap(borders: BorderScores, whole: dict[str, Any], names: list[str]) -> N
     )
 
 
-def _whole(report: Report, scores: dict[str, Any], measured: Sequence[str]) -> dict[str, Any]:
+def _whole(report: Report, summary: Summary, measured: Sequence[str]) -> Summary:
     """Scores of the measured images alone, which boundary scores are compared with."""
     if len(measured) == len(report.sample_ids):
-        return scores
+        return summary
     places = {name: i for i, name in enumerate(report.sample_ids)}
     kept = [places[name] for name in measured if name in places]
     ids, groups = (
@@ -175,4 +172,4 @@ def _whole(report: Report, scores: dict[str, Any], measured: Sequence[str]) -> d
     )
     return dataclasses.replace(
         report, counts=report.counts[kept], sample_ids=ids, groups=groups
-    ).to_json()
+    ).summary()

@@ -1,12 +1,13 @@
 """Plotly figures about scores: confusion, differences with intervals, spreads, slices."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
+from segcore.evaluation.metrics.slices import SliceScores
 from segcore.ui.shared import charts
 from segcore.ui.shared.charts import ACCENT, QUIET, WARM
 
@@ -139,25 +140,25 @@ def image_pairs(names: Sequence[str], a: Pair, b: Pair) -> go.Figure:
     )
 
 
-def part_scores(rows: Sequence[Mapping[str, Any]], whole: float | None) -> go.Figure:
+def part_scores(rows: Sequence[SliceScores], whole: float | None) -> go.Figure:
     """Draw the mean IoU of each part of a split with its interval; a dotted line marks the whole.
 
     Args:
-        rows: What :func:`segcore.evaluation.metrics.slices.score_slices` gives.
+        rows: The parts.
         whole: Mean IoU of the whole split, 0..1.
     """
-    known = [row for row in rows if row["mean_iou"] is not None]
-    shown = np.array([100 * row["mean_iou"] for row in known])
+    known = [row for row in rows if row.mean_iou is not None]
+    shown = 100 * np.array([row.mean_iou for row in known], float)
     ends = np.array(
         [
-            [s if e is None else 100 * e for e in row["interval"]]
+            [s if e is None else 100 * e for e in row.interval]
             for s, row in zip(shown, known, strict=True)
         ]
     ).reshape(-1, 2)
     figure = go.Figure(
         go.Scatter(
             x=shown,
-            y=[row["name"] for row in known],
+            y=[row.name for row in known],
             mode="markers",
             marker={"color": ACCENT, "size": 10},
             error_x={
@@ -167,7 +168,7 @@ def part_scores(rows: Sequence[Mapping[str, Any]], whole: float | None) -> go.Fi
                 "thickness": 2,
                 "width": 0,
             },
-            customdata=np.column_stack([ends, [row["num_samples"] for row in known]])
+            customdata=np.column_stack([ends, [row.num_samples for row in known]])
             if known
             else None,
             hovertemplate=(

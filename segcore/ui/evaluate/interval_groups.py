@@ -3,6 +3,7 @@
 import streamlit as st
 
 from segcore.data.health.interval_groups import IMAGES
+from segcore.evaluation.metrics.report import plain
 from segcore.ui.shared import cached_scores, manual, session, tables
 
 
@@ -57,12 +58,13 @@ def coverage(run: str, split: str, stage: str, names: list[str]) -> None:
     ):
         return
     with session.errors_shown():
-        found = cached_scores.coverage(run, split, stage)
-    (st.caption if "too few" not in found["sentence"] else st.warning)(found["sentence"])
+        coverages = cached_scores.coverage(run, split, stage)
+    sentence = coverages.sentence()
+    (st.caption if "too few" not in sentence else st.warning)(sentence)
     tables.draw(
         [
-            {"class": name, "coverage": one["share"], "sets with an interval": one["known"]}
-            for name, one in zip(names, found["scores"]["iou"], strict=True)
+            {"class": name, "coverage": plain(one.share), "sets with an interval": plain(one.known)}
+            for name, one in zip(names, coverages.scores["iou"], strict=True)
         ],
         height=38 + 35 * min(len(names), 10),
         column_config={

@@ -1,14 +1,14 @@
 """The first tab of the Evaluate page: classes with intervals, the worst images, downloads."""
 
 import json
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
 
 from segcore import formatting
 from segcore.errors import SegcoreError
-from segcore.evaluation.metrics.report import Report
+from segcore.evaluation.metrics.report import ClassScores, ImageScores, Report, Summary
 from segcore.ui.shared import cached_scores, charts, manual, pictures, session, tables
 from segcore.ui.shared.run_names import model_id
 from segcore.workspace import Workspace
@@ -20,30 +20,30 @@ SIDE = 220
 """Longer side of a thumbnail, pixels."""
 
 
-def show(report: Report, result: dict[str, Any], run: str, split: str) -> None:
+def show(report: Report, summary: Summary, run: str, split: str) -> None:
     """Draw the tab.
 
     Args:
         report: Scores of the run.
-        result: The same as a mapping.
+        summary: The same as plain numbers.
         run: Id of the run.
         split: Name of the split.
     """
     chart, table = st.columns([1, 1], gap="medium")
     with chart:
-        _bars(report, result["classes"])
+        _bars(report, summary.classes)
     with table:
-        _table(report, result["classes"], f"{model_id(run)}-{split}")
-    _worst(result["images"], run, split)
+        _table(report, summary.classes, f"{model_id(run)}-{split}")
+    _worst(summary.images, run, split)
 
 
-def _bars(report: Report, classes: list[dict[str, Any]]) -> None:
+def _bars(report: Report, classes: Sequence[ClassScores]) -> None:
     label_set = report.label_set
     figure = charts.class_scores(
         label_set.class_names,
         session.hex_colors(label_set),
-        [c["iou"] for c in classes],
-        [c["interval"] for c in classes],
+        [c.iou for c in classes],
+        [c.interval for c in classes],
     )
     st.plotly_chart(
         figure,
@@ -51,7 +51,7 @@ def _bars(report: Report, classes: list[dict[str, Any]]) -> None:
         config=session.CHART,
         alt="IoU of each class with its 95 % interval, best at the top",
     )
-    absent = [c["name"] for c in classes if c["iou"] is None]
+    absent = [c.name for c in classes if c.iou is None]
     if absent:
         st.caption(
             f"{len(absent)} classes neither occur in this split nor are predicted: "
@@ -59,20 +59,20 @@ def _bars(report: Report, classes: list[dict[str, Any]]) -> None:
         )
 
 
-def _table(report: Report, classes: list[dict[str, Any]], name: str) -> None:
-    total = max(1, sum(c["support"] for c in classes))
+def _table(report: Report, classes: Sequence[ClassScores], name: str) -> None:
+    total = max(1, sum(c.support for c in classes))
     rows = [
         {
-            "class": c["name"],
-            "IoU": c["iou"],
-            "from": c["interval"][0],
-            "to": c["interval"][1],
-            "precision": c["precision"],
-            "recall": c["recall"],
-            "Dice": c["dice"],
-            "frequency": 100 * c["support"] / total if c["support"] else None,
-            "pixels": c["support"],
-            report.interval().unit: c["units"],
+            "class": c.name,
+            "IoU": c.iou,
+            "from": c.interval[0],
+            "to": c.interval[1],
+            "precision": c.precision,
+            "recall": c.recall,
+            "Dice": c.dice,
+            "frequency": 100 * c.support / total if c.support else None,
+            "pixels": c.support,
+            report.interval().unit: c.units,
         }
         for c in classes
     ]
@@ -116,7 +116,7 @@ def _table(report: Report, classes: list[dict[str, Any]], name: str) -> None:
     )
 
 
-def _worst(images: list[dict[str, Any]], run: str, split: str) -> None:
+def _worst(images: Sequence[ImageScores], run: str, split: str) -> None:
     st.markdown(
         "**Worst images**",
         help="By the mean IoU of the image. It averages the classes in that image, while the score "
@@ -126,21 +126,21 @@ def _worst(images: list[dict[str, Any]], run: str, split: str) -> None:
     columns = st.columns(WORST, gap="small")
     for column, image in zip(columns, images[:WORST], strict=False):
         with column:
-            picture = _thumbnail(workspace, run, split, image["id"], _stamp(run, split))
+            picture = _thumbnail(workspace, run, split, image.id, _stamp(run, split))
             if picture is not None:
-                st.image(picture, width="stretch", alt=f"Image {image['id']} with its prediction")
+                st.image(picture, width="stretch", alt=f"Image {image.id} with its prediction")
             if st.button(
-                formatting.percent(image["mean_iou"]),
-                key=f"worst_{image['id']}",
-                help=f"Open {image['id']} in Compare",
+                formatting.percent(image.mean_iou),
+                key=f"worst_{image.id}",
+                help=f"Open {image.id} in Compare",
                 width="stretch",
             ):
-                cached_scores.look_at(run, split, image["id"])
+                cached_scores.look_at(run, split, image.id)
     with st.expander(f"All {len(images):,} images", icon=":material/list:"):
         share = st.column_config.NumberColumn
         event = tables.draw(
             [
-                {"image": i["id"], "mean IoU": i["mean_iou"], "pixel accuracy": i["pixel_accuracy"]}
+                {"image": i.id, "mean IoU": i.mean_iou, "pixel accuracy": i.pixel_accuracy}
                 for i in images
             ],
             on_select="rerun",
@@ -155,7 +155,7 @@ def _worst(images: list[dict[str, Any]], run: str, split: str) -> None:
         st.caption("Click a row to open that image in Compare.")
         chosen = event["selection"]["rows"]
         if chosen:
-            cached_scores.look_at(run, split, images[chosen[0]]["id"])
+            cached_scores.look_at(run, split, images[chosen[0]].id)
 
 
 def _stamp(run: str, split: str) -> str:

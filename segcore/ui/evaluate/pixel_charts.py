@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from segcore.evaluation.metrics.pixel_metrics import ReliabilityBin, TrimapBand, worth_drawing
+from segcore.evaluation.metrics.report import Summary
 from segcore.evaluation.metrics.robustness import CorruptionEffect, CurvePoint
 from segcore.ui.shared.charts import (
     ACCENT,
@@ -20,8 +21,6 @@ from segcore.ui.shared.charts import (
     row_height,
     write_in_cells,
 )
-
-Row = Mapping[str, Any]
 
 _FAINT = "rgba(128,128,128,.8)"
 
@@ -43,13 +42,13 @@ def _percent(values: Sequence[float | None]) -> list[float | None]:
 
 
 def trimap_curve(
-    bands: Sequence[TrimapBand], whole: Row, names: Sequence[str], chosen: Sequence[int] = ()
+    bands: Sequence[TrimapBand], whole: Summary, names: Sequence[str], chosen: Sequence[int] = ()
 ) -> go.Figure:
     """Draw scores within a distance of a true boundary; dotted: over all pixels.
 
     Args:
         bands: Scores within each distance.
-        whole: ``mean_iou`` and ``pixel_accuracy`` of all pixels, 0..1.
+        whole: Scores over all pixels.
         names: C class names.
         chosen: Class indices to draw a line of its own for.
     """
@@ -78,9 +77,9 @@ def trimap_curve(
                 + "</extra>",
             )
         )
-    for key, color in (("mean_iou", ACCENT), ("pixel_accuracy", WARM)):
-        if whole[key] is not None:
-            figure.add_hline(y=100 * whole[key], line={"width": 1, "dash": "dot", "color": color})
+    for value, color in ((whole.mean_iou, ACCENT), (whole.pixel_accuracy, WARM)):
+        if value is not None:
+            figure.add_hline(y=100 * value, line={"width": 1, "dash": "dot", "color": color})
     axis = {
         "title": {"text": "distance to a true boundary, px"},
         "type": "log",

@@ -1,13 +1,13 @@
 """Scores of parts of a split, and the spread over seeds, folds or members."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import streamlit as st
 
 from segcore import formatting
-from segcore.evaluation.metrics.report import Report
+from segcore.evaluation.metrics.report import Report, plain
+from segcore.evaluation.metrics.spread import Reliability, Spread
 from segcore.ui.evaluate import charts
 from segcore.ui.shared import cached_scores, manual, session, tables
 from segcore.ui.shared.run_names import short_name
@@ -58,7 +58,7 @@ def show(report: Report, run: str, split: str, stage: str) -> None:
         rows = cached_scores.parts(run, split, stage, kind)
     chart, table = st.columns([5, 4], gap="medium")
     with chart:
-        figure = charts.part_scores(rows, cached_scores.document(run, split, stage)["mean_iou"])
+        figure = charts.part_scores(rows, cached_scores.summary(run, split, stage).mean_iou)
         st.plotly_chart(
             figure,
             key="parts",
@@ -69,10 +69,10 @@ def show(report: Report, run: str, split: str, stage: str) -> None:
         tables.draw(
             [
                 {
-                    "part": r["name"],
-                    "images": r["num_samples"],
-                    "mean IoU": r["mean_iou"],
-                    "pixel accuracy": r["pixel_accuracy"],
+                    "part": r.name,
+                    "images": r.num_samples,
+                    "mean IoU": r.mean_iou,
+                    "pixel accuracy": r.pixel_accuracy,
                 }
                 for r in rows
             ],
@@ -163,8 +163,7 @@ def repetitions(run: str, split: str) -> None:
             f"{note} They can be read as folds, not as repeated runs.",
             icon=":material/warning:",
         )
-    scores = spread.to_json()["scores"]
-    _spread_cards(scores, spread.agreement, len(chosen))
+    _spread_cards(spread, len(chosen))
     names = workspace.scores.label_set(chosen[0]).class_names
     chart, table = st.columns([5, 4], gap="medium")
     with chart:
@@ -173,11 +172,11 @@ def repetitions(run: str, split: str) -> None:
             figure, key="members", config=session.CHART, alt="IoU of each class for each run"
         )
     with table:
-        _spread_table(scores)
+        _spread_table(spread.overall)
 
 
-def _spread_cards(scores: dict[str, Any], agreement: float | None, runs: int) -> None:
-    iou, accuracy = scores["mean_iou"], scores["pixel_accuracy"]
+def _spread_cards(spread: Reliability, runs: int) -> None:
+    iou, accuracy = spread.overall["mean_iou"], spread.overall["pixel_accuracy"]
     cards = st.columns(4)
     for card, title, one in (
         (cards[0], "Mean IoU per run", iou),
@@ -185,18 +184,18 @@ def _spread_cards(scores: dict[str, Any], agreement: float | None, runs: int) ->
     ):
         card.metric(
             title,
-            f"{formatting.percent(one['mean'])} ± {100 * (one['deviation'] or 0):.1f} pp",
+            f"{formatting.percent(one.mean)} ± {100 * (plain(one.deviation) or 0):.1f} pp",
             border=True,
             height="stretch",
             help=manual.see(
                 (
                     f"Mean and standard deviation (n - 1) over {runs} runs, from "
-                    f"{formatting.percent(one['range'][0])} to {formatting.percent(one['range'][1])}."
+                    f"{formatting.percent(one.low)} to {formatting.percent(one.high)}."
                 ),
                 "metrics#how-sure",
             ),
         )
-    low, high = iou["interval"]
+    low, high = iou.interval
     cards[2].metric(
         "95 % CI of the mean",
         formatting.interval(low, high),
@@ -209,7 +208,7 @@ def _spread_cards(scores: dict[str, Any], agreement: float | None, runs: int) ->
     )
     cards[3].metric(
         "Shared errors",
-        formatting.percent(agreement),
+        formatting.percent(spread.agreement),
         border=True,
         height="stretch",
         help=manual.see(
@@ -224,16 +223,16 @@ def _spread_cards(scores: dict[str, Any], agreement: float | None, runs: int) ->
     )
 
 
-def _spread_table(scores: dict[str, Any]) -> None:
+def _spread_table(scores: Mapping[str, Spread]) -> None:
     share = st.column_config.NumberColumn
     tables.draw(
         [
             {
                 "score": SCORES.get(name, name.replace("_", " ")),
-                "mean": s["mean"],
-                "deviation": s["deviation"],
-                "least": s["range"][0],
-                "most": s["range"][1],
+                "mean": s.mean,
+                "deviation": plain(s.deviation),
+                "least": s.low,
+                "most": s.high,
             }
             for name, s in scores.items()
         ],

@@ -1,14 +1,16 @@
-"""Cached reports and what follows from them, and the way from a number to its image."""
+"""Cached reports and what follows from them, and opening the image behind a number."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import streamlit as st
 
 from segcore.errors import SegcoreError
+from segcore.evaluation.comparison.comparison import ComparisonSummary
 from segcore.evaluation.compression.dendrogram import build_dendrogram
-from segcore.evaluation.metrics.report import Report
+from segcore.evaluation.counts.coverage import CoverageTable
+from segcore.evaluation.metrics.report import Report, Summary
 from segcore.evaluation.metrics.slices import (
+    SliceScores,
     score_slices,
     slice_by_class,
     slice_by_tag,
@@ -41,12 +43,12 @@ def report(run: str, split: str, stage: str = "") -> Report:
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _document(_report: Report, key: str) -> dict[str, Any]:
-    return _report.to_json()
+def _summary(_report: Report, key: str) -> Summary:
+    return _report.summary()
 
 
-def document(run: str, split: str, stage: str = "") -> dict[str, Any]:
-    """Return a run's report as the mapping of ``Report.to_json``; it is shared, so only read it.
+def summary(run: str, split: str, stage: str = "") -> Summary:
+    """Return the scores of a run's report as plain numbers.
 
     Args:
         run: Id of the run.
@@ -56,7 +58,7 @@ def document(run: str, split: str, stage: str = "") -> dict[str, Any]:
     Raises:
         SegcoreError: The run has no counts of that split yet.
     """
-    return _document(report(run, split, stage), _key(run, split, stage))
+    return _summary(report(run, split, stage), _key(run, split, stage))
 
 
 def _key(run: str, split: str, stage: str) -> str:
@@ -70,18 +72,16 @@ def _label_scores(_report: Report, key: str) -> str:
 
 
 def label_scores(run: str, split: str, stage: str = "") -> str:
-    """Return the CSV of a run's scores by class; arguments and errors as for :func:`document`."""
+    """Return the CSV of a run's scores by class; arguments and errors as for :func:`summary`."""
     return _label_scores(report(run, split, stage), _key(run, split, stage))
 
 
 @st.cache_data(max_entries=32, show_spinner="Simulating intervals on sets drawn from these images")
-def _coverage(
-    _workspace: Workspace, run: str, split: str, stage: str, stamp: str
-) -> dict[str, Any]:
-    return _workspace.scores.coverage(run, split, stage).to_json()
+def _coverage(_workspace: Workspace, run: str, split: str, stage: str, stamp: str) -> CoverageTable:
+    return _workspace.scores.coverage(run, split, stage)
 
 
-def coverage(run: str, split: str, stage: str = "") -> dict[str, Any]:
+def coverage(run: str, split: str, stage: str = "") -> CoverageTable:
     """Return how often intervals over a run's images contain the value that they should.
 
     Raises:
@@ -172,14 +172,14 @@ def usual_stage(run: str, split: str) -> str:
 @st.cache_data(max_entries=64, show_spinner=False)
 def _comparison(
     _workspace: Workspace, run: str, other: str, split: str, stages: tuple[str, str], stamps: str
-) -> dict[str, Any]:
-    return _workspace.reports.compare(run, other, split, *stages).to_json()
+) -> ComparisonSummary:
+    return _workspace.reports.compare(run, other, split, *stages).summary()
 
 
 def comparison(
     run: str, other: str, split: str, stage: str = "", other_stage: str = ""
-) -> dict[str, Any]:
-    """Return how two runs compare on a split, as a mapping of ``Comparison``.
+) -> ComparisonSummary:
+    """Return how two runs compare on a split, as plain numbers.
 
     Raises:
         SegcoreError: One has no counts of that split yet.
@@ -229,7 +229,7 @@ def _parts(
     kind: str,
     stamp: str,
     tags: list[tuple[str, ...]],
-) -> list[dict[str, Any]]:
+) -> list[SliceScores]:
     ids, counts = _workspace.scores.counts(run, split, stage)
     if kind == "class":
         parts = slice_by_class(counts, _workspace.scores.label_set(run).class_names)
@@ -245,7 +245,7 @@ def _parts(
     return score_slices(counts, parts, groups=_workspace.scores.drawn_by(run, ids).groups)
 
 
-def parts(run: str, split: str, stage: str, kind: str) -> list[dict[str, Any]]:
+def parts(run: str, split: str, stage: str, kind: str) -> list[SliceScores]:
     """Return the scores of slices by "class", "tag", "folder", "prefix" or "brightness".
 
     Raises:

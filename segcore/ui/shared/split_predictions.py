@@ -92,10 +92,10 @@ def score_line(run: str, split: str) -> str:
     scores = []
     stages = session.workspace().scores.stages(run, split)
     for stage in stages:
-        result = cached_scores.document(run, split, stage)
+        summary = cached_scores.summary(run, split, stage)
         name = f"{cached_scores.stage_title(stage)} " if len(stages) > 1 else ""
-        span = formatting.interval(*result["interval"]["mean_iou"])
-        scores.append(f"{name}{formatting.percent(result['mean_iou'])} ({span})")
+        span = formatting.interval(*summary.interval["mean_iou"])
+        scores.append(f"{name}{formatting.percent(summary.mean_iou)} ({span})")
     return f"{called(run)}: {', '.join(scores)}"
 
 
@@ -104,8 +104,8 @@ def caption(runs: Sequence[str], split: str) -> None:
     workspace, parts, images, sure = session.workspace(), [], 0, ""
     for run in runs:
         skipped = getattr(workspace.runs.open(run).config, "left_out", 0)
-        last = cached_scores.document(run, split, workspace.scores.stages(run, split)[-1])
-        images, sure = last["num_samples"], last["how_sure"]
+        last = cached_scores.summary(run, split, workspace.scores.stages(run, split)[-1])
+        images, sure = last.num_samples, last.how_sure
         short = f", {skipped} images skipped" if skipped else ""
         parts.append(f"{session.plain(score_line(run, split))}{short}")
     st.caption(

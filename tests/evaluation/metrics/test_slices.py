@@ -56,10 +56,10 @@ def test_values_are_parted_into_near_equal_numbers():
 def test_scores_of_a_slice_are_those_of_its_total():
     many = np.concatenate([COUNTS, COUNTS])
     row = score_slices(many, slice_by_tag(["a"] * 2 + ["b"] * 10), resamples=50)[1]
-    assert row["num_samples"] == 10
-    assert row["mean_iou"] == pytest.approx(float(scores.mean_iou(many[2:].sum(0))))
-    assert row["interval"][0] <= row["mean_iou"] <= row["interval"][1]
-    assert score_slices(COUNTS, slice_by_tag(["a"] + [""] * 5))[0]["interval"] == [None, None]
+    assert row.num_samples == 10
+    assert row.mean_iou == pytest.approx(float(scores.mean_iou(many[2:].sum(0))))
+    assert row.interval[0] <= row.mean_iou <= row.interval[1]
+    assert score_slices(COUNTS, slice_by_tag(["a"] + [""] * 5))[0].interval == [None, None]
 
 
 def test_brightness():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from segcore.evaluation.compression.dendrogram import build_dendrogram
+from segcore.evaluation.metrics.slices import SliceScores
 from segcore.ui.compress import charts
 from segcore.ui.evaluate import charts as evaluate_charts
 
@@ -73,9 +74,9 @@ def test_above_the_line_a_wins() -> None:
 
 def test_parts_without_a_score_are_left_out() -> None:
     rows = [
-        {"name": "dark", "num_samples": 3, "mean_iou": 0.4, "interval": [0.3, 0.5]},
-        {"name": "bright", "num_samples": 1, "mean_iou": 0.6, "interval": [None, None]},
-        {"name": "empty", "num_samples": 1, "mean_iou": None, "interval": [None, None]},
+        SliceScores("dark", 3, 0.4, None, [0.3, 0.5], "", ()),
+        SliceScores("bright", 1, 0.6, None, [None, None], "", ()),
+        SliceScores("empty", 1, None, None, [None, None], "", ()),
     ]
     points = evaluate_charts.part_scores(rows, 0.5).data[0]
     assert list(points.y) == ["dark", "bright"]
