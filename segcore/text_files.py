@@ -11,7 +11,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -288,4 +288,20 @@ def _whole(value: Any) -> Any:
         return [_whole(item) for item in value]
     if isinstance(value, dict):
         return {_whole(key): _whole(item) for key, item in value.items()}
+    return value
+
+
+def as_json(value: Any) -> Any:
+    """Return a value ready for JSON: dataclasses become mappings, tuples lists, all the way down.
+
+    A dataclass with a method ``to_mapping`` becomes what that returns.
+    """
+    if hasattr(value, "to_mapping"):
+        return as_json(value.to_mapping())
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: as_json(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, dict):
+        return {key: as_json(own) for key, own in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [as_json(own) for own in value]
     return value

@@ -52,7 +52,7 @@ def _ensemble(options: Options) -> dict[str, Any]:
             options.runs, options.split or "validation", draws=draws
         )
         workspace.runs.wait([run], progress=ProgressLine("Scoring subsets"))
-        return workspace.ensembles.subsets(run)
+        return workspace.ensembles.subsets(run).to_json()
     run = workspace.ensembles.combine(
         options.runs,
         options.split or "test",
@@ -191,7 +191,7 @@ def _search(options: Options) -> dict[str, Any]:
     )
     run = workspace.crf.start(config)
     workspace.runs.wait([run], progress=ProgressLine("Searching"))
-    result: dict[str, Any] = workspace.crf.search(run)
+    result = workspace.crf.search(run).to_json()
     if options.apply:
         applied = workspace.crf.apply(run, options.apply)
         workspace.runs.wait([applied], progress=ProgressLine("Applying"))

@@ -7,6 +7,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from segcore.config.schema import shortened
 from segcore.errors import SegcoreError, unknown
+from segcore.text_files import as_json
 
 T = TypeVar("T")
 _KINDS: dict[Any, tuple[str, str]] = {
@@ -22,20 +23,8 @@ _KINDS: dict[Any, tuple[str, str]] = {
 
 def to_json(config: Any) -> dict[str, Any]:
     """Return a config as a JSON-ready mapping: dataclasses become mappings, tuples lists."""
-    plain: dict[str, Any] = _plain(config)
+    plain: dict[str, Any] = as_json(config)
     return plain
-
-
-def _plain(value: Any) -> Any:
-    if hasattr(value, "to_mapping"):
-        return _plain(value.to_mapping())
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    return value
 
 
 def from_json(cls: type[T], data: dict[str, Any], where: str = "") -> T:

@@ -45,11 +45,9 @@ def test_subsets_show_the_document(trained, open_page, read, started) -> None:
     finish(trained.workspace.runs.open(run), subsets_run)
     read.check(at.run())
     found = ensembles.subsets(run)
-    assert read.metrics(at)["Best subset, mean IoU"] == formatting.percent(
-        found["best"]["mean_iou"]
-    )
+    assert read.metrics(at)["Best subset, mean IoU"] == formatting.percent(found.best_score)
     said = [m.value for m in (*at.markdown, *at.warning)]
-    assert set(found["sentences"]) <= set(said)
+    assert set(found.sentences) <= set(said)
     points = [
         p for trace in read.figure(at, "subset_scores")["data"][1:] for p in trace["customdata"]
     ]
@@ -73,17 +71,17 @@ def test_the_crf_tab_shows_the_search_and_one_image(
     at = open_page("ensemble", members=list(trained.members), tab="CRF")
     found = trained.workspace.crf.search(run)
     shown = read.metrics(at)
-    assert shown["Mean IoU with best CRF"] == formatting.percent(found["crf"]["mean_iou"])
+    assert shown["Mean IoU with best CRF"] == formatting.percent(found.crf.mean_iou)
     assert shown["after"] == "100.0 %"  # the made-up CRF answers the truth
     said = [m.value for m in (*at.success, *at.error, *at.info)]
-    assert set(found["verdict"]) <= set(said)
+    assert set(found.sentences) <= set(said)
     titles = [p["title"] for p in read.scene(at, "crf_viewer")["panels"]]
     assert titles == ["Image", "Ground truth", "Prediction", "CRF, preview"]
     assert refined == [(CRFParameters(relative=True), True), (CRFParameters(relative=True), False)]
     assert any("100.0 % of the pixels match the full CRF" in c.value for c in at.caption)
     read.check(at.button(key="crf_take").click().run())
     assert at.slider(key="crf_bilateral_width").value == pytest.approx(
-        found["crf"]["parameters"]["bilateral_width"]
+        found.parameters.bilateral_width
     )
     read.check(at.button(key="apply_crf").click().run())
     assert trained.workspace.crf.applied(run, "test")

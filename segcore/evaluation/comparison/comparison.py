@@ -1,6 +1,6 @@
 """A against B on the same images: by how much, how sure, in which classes, where each wins."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from segcore.evaluation.counts import scores
 from segcore.evaluation.counts.bootstrap import Interval, bootstrap, paired, swap_p_value
 from segcore.evaluation.counts.verdicts import judge_difference, judge_many, many
 from segcore.evaluation.metrics.report import Report, plain
+from segcore.text_files import as_json
 
 Floats = npt.NDArray[np.float64]
 
@@ -165,9 +166,8 @@ class Comparison:
     def to_json(self) -> dict[str, Any]:
         """Return :meth:`summary` as a JSON-ready mapping, with how the interval was made."""
         return {
-            **asdict(self.summary()),
+            **as_json(self.summary()),
             **self.difference.origin(),
-            "reasons": list(self.reasons),
             "wins": dict(zip(("a", "b", "neither"), self.wins, strict=True)),
         }
 

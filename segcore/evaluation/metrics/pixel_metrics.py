@@ -1,7 +1,7 @@
 """Scores that need every pixel (boundaries, confidence, labels), gathered in constant memory."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from segcore.evaluation.metrics.calibration import (
 )
 from segcore.evaluation.metrics.label_errors import LabelErrors
 from segcore.evaluation.metrics.report import plain
+from segcore.text_files import as_json
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -71,7 +72,8 @@ class BorderScores:
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready mapping."""
-        return asdict(self)
+        data: dict[str, Any] = as_json(self)
+        return data
 
 
 @dataclass(frozen=True)
@@ -90,9 +92,9 @@ class ReliabilityBin:
     accuracy: float
     pixels: int
 
-    def to_json(self) -> dict[str, Any]:
-        """Return a JSON-ready mapping."""
-        own = asdict(self)
+    def to_mapping(self) -> dict[str, float]:
+        """Return the fields by their names in JSON."""
+        own = dict(vars(self))
         return {"from": own.pop("start"), **own}
 
 
@@ -143,13 +145,8 @@ class Confidence:
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready mapping."""
-        return {
-            **vars(self),
-            "bins": [one.to_json() for one in self.bins],
-            "classes": [
-                {**vars(own), "bins": [one.to_json() for one in own.bins]} for own in self.classes
-            ],
-        }
+        data: dict[str, Any] = as_json(self)
+        return data
 
 
 class PixelMetrics:

@@ -13,7 +13,7 @@ from segcore.evaluation.counts.bootstrap import Interval, bootstrap
 from segcore.evaluation.counts.confusion import ConfusionMatrix
 from segcore.evaluation.counts.sample_counts import SampleCounts
 from segcore.labels import LabelSet
-from segcore.text_files import format_rows
+from segcore.text_files import as_json, format_rows
 
 ABSENT_CLASS_POLICY = (
     "A class absent from truth and prediction has no score and is left out of means."
@@ -67,10 +67,8 @@ class Protocol:
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready mapping that :meth:`from_json` reads."""
-        return {
-            key: list(value) if isinstance(value, tuple) else value
-            for key, value in asdict(self).items()
-        }
+        data: dict[str, Any] = as_json(self)
+        return data
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> "Protocol":
@@ -266,8 +264,8 @@ class Report:
         """Return :meth:`summary` as a JSON-ready mapping, with the confusion and the protocol."""
         mean = self.interval()
         return {
-            **asdict(self.summary()),
-            "size": list(self.protocol.size) if self.protocol.size else None,
+            **as_json(self.summary()),
+            "size": as_json(self.protocol.size),
             "confusion": self.confusion.counts.tolist(),
             "protocol": {**self.protocol.to_json(), "resampled": mean.unit, **mean.origin()},
         }

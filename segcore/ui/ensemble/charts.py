@@ -1,34 +1,31 @@
 """Plotly figures of the ensemble lab and the CRF lab; no app in here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
+from segcore.postprocess.parameters import CRFParameters
 from segcore.ui.shared.charts import ACCENT, QUIET, WARM, lay_out, signed_intervals
+from segcore.workspace.ensembles.results import CRFSearchResult, DistanceGain, SubsetsResult
 
 _ZERO = {"width": 1, "color": "rgba(128,128,128,.8)"}
 
 
-def subset_scores(document: Mapping[str, Any]) -> go.Figure:
+def subset_scores(result: SubsetsResult) -> go.Figure:
     """Draw the mean IoU of every subset over its size; the best of each size are joined.
 
     Args:
-        document: What :func:`segcore.evaluation.comparison.subsets.score_subsets` gives; a clicked
-            point carries the subset's position.
+        result: The scores; a clicked point carries the subset's position.
     """
-    rows = [(k, s) for k, s in enumerate(document["subsets"]) if s["mean_iou"] is not None]
-    best = {
-        m
-        for m in range(len(document["members"]))
-        if document["members"][m] in document["best"]["members"]
-    }
-    x = [len(s["members"]) for _, s in rows]
-    spread = [n + 0.16 * ((k * 0.618) % 1 - 0.5) for n, (k, _) in zip(x, rows, strict=True)]
-    y = [100 * s["mean_iou"] for _, s in rows]
-    texts = [" ".join(str(m + 1) for m in s["members"]) for _, s in rows]
-    chosen = [set(s["members"]) == best for _, s in rows]
+    rows = [(k, s, s.mean_iou) for k, s in enumerate(result.subsets) if s.mean_iou is not None]
+    best = set(result.best)
+    x = [len(s.members) for _, s, _ in rows]
+    spread = [n + 0.16 * ((k * 0.618) % 1 - 0.5) for n, (k, _, _) in zip(x, rows, strict=True)]
+    y = [100 * score for _, _, score in rows]
+    texts = [" ".join(str(m + 1) for m in s.members) for _, s, _ in rows]
+    chosen = [set(s.members) == best for _, s, _ in rows]
     figure = go.Figure()
     tops = {n: max(v for m, v in zip(x, y, strict=True) if m == n) for n in sorted(set(x))}
     figure.add_trace(
@@ -61,12 +58,12 @@ def subset_scores(document: Mapping[str, Any]) -> go.Figure:
                 hovertemplate="members %{customdata[1]}: %{y:.1f} %<extra></extra>",
             )
         )
-    ticks = list(range(1, len(document["members"]) + 1))
+    ticks = list(range(1, len(result.members) + 1))
     return lay_out(
         figure,
         360,
         xaxis={"title": {"text": "members"}, "tickvals": ticks},
-        yaxis={"title": {"text": f"mean IoU on {document['split']}, %"}},
+        yaxis={"title": {"text": f"mean IoU on {result.split}, %"}},
     )
 
 
@@ -91,36 +88,40 @@ def gains(
     return signed_intervals(names, values, intervals, kinds, title, undetermined=undetermined)
 
 
-def changes_by_distance(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
+def changes_by_distance(bands: Sequence[DistanceGain]) -> go.Figure:
     """Draw pixels fixed (up) and broken (down) by distance to a true boundary, and the net.
 
     Args:
-        rows: What :func:`segcore.evaluation.comparison.crf_effect.by_distance` gives.
+        bands: What the CRF changed in each.
     """
-    known = [r for r in rows if r["pixels"]]
+    known = [b for b in bands if b.pixels]
     names = [
-        f"{r['from']:g} to {r['to']:g} px" if r["to"] is not None else f"beyond {r['from']:g} px"
-        for r in known
+        f"{b.start:g} to {b.end:g} px" if b.end is not None else f"beyond {b.start:g} px"
+        for b in known
     ]
     figure = go.Figure()
-    for title, key, color, sign in (("fixed", "fixed", ACCENT, 1), ("broken", "broken", WARM, -1)):
+    fixed, broken = (
+        [100 * (share or 0.0) for share in shares]
+        for shares in ([b.fixed for b in known], [b.broken for b in known])
+    )
+    for title, shares, color, sign in (("fixed", fixed, ACCENT, 1), ("broken", broken, WARM, -1)):
         figure.add_trace(
             go.Bar(
                 x=names,
-                y=[sign * 100 * r[key] for r in known],
+                y=[sign * share for share in shares],
                 name=title,
                 marker={"color": color},
-                customdata=[[r["pixels"], 100 * r[key]] for r in known],
+                customdata=[[b.pixels, share] for b, share in zip(known, shares, strict=True)],
                 hovertemplate="%{x}: %{customdata[1]:.1f} % of %{customdata[0]:,} px<extra>"
                 + title
                 + "</extra>",
             )
         )
-    net = np.array([100 * r["difference"] for r in known])
+    net = 100 * np.array([b.gain.difference for b in known], float)
     ends = np.array(
         [
-            [n if e is None else 100 * e for e in r["interval"]]
-            for n, r in zip(net, known, strict=True)
+            [n if e is None else 100 * e for e in b.gain.interval]
+            for n, b in zip(net, known, strict=True)
         ]
     ).reshape(-1, 2)
     line = {"color": "rgba(128,128,128,1)", "thickness": 2, "width": 4}
@@ -155,16 +156,18 @@ def changes_by_distance(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
     )
 
 
-def candidate_gains(document: Mapping[str, Any]) -> go.Figure:
+def candidate_gains(result: CRFSearchResult) -> go.Figure:
     """Draw each candidate's gain over no CRF: mean IoU to the right, boundary IoU upwards.
 
     Args:
-        document: What a CRF search found.
+        result: What the search found.
     """
     tried = [
-        c for c in document["candidates"] if c["parameters"] and None not in c["over_off"].values()
+        (c.images, c.parameters, (c.mean_iou_gain, c.boundary_iou_gain))
+        for c in result.candidates
+        if c.parameters and c.mean_iou_gain is not None and c.boundary_iou_gain is not None
     ]
-    whole = document["num_samples"]
+    whole = result.num_samples
     figure = go.Figure()
     for title, wanted, marker in (
         (
@@ -174,39 +177,33 @@ def candidate_gains(document: Mapping[str, Any]) -> go.Figure:
         ),
         ("scored on every image", True, {"color": ACCENT, "size": 10}),
     ):
-        own = [c for c in tried if (c["images"] == whole) == wanted]
+        own = [c for c in tried if (c[0] == whole) == wanted]
         figure.add_trace(
             _points(
-                [c["over_off"] for c in own],
+                [gains for _, _, gains in own],
                 title,
                 marker,
-                [describe(c["parameters"]) for c in own],
-                [c["images"] for c in own],
+                [describe(parameters) for _, parameters, _ in own],
+                [images for images, _, _ in own],
             )
         )
     plain = [
-        a
-        for a in document["alternatives"]
-        if None
-        not in (a["gain"]["mean_iou"]["difference"], a["gain"]["boundary_iou"]["difference"])
-    ]
-    over = [
-        {name: a["gain"][name]["difference"] for name in ("mean_iou", "boundary_iou")}
-        for a in plain
+        (a.title, (x, y))
+        for a in result.alternatives
+        for x, y in [(a.scores.mean_iou_gain.difference, a.scores.boundary_iou_gain.difference)]
+        if x is not None and y is not None
     ]
     figure.add_trace(
         _points(
-            over,
+            [gains for _, gains in plain],
             "plain filter",
             {"color": WARM, "size": 9, "symbol": "square"},
-            [a["title"] for a in plain],
+            [title for title, _ in plain],
             [whole] * len(plain),
         )
     )
     star = {"color": "rgba(128,128,128,1)", "size": 14, "symbol": "x"}
-    figure.add_trace(
-        _points([{"mean_iou": 0.0, "boundary_iou": 0.0}], "off", star, ["off"], [whole])
-    )
+    figure.add_trace(_points([(0.0, 0.0)], "off", star, ["off"], [whole]))
     figure.add_vline(x=0, line=_ZERO)
     figure.add_hline(y=0, line=_ZERO)
     axes = {
@@ -217,15 +214,15 @@ def candidate_gains(document: Mapping[str, Any]) -> go.Figure:
 
 
 def _points(
-    over: Sequence[Mapping[str, float]],
+    gains: Sequence[tuple[float, float]],
     title: str,
     marker: dict[str, Any],
     texts: Sequence[str],
     images: Sequence[int],
 ) -> go.Scatter:
     return go.Scatter(
-        x=[100 * o["mean_iou"] for o in over],
-        y=[100 * o["boundary_iou"] for o in over],
+        x=[100 * x for x, _ in gains],
+        y=[100 * y for _, y in gains],
         mode="markers",
         name=title,
         marker=marker,
@@ -237,11 +234,10 @@ def _points(
     )
 
 
-def describe(parameters: Mapping[str, Any]) -> str:
+def describe(parameters: CRFParameters) -> str:
     """Return the parameters of a CRF as one short line."""
     p = parameters
     return (
-        f"spatial {p['spatial_width']:g} px x {p['spatial_weight']:g}, colour "
-        f"{p['bilateral_width']:g} px / {p['color_width']:g} x "
-        f"{p['bilateral_weight']:g}, {p['iterations']} steps, T {p['temperature']:.2f}"
+        f"spatial {p.spatial_width:g} px x {p.spatial_weight:g}, colour {p.bilateral_width:g} px / "
+        f"{p.color_width:g} x {p.bilateral_weight:g}, {p.iterations} steps, T {p.temperature:.2f}"
     )

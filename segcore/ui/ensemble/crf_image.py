@@ -1,6 +1,5 @@
 """The CRF on one image at once: sliders, four panels, the scores of this image before and after."""
 
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -127,24 +126,24 @@ def show(choice: Choice, split: str, samples: list[str]) -> None:
         session.step(samples, "crf_sample", result.step)
 
 
-def take_parameters(parameters: dict[str, Any]) -> None:
+def take_parameters(parameters: CRFParameters) -> None:
     """Set the sliders; a callback of buttons elsewhere on the page."""
     st.session_state["after_network"] = "crf"
     for name, (_, low, high, _, _) in SLIDERS.items():
-        st.session_state[f"crf_{name}"] = float(np.clip(parameters[name], low, high))
-    st.session_state["crf_iterations"] = int(parameters["iterations"])
-    st.session_state["crf_relative"] = bool(parameters["relative"])
+        st.session_state[f"crf_{name}"] = float(np.clip(getattr(parameters, name), low, high))
+    st.session_state["crf_iterations"] = int(parameters.iterations)
+    st.session_state["crf_relative"] = bool(parameters.relative)
 
 
 def _parameters() -> CRFParameters:
-    start = asdict(CRFParameters(relative=True))
+    start = CRFParameters(relative=True)
     values: dict[str, Any] = {}
     for name, (title, low, high, step, help) in SLIDERS.items():
-        st.session_state.setdefault(f"crf_{name}", float(start[name]))
+        st.session_state.setdefault(f"crf_{name}", float(getattr(start, name)))
         values[name] = st.slider(
             title, low, high, step=step, key=f"crf_{name}", help=help, persist_state="session"
         )
-    st.session_state.setdefault("crf_iterations", start["iterations"])
+    st.session_state.setdefault("crf_iterations", start.iterations)
     values["iterations"] = st.slider(
         "Iterations",
         0,

@@ -1,21 +1,19 @@
 """The CRF on a split: search, verdict, gains by class and distance, check elsewhere."""
 
-from typing import Any
-
 import streamlit as st
 
 from segcore import formatting
 from segcore.catalog import CRF_OBJECTIVES
 from segcore.config import CRFSearchConfig
-from segcore.postprocess.parameters import MaskFilter
 from segcore.ui.compare import panels
 from segcore.ui.ensemble import charts, crf_image
 from segcore.ui.ensemble.selection import Choice
 from segcore.ui.shared import manual, run_progress, session, tables
+from segcore.workspace.ensembles.results import CRFSearchResult, StepScores
 
 
 def show(choice: Choice, split: str, splits: list[str]) -> None:
-    """Draw the search over a split and what it result."""
+    """Draw the search over a split and its result."""
     workspace = session.workspace()
     st.subheader(f"CRF search on {split}", anchor=False)
     missing = panels.crf_missing(workspace)
@@ -81,7 +79,7 @@ def show(choice: Choice, split: str, splits: list[str]) -> None:
         return
     with session.errors_shown():
         result = workspace.crf.search(run)
-    if result["stale"]:
+    if result.is_stale:
         st.warning("Predictions changed; run the search again.", icon=":material/warning:")
     _verdict(result)
     _charts(result)
@@ -89,24 +87,23 @@ def show(choice: Choice, split: str, splits: list[str]) -> None:
     _apply(result, run, splits)
 
 
-def _verdict(result: dict[str, Any]) -> None:
-    off, crf = result["off"], result["crf"]
+def _verdict(result: CRFSearchResult) -> None:
     cards = st.columns(4)
-    for card, (title, key) in zip(
-        cards,
-        (("Mean IoU with best CRF", "mean_iou"), ("Boundary IoU with best CRF", "boundary_iou")),
-        strict=False,
-    ):
-        gain = crf["gain"][key]
-        low, high = gain["interval"]
+    off, crf = result.off, result.crf
+    rows = (
+        ("Mean IoU with best CRF", off.mean_iou, crf.mean_iou, crf.mean_iou_gain),
+        ("Boundary IoU with best CRF", off.boundary_iou, crf.boundary_iou, crf.boundary_iou_gain),
+    )
+    for card, (title, without, score, gain) in zip(cards, rows, strict=False):
+        low, high = gain.interval
         card.metric(
             title,
-            formatting.percent(crf[key]),
-            None if gain["difference"] is None else formatting.points(gain["difference"]),
+            formatting.percent(score),
+            None if gain.difference is None else formatting.points(gain.difference),
             border=True,
             height="stretch",
             help=manual.see(
-                f"Without CRF: {formatting.percent(off[key])}. "
+                f"Without CRF: {formatting.percent(without)}. "
                 + (
                     "" if low is None else f"95 % interval {formatting.points_interval(low, high)}."
                 ),
@@ -115,7 +112,7 @@ def _verdict(result: dict[str, Any]) -> None:
         )
     cards[2].metric(
         "Recommended",
-        "off" if result["best"] is None else "best CRF",
+        "off" if result.recommends_off else "best CRF",
         border=True,
         height="stretch",
         help=manual.see(
@@ -125,7 +122,7 @@ def _verdict(result: dict[str, Any]) -> None:
     )
     cards[3].metric(
         "Temperature",
-        f"{result['temperature']:.2f}",
+        f"{result.temperature:.2f}",
         border=True,
         height="stretch",
         help=manual.see(
@@ -136,29 +133,29 @@ def _verdict(result: dict[str, Any]) -> None:
             "metrics#near-borders-and-probabilities",
         ),
     )
-    for sentence in result["verdict"]:
+    for sentence in result.sentences:
         st.info(sentence, icon=":material/gavel:")
-    st.caption(f"From {result['num_samples']} images of {result['split']}.")
+    st.caption(f"From {result.num_samples} images of {result.split}.")
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"Best CRF: {charts.describe(crf['parameters'])}.")
+        st.caption(f"Best CRF: {charts.describe(result.parameters)}.")
         st.button(
             "Show on image",
             on_click=crf_image.take_parameters,
-            args=(crf["parameters"],),
+            args=(result.parameters,),
             key="crf_take",
             icon=":material/visibility:",
         )
 
 
-def _charts(result: dict[str, Any]) -> None:
+def _charts(result: CRFSearchResult) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**By class**")
-        classes = result["crf"]["classes"]
+        classes = result.classes
         figure = charts.gains(
-            [c["name"] for c in classes],
-            [c["difference"] for c in classes],
-            [c["interval"] for c in classes],
+            [c.name for c in classes],
+            [c.gain.difference for c in classes],
+            [c.gain.interval for c in classes],
             "change in IoU, pp",
         )
         st.plotly_chart(
@@ -169,7 +166,7 @@ def _charts(result: dict[str, Any]) -> None:
         )
     with right:
         st.markdown("**By distance to a true boundary**")
-        figure = charts.changes_by_distance(result["crf"]["distances"])
+        figure = charts.changes_by_distance(result.distances)
         st.plotly_chart(
             figure,
             key="crf_distances",
@@ -178,7 +175,7 @@ def _charts(result: dict[str, Any]) -> None:
         )
 
 
-def _alternatives(result: dict[str, Any], choice: Choice) -> None:
+def _alternatives(result: CRFSearchResult, choice: Choice) -> None:
     st.markdown("**Alternatives**")
     _beside(result, choice)
     with st.expander("Show every candidate against no CRF, on the same images"):
@@ -191,14 +188,14 @@ def _alternatives(result: dict[str, Any], choice: Choice) -> None:
         )
 
 
-def _beside(result: dict[str, Any], choice: Choice) -> None:
-    rows = [
-        _row("No CRF", result["off"]),
-        _row("Best CRF", result["crf"]),
-        *(_row(a["title"], a) for a in result["alternatives"]),
+def _beside(result: CRFSearchResult, choice: Choice) -> None:
+    rows: list[dict[str, float | str | None]] = [
+        _row("No CRF", result.off),
+        _row("Best CRF", result.crf),
+        *(_row(a.title, a.scores) for a in result.alternatives),
     ]
     with session.errors_shown():
-        layered = session.workspace().crf.layered(choice.dataset, result["split"])
+        layered = session.workspace().crf.layered(choice.dataset, result.split)
     rows += [
         {"post-processing": f"CRF as a layer: {run}", "mean IoU": score}
         for run, score in layered.items()
@@ -222,26 +219,28 @@ def _beside(result: dict[str, Any], choice: Choice) -> None:
     )
 
 
-def _row(title: str, result: dict[str, Any]) -> dict[str, Any]:
+def _row(title: str, scores: StepScores) -> dict[str, float | str | None]:
     written = {}
-    for name, key in (("gain", "mean_iou"), ("boundary gain", "boundary_iou")):
-        gain = result["gain"][key]
-        low, high = gain["interval"]
+    for name, gain in (
+        ("gain", scores.mean_iou_gain),
+        ("boundary gain", scores.boundary_iou_gain),
+    ):
+        low, high = gain.interval
         ends = "" if low is None else f" ({formatting.points_interval(low, high, unit='')})"
         written[name] = (
             ""
-            if title == "No CRF" or gain["difference"] is None
-            else formatting.points(gain["difference"], unit="") + ends
+            if title == "No CRF" or gain.difference is None
+            else formatting.points(gain.difference, unit="") + ends
         )
     return {
         "post-processing": title,
-        "mean IoU": result["mean_iou"],
-        "boundary IoU": result["boundary_iou"],
+        "mean IoU": scores.mean_iou,
+        "boundary IoU": scores.boundary_iou,
         **written,
     }
 
 
-def _apply(result: dict[str, Any], run: str, splits: list[str]) -> None:
+def _apply(result: CRFSearchResult, run: str, splits: list[str]) -> None:
     workspace = session.workspace()
     st.subheader("Check on another split", anchor=False)
     one, two, three = st.columns([2, 3, 2], vertical_alignment="bottom")
@@ -250,13 +249,12 @@ def _apply(result: dict[str, Any], run: str, splits: list[str]) -> None:
     with two:
         titles = {
             "none": "no filter",
-            **{str(i): a["title"] for i, a in enumerate(result["alternatives"])},
+            **{str(i): a.title for i, a in enumerate(result.alternatives)},
         }
         beside = st.selectbox(
             "Also score", list(titles), format_func=lambda k: titles[k], key="apply_filter"
         )
-    chosen = None if beside == "none" else result["alternatives"][int(str(beside))]
-    plain = MaskFilter(chosen["kind"], chosen["size"]) if chosen else None
+    plain = None if beside == "none" else result.alternatives[int(str(beside))].filter
     with session.errors_shown():
         applied = workspace.crf.applied(run, split, filter=plain)
     with three:

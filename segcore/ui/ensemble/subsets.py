@@ -1,15 +1,13 @@
 """The Subsets tab: every ensemble scored, what each member adds, and how sure it is."""
 
-from typing import Any
-
 import streamlit as st
 
 from segcore import formatting
-from segcore.evaluation.counts.verdicts import UNDETERMINED
 from segcore.ui.ensemble import charts
 from segcore.ui.ensemble.selection import Choice, take_weights
 from segcore.ui.shared import manual, run_progress, session, tables
 from segcore.workspace.ensembles.ensembles import DRAWS
+from segcore.workspace.ensembles.results import SubsetsResult, Weighting
 
 
 def show(choice: Choice) -> None:
@@ -57,10 +55,10 @@ def show(choice: Choice) -> None:
         return
     with session.errors_shown():
         result = workspace.ensembles.subsets(run)
-    if result["stale"]:
+    if result.is_stale:
         st.warning("Predictions changed; score again.", icon=":material/warning:")
     _cards(result)
-    for sentence in result["sentences"]:
+    for sentence in result.sentences:
         _say(
             sentence,
             any(w in sentence for w in ("not significant", "inside the noise"))
@@ -68,18 +66,17 @@ def show(choice: Choice) -> None:
         )
     _charts(result)
     _table(result)
-    if result["weights"]:
-        _weights(choice, result["weights"])
+    if result.weights:
+        _weights(choice, result.weights)
 
 
-def _cards(result: dict[str, Any]) -> None:
-    best = result["best"]
+def _cards(result: SubsetsResult) -> None:
     cards = st.columns(4)
-    numbers = " ".join(str(result["members"].index(m) + 1) for m in best["members"])
-    low, high = best["interval"]
+    numbers = " ".join(str(m + 1) for m in result.best)
+    low, high = result.best_interval
     cards[0].metric(
         "Best subset, mean IoU",
-        formatting.percent(best["mean_iou"]),
+        formatting.percent(result.best_score),
         None if low is None else formatting.interval(low, high),
         delta_color="off",
         delta_arrow="off",
@@ -117,11 +114,11 @@ def _cards(result: dict[str, Any]) -> None:
         ),
     )
     for card, (title, key, help) in zip(cards[1:], shown, strict=True):
-        gain = result["gains"][key]
-        low, high = gain["interval"]
+        gain = result.gains[key]
+        low, high = gain.interval
         card.metric(
             title,
-            formatting.points(gain["difference"]),
+            formatting.points(gain.difference),
             None if low is None else formatting.points_interval(low, high),
             delta_color="off",
             delta_arrow="off",
@@ -129,7 +126,7 @@ def _cards(result: dict[str, Any]) -> None:
             height="stretch",
             help=manual.see(help, "metrics#ensembles-and-the-crf"),
         )
-    share = result["chosen_share"]
+    share = result.chosen_share
     if share is not None:
         st.caption(
             f"Members {numbers} are the best subset in {formatting.percent(share)} of 1,000 "
@@ -137,7 +134,7 @@ def _cards(result: dict[str, Any]) -> None:
         )
 
 
-def _charts(result: dict[str, Any]) -> None:
+def _charts(result: SubsetsResult) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**Every subset**")
@@ -149,14 +146,14 @@ def _charts(result: dict[str, Any]) -> None:
         )
     with right:
         st.markdown("**Contribution of each member**")
-        values = result["values"]
-        names = [f"{i + 1} · {v['run']}" for i, v in enumerate(values)]
+        values = result.values
+        names = [f"{i + 1} · {v.run}" for i, v in enumerate(values)]
         figure = charts.gains(
             names,
-            [v["gain"] for v in values],
-            [v["gain_interval"] for v in values],
+            [v.contribution.difference for v in values],
+            [v.contribution.interval for v in values],
             "average gain in mean IoU, pp",
-            undetermined=[v.get("gain_verdict") == UNDETERMINED for v in values],
+            undetermined=[v.is_undetermined for v in values],
         )
         st.plotly_chart(
             figure,
@@ -169,19 +166,17 @@ def _charts(result: dict[str, Any]) -> None:
             "subsets of each size without it, then over the sizes (Shapley value, 1953, "
             "without the empty set)."
         )
-        if result.get("many"):
-            st.caption(result["many"])
+        if result.many:
+            st.caption(result.many)
 
 
-def _table(result: dict[str, Any]) -> None:
-    ranked = sorted(result["subsets"], key=lambda s: (-(s["mean_iou"] or 0.0), len(s["members"])))[
-        :50
-    ]
+def _table(result: SubsetsResult) -> None:
+    ranked = sorted(result.subsets, key=lambda s: (-(s.mean_iou or 0.0), len(s.members)))[:50]
     rows = [
         {
-            **{str(m + 1): m in s["members"] for m in range(len(result["members"]))},
-            "mean IoU": s["mean_iou"],
-            "pixel accuracy": s["pixel_accuracy"],
+            **{str(m + 1): m in s.members for m in range(len(result.members))},
+            "mean IoU": s.mean_iou,
+            "pixel accuracy": s.pixel_accuracy,
         }
         for s in ranked
     ]
@@ -195,7 +190,7 @@ def _table(result: dict[str, Any]) -> None:
         column_config={
             **{
                 str(m + 1): st.column_config.CheckboxColumn(help=name, width="small")
-                for m, name in enumerate(result["members"])
+                for m, name in enumerate(result.members)
             },
             "mean IoU": share(format="percent", help=manual.MEAN_IOU),
             "pixel accuracy": share(format="percent", help=manual.PIXEL_ACCURACY),
@@ -203,13 +198,9 @@ def _table(result: dict[str, Any]) -> None:
         alt="Subsets, best first",
     )
     selected = event["selection"]["rows"]
-    taken = (
-        ranked[selected[0]]["members"]
-        if selected
-        else [result["members"].index(m) for m in result["best"]["members"]]
-    )
+    taken = ranked[selected[0]].members if selected else result.best
     label = "Use selected members" if selected else "Use best subset"
-    names = [result["members"][m] for m in taken]
+    names = [result.members[m] for m in taken]
     st.button(
         label,
         on_click=_take,
@@ -231,29 +222,29 @@ def _take(members: list[str]) -> None:
     st.session_state["members"] = members
 
 
-def _weights(choice: Choice, weights: dict[str, Any]) -> None:
-    gain = weights["over_equal"]
-    low, high = gain["interval"]
+def _weights(choice: Choice, weighting: Weighting) -> None:
+    gain = weighting.over_equal
+    low, high = gain.interval
     with st.container(border=True):
-        st.markdown(f"**Best of {weights['tried']} weightings of all members**")
-        st.markdown(" · ".join(f"{i + 1}: **{w:.3f}**" for i, w in enumerate(weights["weights"])))
+        st.markdown(f"**Best of {weighting.tried} weightings of all members**")
+        st.markdown(" · ".join(f"{i + 1}: **{w:.3f}**" for i, w in enumerate(weighting.weights)))
         ends = "" if low is None else f" (95 % interval {formatting.points_interval(low, high)})"
-        noise = low is None or low <= 0 <= high
-        unseen = weights["unseen"]
+        noise = low is None or high is None or low <= 0 <= high
+        unseen = weighting.unseen
         later = (
             ""
             if unseen is None
             else f" On images not used for the selection: {formatting.points(unseen)}."
         )
         verdict = (
-            f"Compared with equal weights {100 * gain['difference']:+.1f} "
+            f"Compared with equal weights {100 * (gain.difference or 0.0):+.1f} "
             f"pp{ends}{': not significant' if noise else ''}.{later}"
         )
         _say(verdict, noise)
         st.button(
             "Use these weights",
             on_click=take_weights,
-            args=(choice.members, weights["weights"]),
+            args=(choice.members, weighting.weights),
             icon=":material/balance:",
             key="take_weights",
         )

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segcore.catalog import CRF_OBJECTIVES
-from segcore.config import CRFSearchConfig, TrainConfig, from_json
+from segcore.config import CRFSearchConfig, TrainConfig
 from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError
 from segcore.evaluation.comparison.comparison import Comparison
@@ -24,6 +23,7 @@ from segcore.postprocess.parameters import CRFParameters, MaskFilter
 from segcore.runs.dispatch.warm_process import WarmProcess
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace.ensembles.ensembles import Ensembles
+from segcore.workspace.ensembles.results import CRFSearchResult, read_search
 from segcore.workspace.runs.run_ids import crf_search_id
 from segcore.workspace.runs.runs import Runs
 from segcore.workspace.scores.scenes import Scenes
@@ -230,8 +230,8 @@ class CRFEffects:
                     searches.append(row.run)
         return searches
 
-    def search(self, run: str) -> dict[str, Any]:
-        """Return what a finished search found; ``docs/formats.md`` lists the keys.
+    def search(self, run: str) -> CRFSearchResult:
+        """Return what a finished search found.
 
         Raises:
             SegcoreError: The run has not finished, or is another.
@@ -242,14 +242,7 @@ class CRFEffects:
                 f"Expected a CRF search, received {run!r} of kind {folder.config.kind}: "
                 "start a search first."
             )
-        found = folder.read_json("crf_search")
-        gains = found["crf"]["gain"]  # judged again: earlier versions judged where they had chosen
-        sentences = [
-            verdict(CRF_OBJECTIVES[name].title, gains[name], found["split"])
-            for name in ("mean_iou", "boundary_iou")
-            if gains[name]["difference"] is not None
-        ]
-        return {**found, "verdict": sentences, "stale": self._ensembles.is_stale(run)}
+        return read_search(folder.read_json("crf_search"), self._ensembles.is_stale(run))
 
     def apply(
         self, run: str, split: str = "test", *, filter: MaskFilter | None = None, name: str = ""
@@ -268,8 +261,16 @@ class CRFEffects:
         Raises:
             SegcoreError: The search has not finished, or the name is taken.
         """
-        members, chosen = self._chosen(run)
-        return self._ensembles.combine(members, split, filter=filter, name=name, **chosen)
+        searched = self.search(run)
+        return self._ensembles.combine(
+            searched.members,
+            split,
+            rule=searched.rule,
+            weights=searched.weights,
+            crf=searched.parameters,
+            filter=filter,
+            name=name,
+        )
 
     def applied(
         self, run: str, split: str = "test", *, filter: MaskFilter | None = None
@@ -279,17 +280,15 @@ class CRFEffects:
         Raises:
             SegcoreError: The search has not finished.
         """
-        members, chosen = self._chosen(run)
-        return self._ensembles.combined(members, split, filter=filter, **chosen)
-
-    def _chosen(self, run: str) -> tuple[list[str], dict[str, Any]]:
-        found = self.search(run)
-        parameters = from_json(CRFParameters, found["crf"]["parameters"])
-        return found["members"], {
-            "rule": found["rule"],
-            "weights": found["weights"],
-            "crf": parameters,
-        }
+        searched = self.search(run)
+        return self._ensembles.combined(
+            searched.members,
+            split,
+            rule=searched.rule,
+            weights=searched.weights,
+            crf=searched.parameters,
+            filter=filter,
+        )
 
     def verdict(self, run: str, split: str, stage: str = "crf") -> CRFVerdict:
         """Judge whether a stage of an evaluate run helps on a split, against the plain ensemble.

@@ -18,6 +18,7 @@ from segcore.postprocess.parameters import CRFParameters, MaskFilter
 from segcore.runs.folder.listing import list_runs
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.folder.status import Status
+from segcore.workspace.ensembles.results import SubsetsResult, read_subsets
 from segcore.workspace.runs.run_ids import evaluation_id, subsets_id
 from segcore.workspace.runs.runs import Runs
 from segcore.workspace.scores.scores import Scores
@@ -189,8 +190,8 @@ class Ensembles:
         )
         return run if (self._runs.folder / run).exists() else None
 
-    def subsets(self, run: str) -> dict[str, Any]:
-        """Return what a finished run over subsets found; ``docs/formats.md`` lists the keys.
+    def subsets(self, run: str) -> SubsetsResult:
+        """Return what a finished run over subsets found.
 
         Raises:
             SegcoreError: The run has not finished, or is another.
@@ -201,7 +202,7 @@ class Ensembles:
                 f"Expected a run over subsets, received {run!r} of kind "
                 f"{folder.config.kind}: score the subsets first."
             )
-        return {**folder.read_json("subsets"), "stale": self.is_stale(run)}
+        return read_subsets(folder.read_json("subsets"), self.is_stale(run))
 
     def is_stale(self, run: str) -> bool:
         """Return whether a lab's result was made from other predictions than those on disk now.

@@ -49,15 +49,13 @@ def test_the_shell_tells_what_the_page_shows_of_subsets(
     assert trained.workspace.runs.open(run).status().state == "queued"
     carry_out(run)
     page = ensembles.subsets(run)
-    assert shell(trained, capsys, "ensemble", *trained.members, "--subsets") == page
-    assert ensembles.subsets_run(trained.members, "validation") == run and not page["stale"]
+    assert shell(trained, capsys, "ensemble", *trained.members, "--subsets") == page.to_json()
+    assert ensembles.subsets_run(trained.members, "validation") == run and not page.is_stale
     assert ensembles.subsets_run(trained.members, "test") is None
     singles = [trained.workspace.scores.report(m, "validation").to_json() for m in trained.members]
-    assert [v["mean_iou"] for v in page["values"]] == pytest.approx(
-        [s["mean_iou"] for s in singles]
-    )
+    assert [v.mean_iou for v in page.values] == pytest.approx([s["mean_iou"] for s in singles])
     np.testing.assert_allclose(
-        [v["interval"] for v in page["values"]], [s["interval"]["mean_iou"] for s in singles]
+        [v.interval for v in page.values], [s["interval"]["mean_iou"] for s in singles]
     )
 
 
@@ -91,7 +89,7 @@ def test_the_shell_tells_what_the_page_shows_of_a_search(trained, carry_out, cap
     carry_out(applied)
     words = ("crf-search", *trained.members, "--candidates", "1", "--apply", "test")
     found = shell(trained, capsys, *words)
-    assert {k: v for k, v in found.items() if k != "applied"} == crf.search(run)
+    assert {k: v for k, v in found.items() if k != "applied"} == crf.search(run).to_json()
     assert found["applied"] == {
         "run": applied,
         "split": "test",
@@ -172,7 +170,7 @@ def test_a_result_of_older_predictions_is_called_stale(trained, carry_out) -> No
     run = ensembles.score_subsets(trained.members, "validation")
     carry_out(run)
     trained.workspace.runs.open(f"{trained.members[0]}--validation").write_status(finished=2e9)
-    assert ensembles.subsets(run)["stale"]
+    assert ensembles.subsets(run).is_stale
     assert (
         ensembles.score_subsets(trained.members, "validation") == run
     )  # asked for again, it is made again
