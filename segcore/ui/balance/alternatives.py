@@ -22,62 +22,70 @@ def show(dataset: Dataset, part: ClassStatistics, split: str, name: str) -> None
         split: That split.
         name: Start of the names of files to download.
     """
-    weights, windows = st.columns(2, gap="large")
-    names = part.label_set.class_names
+    weights, crops = st.columns(2, gap="large")
     with weights:
         st.markdown("**Class weights in the loss**")
         st.caption(
             "Errors on rare classes cost more; no image is repeated. Choose it on the Train "
             "page as class weights."
         )
-        by_title = {
-            CLASS_WEIGHTS[rule].title: class_weights(part.counts, rule, normalise=True)
-            for rule in RULES
-        }
-        rows = [
-            {"class": n, **{title: round(float(w[c]), 4) for title, w in by_title.items()}}
-            for c, n in enumerate(names)
-        ]
-        tables.draw(
-            rows,
-            column_config={
-                CLASS_WEIGHTS[rule].title: st.column_config.NumberColumn(
-                    format="%.2f", help=CLASS_WEIGHTS[rule].summary
-                )
-                for rule in RULES
-            },
-            alt=(
-                "Class weights by rule, as training uses them; they average 1 over the classes "
-                "that occur"
-            ),
-        )
-        data = session.csv_bytes(rows)
-        st.download_button(
-            "Download CSV",
-            data,
-            f"{name}-class-weights.csv",
-            "text/csv",
-            key="csv_weights",
-            icon=":material/download:",
-        )
-    with windows:
+        _weights_table(weight_rows(part), name)
+    with crops:
         st.markdown("**Class-centred crops**")
-        presets = [AUGMENTATIONS[p].title for p in PRESETS if "class_crop" in PRESETS[p]]
-        st.markdown(
-            "A crop centred on a class leaves out most frequent pixels, so it changes the "
-            "pixel frequencies where repeating whole images cannot. Every class is equally "
-            "likely to be the centre."
-        )
-        st.caption(
-            f"The augmentation {' and '.join(presets)} cuts such crops. Choose it on the "
-            "Train page and preview it below."
-        )
-        rare = rarest(part)
-        if rare:
-            st.markdown(
-                "Rarest classes in this split: " + ", ".join(session.plain(n) for n in rare) + "."
+        _about_crops(part)
+        _measured_crops(dataset, split, part.label_set.class_names, name)
+
+
+def weight_rows(part: ClassStatistics) -> list[dict[str, Any]]:
+    """Return a row for each class with its weight under each rule, as training uses them.
+
+    Args:
+        part: Counts of the split that is used for training.
+    """
+    by_title = {
+        CLASS_WEIGHTS[rule].title: class_weights(part.counts, rule, normalise=True)
+        for rule in RULES
+    }
+    return [
+        {"class": n, **{title: round(float(w[c]), 4) for title, w in by_title.items()}}
+        for c, n in enumerate(part.label_set.class_names)
+    ]
+
+
+def _weights_table(rows: list[dict[str, Any]], name: str) -> None:
+    tables.draw(
+        rows,
+        column_config={
+            CLASS_WEIGHTS[rule].title: st.column_config.NumberColumn(
+                format="%.2f", help=CLASS_WEIGHTS[rule].summary
             )
-        _windows(dataset, split, names, name)
+            for rule in RULES
+        },
+        alt=(
+            "Class weights by rule, as training uses them; they average 1 over the classes that "
+            "occur"
+        ),
+    )
+    tables.download_csv(rows, f"{name}-class-weights", "csv_weights")
+
+
+def _about_crops(part: ClassStatistics) -> None:
+    """Say what class-centred crops do, which augmentation makes them, and who gains most."""
+    presets = [AUGMENTATIONS[p].title for p in PRESETS if "class_crop" in PRESETS[p]]
+    st.markdown(
+        "A crop centred on a class leaves out most frequent pixels, so it changes the "
+        "pixel frequencies where repeating whole images cannot. Every class is equally "
+        "likely to be the centre."
+    )
+    st.caption(
+        f"The augmentation {' and '.join(presets)} cuts such crops. Choose it on the "
+        "Train page and preview it below."
+    )
+    rare = rarest(part)
+    if rare:
+        st.markdown(
+            "Rarest classes in this split: " + ", ".join(session.plain(n) for n in rare) + "."
+        )
 
 
 def rarest(part: ClassStatistics, count: int = 3) -> list[str]:
@@ -86,8 +94,8 @@ def rarest(part: ClassStatistics, count: int = 3) -> list[str]:
     return [names[c] for c in part.pixels.argsort(kind="stable") if part.pixels[c]][:count]
 
 
-def _windows(dataset: Dataset, split: str, names: list[str], name: str) -> None:
-    """Measure on the masks what windows do to the shares of the pixels."""
+def _measured_crops(dataset: Dataset, split: str, names: list[str], name: str) -> None:
+    """Measure on the masks what crops do to the pixel frequencies, and draw it."""
     crops = measured(
         "crops",
         dataset,
@@ -173,12 +181,4 @@ def rules(rows: list[dict[str, Any]], name: str) -> None:
         },
         alt="Oversampling strategies and the imbalance that each reaches",
     )
-    data = session.csv_bytes(rows)
-    st.download_button(
-        "Download CSV",
-        data,
-        f"{name}-rules.csv",
-        "text/csv",
-        key="csv_rules",
-        icon=":material/download:",
-    )
+    tables.download_csv(rows, f"{name}-rules", "csv_rules")

@@ -93,35 +93,9 @@ def ask(dataset: Dataset, part: Callable[[str], ClassStatistics]) -> Request:
     split = session.choose_split(dataset.splits, default="train", key="plan_split")
     one, two, three, four = st.columns([3, 4, 2, 2], gap="medium", vertical_alignment="bottom")
     with one:
-        mode = str(
-            st.segmented_control(
-                "Balance by",
-                list(BALANCE_MODES),
-                default="pixel",
-                format_func=lambda m: BALANCE_MODES[m].title,
-                required=True,
-                key="mode",
-                bind="query-params",
-                help="  \n".join(
-                    f"{choice.title}: {choice.summary}" for choice in BALANCE_MODES.values()
-                ),
-            )
-        )
+        mode = _ask_mode()
     with two:
-        target = str(
-            st.segmented_control(
-                "Target",
-                list(TARGETS),
-                default="uniform",
-                format_func=TARGETS.__getitem__,
-                required=True,
-                key="target",
-                help=(
-                    "Uniform: equal frequencies. Softened: frequencies to a power below 1, so rare "
-                    "classes gain but stay rarer. Custom: a frequency for each class."
-                ),
-            )
-        )
+        target_kind = _ask_target_kind()
     with three:
         cap = st.number_input(
             "Max repeats",
@@ -147,29 +121,63 @@ def ask(dataset: Dataset, part: Callable[[str], ClassStatistics]) -> Request:
             disabled=ruled,
             help=help_text,
         )
-    wished: str | tuple[float, ...] = target
-    temper = 0.5
-    if target == "tempered":
-        temper = float(
-            st.slider(
-                "Power",
-                0.0,
-                1.0,
-                0.5,
-                0.05,
-                key="temper",
-                help=(
-                    "0: equal frequencies for the classes that occur; 1: the frequencies as they "
-                    "are."
-                ),
-            )
-        )
-    elif target == "custom":
-        wished = _own_target(dataset, part(split), mode)
-    rule, amount, seed, ground = _rule(dataset)
+    target: str | tuple[float, ...] = target_kind
+    if target_kind == "custom":
+        target = _own_target(dataset, part(split), mode)
+    temper = _ask_power() if target_kind == "tempered" else 0.5
+    rule, amount, seed, ground = _ask_strategy()
     limit = None if budget is None or rule != "nearest" else int(budget)
     return Request(
-        dataset.name, split, mode, int(cap), limit, wished, temper, ground, rule, amount, seed
+        dataset.name, split, mode, int(cap), limit, target, temper, ground, rule, amount, seed
+    )
+
+
+def _ask_mode() -> str:
+    return str(
+        st.segmented_control(
+            "Balance by",
+            list(BALANCE_MODES),
+            default="pixel",
+            format_func=lambda m: BALANCE_MODES[m].title,
+            required=True,
+            key="mode",
+            bind="query-params",
+            help="  \n".join(
+                f"{choice.title}: {choice.summary}" for choice in BALANCE_MODES.values()
+            ),
+        )
+    )
+
+
+def _ask_target_kind() -> str:
+    return str(
+        st.segmented_control(
+            "Target",
+            list(TARGETS),
+            default="uniform",
+            format_func=TARGETS.__getitem__,
+            required=True,
+            key="target",
+            help=(
+                "Uniform: equal frequencies. Softened: frequencies to a power below 1, so rare "
+                "classes gain but stay rarer. Custom: a frequency for each class."
+            ),
+        )
+    )
+
+
+def _ask_power() -> float:
+    """Ask for the exponent of a softened target."""
+    return float(
+        st.slider(
+            "Power",
+            0.0,
+            1.0,
+            0.5,
+            0.05,
+            key="temper",
+            help="0: equal frequencies for the classes that occur; 1: the frequencies as they are.",
+        )
     )
 
 
@@ -210,7 +218,7 @@ def _own_target(dataset: Dataset, part: ClassStatistics, mode: str) -> tuple[flo
     return wished
 
 
-def _rule(dataset: Dataset) -> tuple[str, float | None, int, str]:
+def _ask_strategy() -> tuple[str, float | None, int, str]:
     """Ask for the strategy, its amount and seed, and the metric between classes."""
     one, two, three, four = st.columns([3, 4, 2, 2], gap="medium", vertical_alignment="bottom")
     with one:
@@ -227,44 +235,11 @@ def _rule(dataset: Dataset) -> tuple[str, float | None, int, str]:
             )
         )
     with two:
-        ground = str(
-            st.segmented_control(
-                "Metric",
-                list(GROUNDS),
-                default="nominal",
-                format_func=GROUNDS.__getitem__,
-                required=True,
-                key="ground",
-                help=(
-                    "Nominal: any two classes are equally far apart (half the sum of the "
-                    "differences). Ordinal: the classes are steps of a scale, such as damage or "
-                    "depth, and moving a pixel costs the steps between, in the order of the Classes "
-                    "tab."
-                ),
-            )
-        )
+        ground = _ask_ground()
     if rule == "nearest":
         return rule, None, 0, ground
     with three:
-        if rule == "lvis":
-            help_text = "Classes in fewer than this fraction of the images count as rare."
-            amount = float(
-                st.number_input(
-                    "Threshold", 0.01, 1.0, 0.5, 0.05, key="lvis_threshold", help=help_text
-                )
-            )
-        else:
-            amount = float(
-                st.number_input(
-                    "Copies",
-                    0.0,
-                    10.0,
-                    0.25,
-                    0.05,
-                    key="clone_share",
-                    help="As a fraction of the images.",
-                )
-            )
+        amount = _ask_amount(rule)
     with four:
         seed = int(
             st.number_input(
@@ -277,6 +252,39 @@ def _rule(dataset: Dataset) -> tuple[str, float | None, int, str]:
             )
         )
     return rule, amount, seed, ground
+
+
+def _ask_ground() -> str:
+    """Ask for the metric between classes: a name in ``GROUNDS``."""
+    return str(
+        st.segmented_control(
+            "Metric",
+            list(GROUNDS),
+            default="nominal",
+            format_func=GROUNDS.__getitem__,
+            required=True,
+            key="ground",
+            help=(
+                "Nominal: any two classes are equally far apart (half the sum of the "
+                "differences). Ordinal: the classes are steps of a scale, such as damage or "
+                "depth, and moving a pixel costs the steps between, in the order of the Classes "
+                "tab."
+            ),
+        )
+    )
+
+
+def _ask_amount(rule: str) -> float:
+    """Ask for the threshold of LVIS, or how many copies another rule makes."""
+    if rule == "lvis":
+        help_text = "Classes in fewer than this fraction of the images count as rare."
+        return float(
+            st.number_input("Threshold", 0.01, 1.0, 0.5, 0.05, key="lvis_threshold", help=help_text)
+        )
+    help_text = "As a fraction of the images."
+    return float(
+        st.number_input("Copies", 0.0, 10.0, 0.25, 0.05, key="clone_share", help=help_text)
+    )
 
 
 def make_plan(workspace: Workspace, stamp: str, request: Request) -> BalancePlan:

@@ -1,6 +1,7 @@
 """Which images a plan repeats and why, and the very copies that training will see."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,23 @@ PICTURED = 60
 """Rows of the table that carry a picture."""
 
 Pictures = list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class CopiesView:
+    """Which copies are previewed.
+
+    Attributes:
+        sample: The repeated sample.
+        preset: A name in ``catalog.AUGMENTATIONS``.
+        seed: The run's seed.
+        epoch: The run's epoch, from 0.
+    """
+
+    sample: str
+    preset: str
+    seed: int
+    epoch: int
 
 
 def table(dataset: Dataset, rows: Sequence[RepeatedImage], name: str) -> None:
@@ -63,14 +81,7 @@ def table(dataset: Dataset, rows: Sequence[RepeatedImage], name: str) -> None:
     ]
     if len(rows) > LISTED:
         st.caption(f"Showing {LISTED:,} of {len(rows):,} images. The file contains all.")
-    st.download_button(
-        "Download CSV",
-        lambda: session.csv_bytes(file_rows),
-        f"{name}-repeats.csv",
-        "text/csv",
-        key="csv_repeats",
-        icon=":material/download:",
-    )
+    tables.download_csv(file_rows, f"{name}-repeats", "csv_repeats")
 
 
 @st.cache_data(max_entries=600, max_size="20MB", show_spinner=False)
@@ -90,6 +101,31 @@ def preview(dataset: Dataset, plan: BalancePlan, plan_key: str, samples: list[st
         plan_key: A text that is another for another plan.
         samples: Samples that can be chosen.
     """
+    view = _ask_view(samples)
+    st.caption(AUGMENTATIONS[view.preset].summary)
+    with session.errors_shown():
+        copies = _copies(session.workspace(), plan, dataset.name, stamp(dataset), plan_key, view)
+    columns = st.columns(min(len(copies), SHOWN_COPIES), gap="small")
+    for number, (column, (image, mask, drawn)) in enumerate(zip(columns, copies, strict=False), 1):
+        column.image(image, width="stretch", alt=f"Copy {number} of {view.sample}")
+        words = ", ".join(name.replace("_", " ") for name in drawn) or "unchanged"
+        column.image(
+            mask,
+            caption=f"{number} of {len(copies)}: {words}",
+            width="stretch",
+            alt=f"Mask of copy {number}",
+        )
+    if len(copies) == 1:
+        st.caption("This image occurs once.")
+    st.caption(
+        "Image and mask get the same transform, in the order of the epoch, exactly as a "
+        "run with this seed, plan and augmentation sees them. Pixels from outside the "
+        "image, or cut out, are ignored (dark)."
+    )
+
+
+def _ask_view(samples: list[str]) -> CopiesView:
+    """Ask for one of some samples, the augmentation, the run's seed and the epoch."""
     one, two, three, four = st.columns([4, 3, 2, 2], vertical_alignment="bottom")
     with one:
         sample = session.choose_from("Image", samples, "copies_of")
@@ -108,36 +144,7 @@ def preview(dataset: Dataset, plan: BalancePlan, plan_key: str, samples: list[st
         seed = int(st.number_input("Run seed", 0, 2**31 - 1, 0, key="copies_seed"))
     with four:
         epoch = int(st.number_input("Epoch", 1, 100_000, 1, key="copies_epoch"))
-    st.caption(AUGMENTATIONS[preset].summary)
-    with session.errors_shown():
-        made = _copies(
-            session.workspace(),
-            plan,
-            dataset.name,
-            stamp(dataset),
-            plan_key,
-            sample,
-            preset,
-            seed,
-            epoch - 1,
-        )
-    columns = st.columns(min(len(made), SHOWN_COPIES), gap="small")
-    for number, (column, (image, mask, drawn)) in enumerate(zip(columns, made, strict=False), 1):
-        column.image(image, width="stretch", alt=f"Copy {number} of {sample}")
-        words = ", ".join(name.replace("_", " ") for name in drawn) or "unchanged"
-        column.image(
-            mask,
-            caption=f"{number} of {len(made)}: {words}",
-            width="stretch",
-            alt=f"Mask of copy {number}",
-        )
-    if len(made) == 1:
-        st.caption("This image occurs once.")
-    st.caption(
-        "Image and mask get the same transform, in the order of the epoch, exactly as a "
-        "run with this seed, plan and augmentation sees them. Pixels from outside the "
-        "image, or cut out, are ignored (dark)."
-    )
+    return CopiesView(sample, preset, seed, epoch - 1)
 
 
 @st.cache_data(max_entries=60, max_size="120MB", show_spinner="Drawing copies …")
@@ -147,13 +154,12 @@ def _copies(
     dataset: str,
     stamp: str,
     plan_key: str,
-    sample: str,
-    preset: str,
-    seed: int,
-    epoch: int,
+    view: CopiesView,
 ) -> Pictures:
     label_set = _workspace.datasets.open(dataset).label_set
-    copies = _workspace.datasets.copies(dataset, _plan, sample, preset, seed, epoch)
+    copies = _workspace.datasets.copies(
+        dataset, _plan, view.sample, view.preset, view.seed, view.epoch
+    )
     return [
         (image, pictures.paint(mask, label_set), drawn)
         for image, mask, drawn in copies[:SHOWN_COPIES]
