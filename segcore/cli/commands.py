@@ -11,6 +11,7 @@ from segcore.cli.command import Command, Options
 from segcore.cli.datasets import DATASET_COMMANDS
 from segcore.cli.doctor import DOCTOR_COMMANDS
 from segcore.cli.ensembles import ENSEMBLE_COMMANDS
+from segcore.cli.masks import MASK_COMMANDS
 from segcore.cli.pixel_metrics import PIXEL_COMMANDS
 from segcore.cli.predictions import PREDICTION_COMMANDS
 from segcore.cli.queue import QUEUE_COMMANDS
@@ -88,6 +89,7 @@ COMMANDS: dict[str, Command] = {
     **DATASET_COMMANDS,
     **CLASS_COMMANDS,
     **TAG_COMMANDS,
+    **MASK_COMMANDS,
     **TRAINING_COMMANDS,
     **SEARCH_COMMANDS,
     **ABLATION_COMMANDS,

@@ -23,6 +23,7 @@ from segcore.workspace.launch.configs import Configs
 from segcore.workspace.launch.doctor import Doctor
 from segcore.workspace.launch.preflight import Launches
 from segcore.workspace.launch.throughput import Throughputs
+from segcore.workspace.masks import MaskEdits
 from segcore.workspace.predictions.batches import Batches
 from segcore.workspace.predictions.imported import Imports
 from segcore.workspace.predictions.predictions import Predictions
@@ -58,6 +59,7 @@ class Workspace:
         folder: Its absolute path; created on first use.
         datasets: Its datasets.
         tags: Tags of single images.
+        masks: Editing of masks, every version kept.
         splits: Contents and history of splits, and folds.
         runs: Runs that train, predict and evaluate, finished or not.
         queue: The order of the runs, and which are held.
@@ -109,6 +111,7 @@ class Workspace:
         self.datasets = Datasets(self.folder / "datasets")
         self.runs = Runs(self.folder, self.datasets)
         self.tags = DatasetTags(self.datasets)
+        self.masks = MaskEdits(self.datasets, self.runs)
         self.splits = Splits(self.datasets, self.runs)
         self.queue = QueuedRuns(self.folder)
         self.annotations = RunAnnotations(self.folder, self.runs)

@@ -290,6 +290,11 @@ class Dataset:
             )
         return mask
 
+    def empty_mask(self, sample: Sample) -> npt.NDArray[Any]:
+        """Return a mask of a sample's size that is ``ignore_index`` everywhere."""
+        labels = self.label_set
+        return np.full((sample.height, sample.width), labels.ignore_index, labels.mask_dtype)
+
     def read(self, sample: Sample) -> tuple[npt.NDArray[np.uint8], npt.NDArray[Any]]:
         """Read image and mask of a sample, as :meth:`read_image` and :meth:`read_mask`."""
         return self.read_image(sample), self.read_mask(sample)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from segcore.data.dataset.changes import changing
 from segcore.data.dataset.dataset import Dataset, Sample, digest_mask
 from segcore.data.dataset.documents import write_document
 from segcore.data.files.borders import foreign_bytes
@@ -65,7 +66,14 @@ def relabel(
         SegcoreError: An id is missing or new, or a class whose place no mask knows any more should
             be scored.
     """
-    after, origin = label_set, _origin(dataset)
+    with changing(dataset.folder) as now:
+        return _relabel(now, label_set, executor, progress)
+
+
+def _relabel(
+    dataset: Dataset, after: LabelSet, executor: Executor | None, progress: Progress | None
+) -> Dataset:
+    origin = _origin(dataset)
     _check_ids(dataset.label_set, after, origin.label_set)
     if dataset.label_set.class_ids == after.class_ids:
         return dataclasses.replace(dataset, label_set=after).save()
@@ -96,6 +104,34 @@ def relabel(
     for folder in set(_FOLDERS) - kept:
         shutil.rmtree(dataset.folder / folder, ignore_errors=True)
     return saved
+
+
+def rewrite_origin(dataset: Dataset, sample: Sample, place: str, mask: npt.NDArray[Any]) -> None:
+    """Bring the kept mask that knows the ignored classes up to an edited one, under a new name.
+
+    Pixels that were edited get the edited class; the others stay what they were, ignored classes
+    among them. Nothing is done where no such masks are kept.
+
+    Args:
+        dataset: The dataset before the edit.
+        sample: The sample before the edit.
+        place: Path of the edited mask relative to the dataset folder.
+        mask: (H, W) of ``label_set.mask_dtype``: the edited mask.
+
+    Raises:
+        SegcoreError: A kept mask cannot be read, or the folder cannot be written.
+    """
+    if not (dataset.folder / ORIGIN).is_file():
+        return
+    origin = _origin(dataset)
+    table = _index_table(dataset.label_set, origin.label_set)
+    if sample.mask is None:
+        merged = table[mask]
+    else:
+        kept = origin.read_mask(origin.sample(sample.id))
+        merged = np.where(mask != dataset.read_mask(sample), table[mask], kept)
+    file = dataset.folder / _folder_of(origin) / _below(place)
+    write_document(file, encode_png(merged.astype(origin.label_set.mask_dtype)))
 
 
 def _check_ids(before: LabelSet, after: LabelSet, origin: LabelSet) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from segcore.data.dataset.changes import changing
 from segcore.data.dataset.dataset import SPLITS, Dataset
 from segcore.data.dataset.documents import write_document
 from segcore.data.files.borders import foreign_bytes
@@ -82,14 +83,15 @@ def change_splits(dataset: Dataset, splits: Mapping[str, str], how: str) -> Data
     Raises:
         SegcoreError: A sample or split name is not allowed, or the history is damaged.
     """
-    changed = dataset.with_splits(splits)
-    made, earlier = read_split_history(dataset)
-    before: dict[str, list[str]] = defaultdict(list)
-    for sample in dataset.samples:
-        if sample.split:
-            before[sample.split].append(sample.id)
-    _write(dataset, how, [*earlier, PastSplits(made, dict(before))][-KEPT:])
-    return changed.save()
+    with changing(dataset.folder) as now:
+        changed = now.with_splits(splits)
+        made, earlier = read_split_history(now)
+        before: dict[str, list[str]] = defaultdict(list)
+        for sample in now.samples:
+            if sample.split:
+                before[sample.split].append(sample.id)
+        _write(now, how, [*earlier, PastSplits(made, dict(before))][-KEPT:])
+        return changed.save()
 
 
 def undo_splits(dataset: Dataset) -> Dataset:
@@ -98,19 +100,20 @@ def undo_splits(dataset: Dataset) -> Dataset:
     Raises:
         SegcoreError: There are none, or the history is damaged.
     """
-    _, earlier = read_split_history(dataset)
-    if not earlier:
-        raise SegcoreError(
-            f"Expected earlier splits of {dataset.name!r}, found none: they were never "
-            "changed here."
-        )
-    last = earlier[-1]
-    known = {sample.id for sample in dataset.samples}
-    changed = dataset.with_splits(
-        {i: split for split, ids in last.samples.items() for i in ids if i in known}
-    ).save()
-    _write(dataset, last.how, earlier[:-1])
-    return changed
+    with changing(dataset.folder) as now:
+        _, earlier = read_split_history(now)
+        if not earlier:
+            raise SegcoreError(
+                f"Expected earlier splits of {now.name!r}, found none: they were never "
+                "changed here."
+            )
+        last = earlier[-1]
+        known = {sample.id for sample in now.samples}
+        changed = now.with_splits(
+            {i: split for split, ids in last.samples.items() for i in ids if i in known}
+        ).save()
+        _write(now, last.how, earlier[:-1])
+        return changed
 
 
 def _write(dataset: Dataset, how: str, earlier: list[PastSplits]) -> None:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import streamlit as st
 
 from segcore import formatting
-from segcore.labels import LabelSet
+from segcore.labels import LabelSet, plural
 from segcore.ui.runs import charts
 from segcore.ui.shared import pictures, session, tables
 from segcore.workspace import Workspace
@@ -167,6 +167,7 @@ def made_with(run: str) -> None:
     with session.errors_shown():
         starts = session.workspace().monitor.starts(run)
         current = session.workspace().monitor.is_current(run)
+        edited = session.workspace().masks.edited_since(run) if current is False else []
     if not starts:
         st.caption(
             "Not recorded. Runs of earlier versions did not record their environment, and "
@@ -174,7 +175,10 @@ def made_with(run: str) -> None:
         )
         return
     if current is False:
-        st.warning("The dataset has changed since this run started.", icon=":material/warning:")
+        masks = f": {plural(len(edited), 'mask')} edited" if edited else ""
+        st.warning(
+            f"The dataset has changed since this run started{masks}.", icon=":material/warning:"
+        )
     number = len(starts)
     if number > 1:
         number = int(

@@ -1,0 +1,187 @@
+"""Editing the masks of a dataset: versions, who saved them, and which runs learned from older ones."""
+
+import getpass
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from segcore.data.editing.differences import ClassChange, class_changes
+from segcore.data.editing.versions import (
+    MaskVersion,
+    current,
+    edited_samples,
+    mask_history,
+    read_version,
+    restore_version,
+    save_mask,
+)
+from segcore.data.files.masks import read_ids
+from segcore.runs.folder.environment import read_environment
+from segcore.workspace.datasets.datasets import Datasets
+from segcore.workspace.runs.runs import Runs
+
+
+@dataclass(frozen=True, eq=False)
+class OpenedMask:
+    """A mask as it was opened for editing.
+
+    Attributes:
+        mask: (H, W) of the label set's ``mask_dtype``; all ``ignore_index`` where there is none yet.
+        digest: What a save is based on, see :meth:`MaskEdits.save`.
+        version: Number of the version; 0 where there is no mask yet.
+    """
+
+    mask: npt.NDArray[Any]
+    digest: str
+    version: int
+
+
+@dataclass(frozen=True)
+class MaskHistory:
+    """The versions of one mask.
+
+    Attributes:
+        dataset: Name of the dataset.
+        sample: Id of the image.
+        versions: The oldest first.
+        in_use: Number of the version in use; 0 for none.
+    """
+
+    dataset: str
+    sample: str
+    versions: tuple[MaskVersion, ...]
+    in_use: int
+
+
+class MaskEdits:
+    """The masks of a workspace's datasets, edited."""
+
+    def __init__(self, datasets: Datasets, runs: Runs) -> None:
+        self._datasets = datasets
+        self._runs = runs
+
+    def open(self, name: str, sample: str) -> OpenedMask:
+        """Open a mask for editing.
+
+        Raises:
+            SegcoreError: There is no such dataset or sample, or its mask cannot be read.
+        """
+        dataset = self._datasets.open(name)
+        row = dataset.sample(sample)
+        used = current(mask_history(dataset, sample), row)
+        mask = dataset.read_mask(row) if row.mask is not None else dataset.empty_mask(row)
+        return OpenedMask(mask, row.mask_digest, used.number if used else 0)
+
+    def save(
+        self,
+        name: str,
+        sample: str,
+        mask: npt.NDArray[Any],
+        *,
+        based_on: str,
+        author: str = "",
+        origin: str = "editor",
+    ) -> MaskVersion:
+        """Save a mask as the version in use, see :func:`segcore.data.editing.versions.save_mask`.
+
+        Args:
+            name: Name of the dataset.
+            sample: Id of the image.
+            mask: (H, W) class indices or ``ignore_index``.
+            based_on: ``digest`` of the mask as it was opened.
+            author: Who saves it; "" for the user of this computer.
+            origin: What it was made from: "editor", "prediction of r003".
+
+        Raises:
+            MaskChanged: Somebody else saved it meanwhile; this one is kept aside.
+            SegcoreError: The mask does not fit, or the folder cannot be written.
+        """
+        folder = self._datasets.open(name).folder
+        return save_mask(
+            folder, sample, mask, based_on=based_on, author=author or user_name(), origin=origin
+        )
+
+    def save_file(self, name: str, sample: str, file: Path, author: str = "") -> MaskVersion:
+        """Save a file of class indices as the mask in use.
+
+        Raises:
+            SegcoreError: The file is no mask of this image's size and of this dataset's classes.
+        """
+        opened = self.open(name, sample)
+        origin = f"file {file.name}"
+        mask = read_ids(file)
+        return self.save(name, sample, mask, based_on=opened.digest, author=author, origin=origin)
+
+    def restore(
+        self, name: str, sample: str, number: int, *, based_on: str, author: str = ""
+    ) -> MaskVersion:
+        """Put an earlier version back in use, as a new version.
+
+        Raises:
+            MaskChanged: Somebody saved this mask since its history was shown.
+            SegcoreError: There is no such version, or the folder cannot be written.
+        """
+        folder = self._datasets.open(name).folder
+        return restore_version(
+            folder, sample, number, based_on=based_on, author=author or user_name()
+        )
+
+    def history(self, name: str, sample: str) -> MaskHistory:
+        """Return the versions of a mask.
+
+        Raises:
+            SegcoreError: There is no such dataset or sample, or the history is damaged.
+        """
+        dataset = self._datasets.open(name)
+        versions = mask_history(dataset, sample)
+        used = current(versions, dataset.sample(sample))
+        return MaskHistory(name, sample, versions, used.number if used else 0)
+
+    def version(self, name: str, sample: str, number: int) -> npt.NDArray[Any]:
+        """Return a version of a mask in the classes of today, (H, W).
+
+        Raises:
+            SegcoreError: There is no such version, or it cannot be read.
+        """
+        return read_version(self._datasets.open(name), sample, number)
+
+    def difference(
+        self, name: str, sample: str, first: int, second: int
+    ) -> tuple[ClassChange, ...]:
+        """Return the pixels that differ between two versions, by class before and after.
+
+        Raises:
+            SegcoreError: There is no such version, or one cannot be read.
+        """
+        before, after = (self.version(name, sample, number) for number in (first, second))
+        return class_changes(before, after)
+
+    def edited(self, name: str) -> list[str]:
+        """Return the ids of the images whose mask was edited, in the dataset's order.
+
+        Raises:
+            SegcoreError: There is no such dataset, or a history is damaged.
+        """
+        return edited_samples(self._datasets.open(name))
+
+    def edited_since(self, run: str) -> list[str]:
+        """Return the images whose mask was saved after a run read its data; [] where unknown.
+
+        Raises:
+            SegcoreError: There is no such run or dataset, or a history is damaged.
+        """
+        opened = self._runs.open(run)
+        starts, name = read_environment(opened.folder), opened.config.dataset
+        if not starts or name not in self._datasets.names():
+            return []
+        return edited_samples(self._datasets.open(name), float(starts[-1]["time"]))
+
+
+def user_name() -> str:
+    """Return the name under which the system knows who works here; "" where it knows none."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user without an entry
+        return ""
