@@ -4,7 +4,7 @@ import streamlit as st
 
 from segcore.ui.shared import session
 from segcore.ui.shared.command_line import command_line
-from segcore.ui.train import augmentation_preview, card, form, grid_form, presets
+from segcore.ui.train import augmentation_preview, card, form, grid_form, machine_card, presets
 
 workspace = session.workspace()
 session.header("Train", "Configure a training run. It runs in the background.")
@@ -32,3 +32,4 @@ with left:
             st.code(command_line(config, members), language="bash", wrap_lines=True)
 with right:
     card.card(config, members, problem)
+    machine_card.card()

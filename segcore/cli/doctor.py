@@ -22,8 +22,9 @@ def _show(diagnosis: dict[str, Any]) -> str:
     lines = []
     for check in diagnosis["checks"]:
         lines.append(f"{MARKS[check['state']]}  {check['name']:{width}}  {check['reason']}")
-        if check["fix"]:
-            lines.append(f"{'':9}{'':{width}}  fix: {check['fix']}")
+        fix = ": ".join(part for part in (check["fix"], check["command"]) if part)
+        if fix:
+            lines.append(f"{'':9}{'':{width}}  fix: {fix}")
     return "\n".join(lines)
 
 

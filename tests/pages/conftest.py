@@ -11,6 +11,8 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
+from segcore.workspace.launch.doctor import Doctor
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py") if path.stem != "study")
 """All pages; the old address of one of them, which only leads on, is none."""
@@ -44,6 +46,7 @@ def app_of_workspace(workspace, started, monkeypatch):
         PagesManager.uses_pages_directory = False
 
     monkeypatch.setattr(PagesManager, "__init__", after_the_first_page)
+    monkeypatch.setattr(Doctor, "start_where_unchecked", lambda doctor, devices: None)
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("SEGCORE_WORKSPACE", str(workspace.folder))
     st.cache_resource.clear()

@@ -13,9 +13,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,25 +25,20 @@ from segcore.errors import SegcoreError
 from segcore.formatting import GIB, gib
 from segcore.places import front
 from segcore.runs.machine.devices import Device, list_devices
+from segcore.runs.machine.diagnosis import (
+    ENGINES,
+    FAILS,
+    OK,
+    WARNING,
+    Check,
+    Diagnosis,
+    engine_command,
+    gpu_command,
+    in_checkout,
+    install_command,
+)
 from segcore.runs.machine.disk import is_network_drive, read_json, try_lock, write_json
 from segcore.runs.machine.processes import python_environment
-
-OK, WARNING, FAILS = "ok", "warning", "fails"
-STATES = (OK, WARNING, FAILS)
-"""From the best to the worst; the position is the exit code of ``segscope doctor``."""
-
-ENGINES = {
-    "tensorflow": "make app, or pip install 'tensorflow>=2.21,<2.22'",
-    "jax": "pip install 'segscope[jax]', or 'segscope[jax-cuda]' for GPUs",
-    "torch": "pip install 'segscope[torch]'",
-}
-"""What can compute, and how it is installed."""
-
-GPU_FIX = {
-    "tensorflow": "make app GPU=1, or pip install 'segscope[cuda]'",
-    "jax": "pip install 'segscope[jax-cuda]'",
-    "torch": "pip install torch, as a build for CUDA",
-}
 
 SECONDS = 180.0
 """How long an engine may take to import and to compute; a hanging driver ends here."""
@@ -52,92 +47,26 @@ FILE = "doctor.json"
 LITTLE, TOO_LITTLE = 10 << 30, 1 << 30
 """Free bytes on disk below which a warning is given, and below which runs will fail."""
 
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that was checked.
-
-    Attributes:
-        name: What, in a word or two: "TensorFlow on gpu:0".
-        state: "ok", "warning" or "fails".
-        reason: What was seen, as a sentence.
-        fix: A command or a step that helps; "" where nothing is to be done.
-    """
-
-    name: str
-    state: str
-    reason: str
-    fix: str = ""
-
-    def to_json(self) -> dict[str, str]:
-        """Return ``{"name", "state", "reason", "fix"}``."""
-        return {"name": self.name, "state": self.state, "reason": self.reason, "fix": self.fix}
+Tell = Callable[[int, int, str], None]
+"""Is called with the parts that are done, how many there are, and which one begins."""
 
 
-@dataclass(frozen=True)
-class Diagnosis:
-    """Everything that was checked on a machine.
-
-    Attributes:
-        checks: In the order in which they are shown.
-        engines: What each installed engine answered, as ``engine_check`` prints it.
-        key: Versions of the driver and of the packages; another key asks for another diagnosis.
-    """
-
-    checks: tuple[Check, ...]
-    engines: Mapping[str, Mapping[str, Any]]
-    key: Mapping[str, str]
-
-    @property
-    def state(self) -> str:
-        """The worst state of all checks."""
-        return max((check.state for check in self.checks), key=STATES.index, default=OK)
-
-    def failure(self, engine: str, device: str, precision: str = "float32") -> str:
-        """Say why an engine cannot use a device; "" where it can, or where that is not known.
-
-        Args:
-            engine: A key of :data:`ENGINES`.
-            device: "cpu" or "gpu:0".
-            precision: A Keras policy: "float32", "mixed_bfloat16", "mixed_float16".
-        """
-        answer = self.engines.get(engine)
-        if answer is None:
-            return ""
-        if answer["error"]:
-            return f"{engine} cannot be imported ({answer['error']}): {ENGINES[engine]}"
-        if device not in answer["devices"]:
-            return f"{engine} does not see {device}, only the driver does: {GPU_FIX[engine]}"
-        kind = precision.removeprefix("mixed_")
-        wrong = [
-            f"{engine} on {device} in {result['precision']}: {result['error']}"
-            for result in answer["results"]
-            if result["device"] == device and result["precision"] in ("float32", kind)
-            if result["error"]
-        ]
-        return wrong[0] if wrong else ""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return ``{"state", "checks", "engines", "key"}``."""
-        checks = [check.to_json() for check in self.checks]
-        return {
-            "state": self.state,
-            "checks": checks,
-            "engines": dict(self.engines),
-            "key": dict(self.key),
-        }
-
-
-def examine(workspace: Path) -> Diagnosis:
+def examine(workspace: Path, tell: Tell = lambda done, total, what: None) -> Diagnosis:
     """Check everything and keep the answer in the workspace.
 
     Args:
         workspace: The workspace's folder; it need not be writable.
+        tell: Is called before each part.
     """
+    installed = [name for name in ENGINES if importlib.util.find_spec(name)]
+    engines = {}
+    for done, name in enumerate(installed):
+        tell(done, len(installed) + 1, f"{ENGINES[name]} computes on each device")
+        engines[name] = ask_engine(name)
+    tell(len(installed), len(installed) + 1, "packages, disk and driver")
     devices = list_devices()
     gpus = [device for device in devices if device.id != "cpu"]
     driver = read_driver()
-    engines = {name: ask_engine(name) for name in ENGINES if importlib.util.find_spec(name)}
     checks = [
         _python(),
         _packages(),
@@ -147,24 +76,28 @@ def examine(workspace: Path) -> Diagnosis:
         *_free_memory(gpus),
         *_engines(engines, gpus),
     ]
-    diagnosis = Diagnosis(tuple(checks), engines, _key(driver))
+    diagnosis = Diagnosis(tuple(checks), engines, _key(driver), time.time())
     with suppress(SegcoreError, OSError):  # a workspace that cannot be written is one of the checks
         write_json(workspace / FILE, diagnosis.to_json())
     return diagnosis
 
 
-def last_diagnosis(workspace: Path) -> Diagnosis | None:
-    """Return what :func:`examine` kept, where driver and packages are still the same; else None."""
+def kept_diagnosis(workspace: Path) -> Diagnosis | None:
+    """Return what :func:`examine` kept, whatever has changed since; None where there is nothing."""
     try:
         kept = read_json(workspace / FILE)
-        if kept["key"] != _key(read_driver()):
-            return None
         checks = tuple(Check(**check) for check in kept["checks"])
         for answer in kept["engines"].values():
             answer["error"], answer["devices"], answer["results"]
-        return Diagnosis(checks, kept["engines"], kept["key"])
-    except (SegcoreError, OSError, KeyError, TypeError, AttributeError):
+        return Diagnosis(checks, kept["engines"], dict(kept["key"]), float(kept["checked"]))
+    except (SegcoreError, OSError, KeyError, TypeError, ValueError, AttributeError):
         return None
+
+
+def last_diagnosis(workspace: Path) -> Diagnosis | None:
+    """Return what :func:`examine` kept, where driver and packages are still the same; else None."""
+    kept = kept_diagnosis(workspace)
+    return kept if kept is not None and kept.key == _key(read_driver()) else None
 
 
 def ask_engine(engine: str, seconds: float = SECONDS) -> dict[str, Any]:
@@ -229,8 +162,9 @@ def _version(package: str) -> str:
 def _python() -> Check:
     version = "{}.{}.{}".format(*sys.version_info[:3])
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
-        fix = "make a new environment with Python 3.12: make clean, then make app PYTHON=python3.12"
-        return Check("Python", FAILS, f"{version}, expected 3.11 to 3.13", fix)
+        fix = "make a new environment with Python 3.12"
+        command = "make clean app PYTHON=python3.12" if in_checkout() else ""
+        return Check("Python", FAILS, f"{version}, expected 3.11 to 3.13", fix, command)
     return Check("Python", OK, version)
 
 
@@ -254,7 +188,8 @@ def _packages() -> Check:
     if wrong:
         engineless = [item for item in wrong if not item.startswith(("tensorflow ", "h5py "))]
         state = FAILS if engineless else WARNING
-        return Check("Packages", state, "; ".join(wrong), "make app, or pip install -U segscope")
+        command = "make app" if in_checkout() else install_command("-U", "segscope")
+        return Check("Packages", state, "; ".join(wrong), "install them in these versions", command)
     return Check("Packages", OK, f"{len(lines)} packages within the tested ranges")
 
 
@@ -275,11 +210,12 @@ def _crf() -> Check:
     if sys.version_info[:2] >= (3, 13):
         reason = "pydensecrf does not build on Python 3.13"
         return Check("Dense CRF", WARNING, reason, "use Python 3.12 where you need the CRF")
-    compiler = shutil.which("g++") or shutil.which("c++")
-    reason = "pydensecrf is not installed" + ("" if compiler else ", and there is no C++ compiler")
-    install = "pip install 'segscope[crf]'"
-    fix = install if compiler else f"apt-get install g++ python3-dev, then make app or {install}"
-    return Check("Dense CRF", WARNING, reason, fix)
+    again = "make app" if in_checkout() else install_command("segscope[crf]")
+    if shutil.which("g++") or shutil.which("c++"):
+        return Check("Dense CRF", WARNING, "pydensecrf is not installed", "install it", again)
+    reason = "pydensecrf is not installed, and there is no C++ compiler"
+    command = f"sudo apt-get install g++ python3-dev && {again}"
+    return Check("Dense CRF", WARNING, reason, "install g++ and Python's headers first", command)
 
 
 def _workspace(folder: Path) -> list[Check]:
@@ -322,8 +258,8 @@ def _driver(driver: str, gpus: Sequence[Device]) -> Check:
         return Check("NVIDIA driver", OK, "none is loaded: runs use the CPU")
     if not gpus:
         reason = f"driver {driver} is loaded, but lists no GPU"
-        fix = "check nvidia-smi, and CUDA_VISIBLE_DEVICES"
-        return Check("NVIDIA driver", WARNING, reason, fix)
+        fix = "see what the driver lists, and what CUDA_VISIBLE_DEVICES hides"
+        return Check("NVIDIA driver", WARNING, reason, fix, "nvidia-smi")
     names = ", ".join(f"{gpu.id} {gpu.name}" for gpu in gpus)
     return Check("NVIDIA driver", OK, f"{driver}: {names}")
 
@@ -359,30 +295,38 @@ def _holders(gpu: str) -> list[str]:
 
 def _engines(engines: Mapping[str, Mapping[str, Any]], gpus: Sequence[Device]) -> list[Check]:
     if not engines:
-        fix = ENGINES["tensorflow"]
-        return [Check("Engine", FAILS, "none of TensorFlow, JAX and PyTorch is installed", fix)]
+        reason = "none of TensorFlow, JAX and PyTorch is installed"
+        return [Check("Engine", FAILS, reason, "install one", engine_command("tensorflow"))]
     checks = []
     for name, answer in engines.items():
+        title = ENGINES[name]
         if answer["error"]:
             reason = f"cannot be used: {answer['error']}"
-            checks.append(Check(name, FAILS, reason, ENGINES[name]))
+            checks.append(Check(title, FAILS, reason, "install it again", engine_command(name)))
             continue
-        checks.append(Check(name, OK, f"{answer['version']}, sees {', '.join(answer['devices'])}"))
+        checks.append(Check(title, OK, f"{answer['version']}, sees {', '.join(answer['devices'])}"))
         checks += [_engine_on(name, answer, device) for device in answer["devices"]]
         for gpu in gpus:
             if gpu.id not in answer["devices"]:
-                reason = f"the driver sees it, {name} does not: runs would use the CPU"
-                checks.append(Check(f"{name} on {gpu.id}", FAILS, reason, GPU_FIX[name]))
+                reason = f"only the driver sees it, {title} does not: runs would use the CPU"
+                fix = "install CUDA's libraries"
+                command = gpu_command(name)
+                checks.append(Check(f"{title} on {gpu.id}", FAILS, reason, fix, command))
     return checks
 
 
 def _engine_on(engine: str, answer: Mapping[str, Any], device: str) -> Check:
+    name = f"{ENGINES[engine]} on {device}"
     results = [result for result in answer["results"] if result["device"] == device]
-    wrong = [f"{r['precision']}: {r['error']}" for r in results if r["error"]]
+    wrong: dict[str, list[str]] = {}
+    for result in results:
+        if result["error"]:
+            wrong.setdefault(result["error"].rstrip("."), []).append(result["precision"])
     right = [r["precision"] for r in results if not r["error"]]
     if not wrong:
         reason = f"convolution, gradient and step are right in {', '.join(right)}"
-        return Check(f"{engine} on {device}", OK, reason)
+        return Check(name, OK, reason)
     state = WARNING if "float32" in right else FAILS
-    fix = f"use {', '.join(right)}" if state == WARNING else "choose another device or engine"
-    return Check(f"{engine} on {device}", state, "; ".join(wrong), fix)
+    fix = f"train in {' or '.join(right)}" if state == WARNING else "choose another device"
+    reasons = (f"{', '.join(precisions)}: {error}" for error, precisions in wrong.items())
+    return Check(name, state, "; ".join(reasons), fix)

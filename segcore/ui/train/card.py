@@ -36,21 +36,26 @@ def card(config: TrainConfig | None, members: int, problem: str) -> None:
     st.html(STYLE)
     with st.container(border=True, key="train_card"):
         fits = 1 <= members <= 100
+        refusal = ""
         if config is None:
             st.warning(session.plain(problem), icon=":material/warning:")
         elif fits:
-            _before(config, members)
-        _start(config if fits else None, members)
+            refusal = session.workspace().doctor.refusal(config)
+            _before(config, members, refusal)
+        if refusal:
+            st.error(session.plain(refusal), icon=":material/block:")
+        _start(config if fits and not refusal else None, members)
 
 
-def _before(config: TrainConfig, members: int) -> None:
-    """Draw what the runs will take, and every conflict."""
+def _before(config: TrainConfig, members: int, refusal: str) -> None:
+    """Draw what the runs will take, and every conflict; a refusal is drawn after it."""
     workspace = session.workspace()
     try:
         estimate = workspace.launch.estimate(config)
         conflicts = workspace.launch.conflicts(config, members)
         throughput = workspace.throughput.expected(config)
         lineup = workspace.launch.members(config, members) if members > 1 else ""
+        notice = workspace.doctor.notice(config, workspace.runs.devices())
     except SegcoreError as error:
         st.warning(session.plain(str(error)), icon=":material/warning:")
         return
@@ -58,9 +63,9 @@ def _before(config: TrainConfig, members: int) -> None:
     _benchmark(config, throughput)
     if lineup:
         st.caption(f":material/groups: {plural(members, 'model')}. {session.plain(lineup)}")
-    for sentence in conflicts:
+    for sentence in [notice] * bool(notice) + conflicts:
         st.markdown(f":orange[:material/warning:] {session.plain(sentence)}")
-    if not conflicts:
+    if not (conflicts or notice or refusal):
         st.caption(":material/check: No problems found.")
 
 

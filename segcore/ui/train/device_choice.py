@@ -88,15 +88,19 @@ def _cards(chosen: Sequence[str]) -> None:
     """Draw a card per device; those that the run would use are marked."""
     devices = session.workspace().runs.devices()
     gpus = [device.id for device in devices if device.id != "cpu"]
-    own = (gpus[:1] or ["cpu"]) if list(chosen) == ["auto"] else chosen
+    verdicts = {device.id: session.workspace().doctor.verdict(device.id) for device in devices}
+    seen = [gpu for gpu in gpus if verdicts[gpu].usable]
+    own = (seen[:1] or ["cpu"]) if list(chosen) == ["auto"] else chosen
     columns = st.columns(2)
     for number, device in enumerate(devices):
         with columns[number % len(columns)].container(border=True, height="stretch"):
+            verdict = verdicts[device.id]
             mark = (
                 ":material/check_circle:"
                 if device.id in own
                 else ":material/radio_button_unchecked:"
             )
+            mark = mark if verdict.usable else ":red[:material/block:]"
             words = f"{device.cores} cores" if device.cores else device.id
             st.markdown(f"{mark} **{words}** :gray[{session.plain(device.name)}]")
             used = device.memory_used / device.memory if device.memory else 0.0
@@ -107,6 +111,10 @@ def _cards(chosen: Sequence[str]) -> None:
             facts = [f"{100 * device.load:.0f} % busy"] if device.load is not None else []
             facts += [f"{device.temperature:.0f} °C"] if device.temperature is not None else []
             st.caption(" · ".join(facts) or "Load and temperature unknown")
+            if not verdict.usable:
+                st.markdown(f":red[{session.plain(verdict.reason)}]")
+            if verdict.command:
+                st.code(verdict.command, language="bash", wrap_lines=True)
 
 
 def _cluster() -> None:

@@ -16,6 +16,8 @@ from segcore.data.statistics.shrinkage import Shrinkage, find_shrunken
 from segcore.data.statistics.statistics import load_statistics
 from segcore.errors import SegcoreError
 from segcore.runs.folder.annotations import clean_tags
+from segcore.runs.machine.devices import Device
+from segcore.runs.machine.doctor import last_diagnosis
 from segcore.runs.machine.settings import cluster_address
 from segcore.workspace.costs import Estimate, estimate
 from segcore.workspace.datasets.datasets import Datasets
@@ -50,7 +52,18 @@ class Launches:
         summary = self._datasets.statistics(dataset).summary(split)
         samples = opened.select(split)
         size = (int(median(s.height for s in samples)), int(median(s.width for s in samples)))
-        return suggest_config(dataset, summary, size, self._runs.devices(), list(opened.plans()))
+        return suggest_config(dataset, summary, size, self._usable(), list(opened.plans()))
+
+    def _usable(self) -> list[Device]:
+        """Return the machine's devices without the GPUs that the doctor saw fail."""
+        diagnosis = last_diagnosis(self._workspace)
+        return [
+            device
+            for device in self._runs.devices()
+            if device.id == "cpu"
+            or diagnosis is None
+            or not diagnosis.failure("tensorflow", device.id)
+        ]
 
     def members(self, config: TrainConfig, members: int) -> str:
         """Describe the members that an ensemble would have, in one sentence.

@@ -11,7 +11,7 @@ from segcore.formatting import GIB, gib
 from segcore.labels import LabelMap, LabelSet
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.machine.devices import Device
-from segcore.runs.machine.doctor import Diagnosis
+from segcore.runs.machine.diagnosis import Diagnosis
 from segcore.workspace.costs import training_bytes
 
 DOUBT = 1.25
@@ -156,13 +156,18 @@ def refuse_device(config: TrainConfig, diagnosis: Diagnosis | None) -> None:
     """
     if diagnosis is None or config.hosts:
         return
-    for device in (part.strip() for part in config.device.split(",")):
+    if config.device == "auto":  # takes any GPU that is free, but none that the engine cannot see
+        answer = diagnosis.engines.get("tensorflow", {"devices": ["cpu"]})
+        devices = [name for name in answer["devices"] if name != "cpu"] or ["cpu"]
+    else:
+        devices = [part.strip() for part in config.device.split(",")]
+    for device in devices:
         if device == "cpu" or device.startswith("gpu:"):
             failure = diagnosis.failure("tensorflow", device, config.recipe.precision)
             if failure:
                 raise SegcoreError(
-                    f"Expected a device that can train, received {device!r}: {failure}. Choose "
-                    "another, or repair it and run segscope doctor again."
+                    f"Expected a device that can train, received {config.device!r}: {failure}. "
+                    "Choose another device or precision, or repair it and check again (segscope doctor)."
                 )
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from segcore.cli import main
+from segcore.runs.machine import diagnosis as diagnosis_module
 from segcore.runs.machine import doctor
-from segcore.runs.machine.doctor import ask_engine, examine, last_diagnosis
+from segcore.runs.machine.doctor import ask_engine, examine, kept_diagnosis, last_diagnosis
 from segcore.training import engine_check
 
 SMI = """#!/bin/sh
@@ -72,9 +73,10 @@ def test_a_gpu_that_only_the_driver_sees_fails_with_the_command_that_helps(
     tmp_path, driver, engines
 ):
     diagnosis = examine(tmp_path)
-    check = by_name(diagnosis)["tensorflow on gpu:0"]
-    assert check.state == diagnosis.state == "fails" and "GPU=1" in check.fix
-    assert "only the driver does" in diagnosis.failure("tensorflow", "gpu:0")
+    check = by_name(diagnosis)["TensorFlow on gpu:0"]
+    assert check.state == diagnosis.state == "fails" and check.command == "make app GPU=1"
+    assert "only the driver sees gpu:0" in diagnosis.failure("tensorflow", "gpu:0")
+    assert not diagnosis.sees("tensorflow", "gpu:0") and diagnosis.sees("tensorflow", "cpu")
     memory = by_name(diagnosis)["Memory of gpu:0"]
     assert memory.state == "warning" and "process 4711 (20000 MiB)" in memory.reason
 
@@ -82,19 +84,23 @@ def test_a_gpu_that_only_the_driver_sees_fails_with_the_command_that_helps(
 def test_wrong_numbers_of_one_precision_leave_the_others(tmp_path, driver, engines):
     engines["tensorflow"] = answer(["cpu", "gpu:0"], {("gpu:0", "bfloat16")})
     diagnosis = examine(tmp_path)
-    check = by_name(diagnosis)["tensorflow on gpu:0"]
-    assert check.state == "warning" and check.fix == "use float32, float16"
+    check = by_name(diagnosis)["TensorFlow on gpu:0"]
+    assert check.state == "warning" and check.fix == "train in float32 or float16"
     assert diagnosis.failure("tensorflow", "gpu:0") == ""
     assert "bfloat16" in diagnosis.failure("tensorflow", "gpu:0", "mixed_bfloat16")
-    engines["tensorflow"] = answer(["cpu", "gpu:0"], {("gpu:0", "float32")})
-    assert by_name(examine(tmp_path))["tensorflow on gpu:0"].state == "fails"
+    engines["tensorflow"] = answer(["cpu", "gpu:0"], {("gpu:0", "float32"), ("gpu:0", "float16")})
+    assert (
+        by_name(examine(tmp_path))["TensorFlow on gpu:0"].reason
+        == "float32, float16: wrong numbers"
+    )
+    assert by_name(examine(tmp_path))["TensorFlow on gpu:0"].state == "fails"
 
 
 def test_an_engine_that_cannot_be_imported(tmp_path, engines):
     broken = {"engine": "tensorflow", "version": "", "devices": [], "results": []}
     engines["tensorflow"] = broken | {"error": "ImportError: no libcudart"}
     diagnosis = examine(tmp_path)
-    assert by_name(diagnosis)["tensorflow"].state == "fails"
+    assert by_name(diagnosis)["TensorFlow"].state == "fails"
     assert "no libcudart" in diagnosis.failure("tensorflow", "cpu")
     engines.clear()
     assert by_name(examine(tmp_path))["Engine"].state == "fails"
@@ -105,7 +111,8 @@ def test_without_a_compiler_the_crf_says_what_is_missing(tmp_path, engines, monk
     monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
     monkeypatch.setattr(doctor.sys, "version_info", (3, 12, 1))
     check = by_name(examine(tmp_path))["Dense CRF"]
-    assert check.state == "warning" and "no C++ compiler" in check.reason and "g++" in check.fix
+    assert check.state == "warning" and "no C++ compiler" in check.reason
+    assert check.command.startswith("sudo apt-get install g++ python3-dev && make app")
 
 
 def test_a_drive_without_locks_fails(tmp_path, engines, monkeypatch):
@@ -118,8 +125,9 @@ def test_the_answer_is_kept_until_the_driver_or_a_package_changes(tmp_path, engi
     assert last_diagnosis(tmp_path) is None
     diagnosis = examine(tmp_path)
     assert last_diagnosis(tmp_path) == diagnosis
+    assert abs(diagnosis.checked - (tmp_path / doctor.FILE).stat().st_mtime) < 60
     monkeypatch.setattr(doctor, "read_driver", lambda: "999.1")
-    assert last_diagnosis(tmp_path) is None
+    assert last_diagnosis(tmp_path) is None and kept_diagnosis(tmp_path) == diagnosis
     monkeypatch.undo()
     for damaged in (
         "{",
@@ -133,6 +141,24 @@ def test_the_answer_is_kept_until_the_driver_or_a_package_changes(tmp_path, engi
 
 def test_a_workspace_that_cannot_be_written_fails_and_is_no_crash(engines, tmp_path):
     assert by_name(examine(tmp_path / "gone"))["Workspace"].state == "fails"
+
+
+def test_each_part_is_said_before_it_begins(tmp_path, engines):
+    parts = []
+    engines["torch"] = answer(["cpu"])
+    examine(tmp_path, lambda done, total, part: parts.append((done, total, part)))
+    assert [done for done, _, _ in parts] == [0, 1, 2] and {total for _, total, _ in parts} == {3}
+    assert parts[0][2].startswith("TensorFlow") and parts[1][2].startswith("PyTorch")
+
+
+@pytest.mark.parametrize("checkout", [True, False])
+def test_commands_are_those_of_a_checkout_or_of_an_installed_package(monkeypatch, checkout):
+    monkeypatch.setattr(diagnosis_module, "in_checkout", lambda: checkout)
+    pip = f"{sys.executable} -m pip install"
+    assert diagnosis_module.gpu_command("tensorflow") == (
+        "make app GPU=1" if checkout else f"{pip} 'tensorflow[and-cuda]>=2.21,<2.22' nvidia-ml-py"
+    )
+    assert diagnosis_module.engine_command("jax") == f"{pip} jax"
 
 
 def test_an_engine_that_hangs_or_dies_is_an_answer(tmp_path, monkeypatch):
@@ -169,4 +195,4 @@ def test_the_shell_ends_with_the_state(workspace, engines, capsys):
     with pytest.raises(SystemExit) as ended:
         main(["doctor", "--workspace", str(workspace.folder), "--json"])
     state = json.loads(capsys.readouterr().out)["state"]
-    assert ended.value.code == doctor.STATES.index(state)
+    assert ended.value.code == diagnosis_module.STATES.index(state)

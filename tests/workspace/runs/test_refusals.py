@@ -8,8 +8,9 @@ from segcore.config import ModelConfig, RecipeConfig, TrainConfig
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
 from segcore.runs.machine.devices import Device
+from segcore.runs.machine.diagnosis import Diagnosis
 from segcore.runs.machine.disk import write_json
-from segcore.runs.machine.doctor import FILE, Diagnosis, _key, read_driver
+from segcore.runs.machine.doctor import FILE, _key, read_driver
 from segcore.workspace.costs import training_bytes
 from segcore.workspace.runs.refusals import DOUBT, GIB, refuse, refuse_device
 
@@ -89,14 +90,18 @@ def test_a_gpu_that_the_doctor_saw_fail_is_refused_before_the_queue(workspace, s
     half = dataclasses.replace(
         config, recipe=dataclasses.replace(config.recipe, precision="mixed_bfloat16")
     )
-    with pytest.raises(SegcoreError, match="'gpu:0': tensorflow on gpu:0 in bfloat16: PTX error"):
+    with pytest.raises(SegcoreError, match="'gpu:0': TensorFlow on gpu:0 in bfloat16: PTX error"):
         refuse_device(half, diagnosis)
     unseen = Diagnosis((), {"tensorflow": answer | {"devices": ["cpu"]}}, {})
-    with pytest.raises(SegcoreError, match="only the driver does: make app GPU=1"):
+    with pytest.raises(
+        SegcoreError, match=r"only the driver sees gpu:0, TensorFlow does not: .* make app GPU=1"
+    ):
         refuse_device(config, unseen)
-    refuse_device(dataclasses.replace(config, device="auto"), unseen)
+    refuse_device(dataclasses.replace(config, device="auto"), unseen)  # that is the CPU
+    with pytest.raises(SegcoreError, match="'auto': TensorFlow on gpu:0 in bfloat16: PTX error"):
+        refuse_device(dataclasses.replace(half, device="auto"), diagnosis)
     refuse_device(dataclasses.replace(config, device="cluster"), unseen)
     write_json(workspace.folder / FILE, unseen.to_json() | {"key": _key(read_driver())})
-    with pytest.raises(SegcoreError, match="only the driver does"):
+    with pytest.raises(SegcoreError, match="only the driver sees"):
         workspace.runs.train(config)
     assert workspace.runs.ids() == [] and started == []
