@@ -20,6 +20,7 @@ from segcore.catalog import (
     loss_terms,
 )
 from segcore.config.checks import check_range
+from segcore.config.distillation import DistillationConfig
 from segcore.config.imported import ImportedConfig
 from segcore.config.schema import Range, check, option
 from segcore.errors import SegcoreError
@@ -255,6 +256,7 @@ class TrainConfig:
         recipe: How it is trained.
         member: Position among the members launched together, from 0.
         group: Id shared by the members launched together.
+        distillation: Whose answers it learns besides the labels; None for the labels alone.
         kind: Kind of run.
     """
 
@@ -348,6 +350,7 @@ class TrainConfig:
         grid=False,
         section="model",
     )
+    distillation: DistillationConfig | None = None
     kind: str = "train"
 
     def __post_init__(self) -> None:

@@ -157,6 +157,30 @@ def warp(
     return moved[0].astype(np.uint8, copy=False), moved[1].astype(mask.dtype, copy=False)
 
 
+def warp_planes(
+    planes: npt.NDArray[np.float32],
+    matrix: Matrix,
+    size: Size,
+    field: npt.NDArray[np.float32] | None = None,
+) -> npt.NDArray[np.float32]:
+    """Sample maps at the places at which :func:`warp` samples: bilinear, edges repeated outside.
+
+    Args:
+        planes: (C, H, W) float32.
+        matrix: As in :func:`warp`.
+        size: (h, w) of the result.
+        field: As in :func:`warp`.
+
+    Returns:
+        (C, h, w) float32.
+    """
+    x, y = _places(matrix / matrix[2, 2], size, field)
+    out = np.empty((len(planes), *size), np.float32)
+    for plane, target in zip(planes, out, strict=True):
+        cv2.remap(plane, x, y, cv2.INTER_LINEAR, dst=target, borderMode=cv2.BORDER_REPLICATE)
+    return out
+
+
 def _places(
     matrix: Matrix, size: Size, field: npt.NDArray[np.float32] | None
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:

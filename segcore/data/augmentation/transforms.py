@@ -6,7 +6,7 @@ and what comes from outside the source, or is cut out, is ignored. MixUp has no 
 and is left out; :func:`cut_mix` pastes a rectangle of another sample with its labels.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -143,18 +143,17 @@ class Augmentation:
                 f"{mask.shape} {mask.dtype}: convert them."
             )
         drawn = self.parameters
-        bend = elastic_field(drawn["elastic"], self.size) if "elastic" in drawn else None
-        image, mask = warp(
-            image, mask, self._matrix(mask, ignore_index), self.size, ignore_index, bend
-        )
+        matrix, bend = self.matrix(mask, ignore_index), self.bend()
+        image, mask = warp(image, mask, matrix, self.size, ignore_index, bend)
         if "cutout" in drawn:
-            image, mask = _cut_out(image, mask, drawn["cutout"], ignore_index)
+            image, mask = _cut_out(image, mask, self.holes(), ignore_index)
         for name, change in PIXEL_CHANGES.items():
             if name in drawn:
                 image = change(image, drawn[name])
         return image, mask
 
-    def _matrix(self, mask: Mask, ignore_index: int) -> npt.NDArray[np.float64]:
+    def matrix(self, mask: Mask, ignore_index: int) -> npt.NDArray[np.float64]:
+        """Return all moves but the bend as one matrix, from result pixels to those of the mask."""
         window = self.window(mask, ignore_index) or Window(0, 0, *mask.shape)
         moves = np.eye(3)
         for name, move in MOVES.items():
@@ -163,6 +162,23 @@ class Augmentation:
         middle = centre(self.size)
         enlarge = window_matrix(window.top, window.left, window.height, window.width, self.size)
         return enlarge @ np.linalg.inv(middle) @ moves @ middle
+
+    def bend(self) -> npt.NDArray[np.float32] | None:
+        """Return the elastic displacement (h, w, 2) in result pixels; None for none."""
+        drawn = self.parameters
+        return elastic_field(drawn["elastic"], self.size) if "elastic" in drawn else None
+
+    def holes(self) -> list[Window]:
+        """Return the rectangles of the result that are cut out."""
+        if "cutout" not in self.parameters:
+            return []
+        parameters = self.parameters["cutout"]
+        rng, (height, width) = np.random.default_rng(int(parameters["seed"])), self.size
+        h, w = (max(1, round(side * parameters["share"])) for side in self.size)
+        return [
+            Window(int(rng.integers(height - h + 1)), int(rng.integers(width - w + 1)), h, w)
+            for _ in range(int(parameters["holes"]))
+        ]
 
     @property
     def crops(self) -> bool:
@@ -233,16 +249,12 @@ def draw(preset: str | Preset, rng: np.random.Generator, size: tuple[int, int]) 
 
 
 def _cut_out(
-    image: Image, mask: Mask, parameters: Mapping[str, float], ignore_index: int
+    image: Image, mask: Mask, holes: Sequence[Window], ignore_index: int
 ) -> tuple[Image, Mask]:
     """Cover rectangles with the mean colour and ignore what was there (DeVries, Taylor, 2017)."""
-    rng = np.random.default_rng(int(parameters["seed"]))
     image, mask = image.copy(), mask.copy()
-    height, width = mask.shape
     mean = image.mean(axis=(0, 1)).astype(np.uint8)
-    for _ in range(int(parameters["holes"])):
-        h, w = (max(1, round(side * parameters["share"])) for side in (height, width))
-        hole = Window(int(rng.integers(height - h + 1)), int(rng.integers(width - w + 1)), h, w)
+    for hole in holes:
         hole.cut(image)[:] = mean
         hole.cut(mask)[:] = ignore_index
     return image, mask
@@ -259,7 +271,7 @@ def cut_mix(
     Yun et al., ICCV 2019.
 
     Args:
-        first: Image (H, W, 3) uint8 and mask (H, W).
+        first: Image (H, W, 3) uint8 and mask (H, W), or (H, W, D) with D values a pixel.
         second: The same sizes and dtypes.
         rng: Source of randomness.
         share: Range of the rectangle's share of the area.
@@ -277,7 +289,7 @@ def cut_mix(
         )
     image, mask = first[0].copy(), first[1].copy()
     side = rng.uniform(*share) ** 0.5
-    height, width = mask.shape
+    height, width = mask.shape[:2]
     h, w = max(1, round(height * side)), max(1, round(width * side))
     window = Window(int(rng.integers(height - h + 1)), int(rng.integers(width - w + 1)), h, w)
     window.cut(image)[:] = window.cut(second[0])

@@ -23,7 +23,6 @@ from segcore.data.augmentation.transforms import cut_mix as mix
 from segcore.data.augmentation.transforms import draw as draw_augmentation
 from segcore.data.balance.plans import BalancePlan
 from segcore.data.dataset.dataset import Dataset, Sample
-from segcore.data.files.masks import resize_mask
 from segcore.errors import SegcoreError
 from segcore.training.input.reader import (
     Image,
@@ -59,7 +58,8 @@ class Batch:
     Attributes:
         images: (B, H, W, 3) uint8 RGB, 0..255; the step turns them to float32 on the device. Of
             several machines each holds an equal slice of the B.
-        masks: (B, H, W) class indices, uint8 or uint16, with the ignored index; a slice likewise.
+        masks: (B, H, W) class indices, uint8 or uint16, with the ignored index; a slice likewise. A
+            student's training batches hold its teachers' probabilities too (see ``teachers.py``).
         count: How many of the B are samples of their own; the rest are repeats (training) or blank
             and ignored.
     """
@@ -119,7 +119,7 @@ def training_batches(
     def load(position: int) -> tuple[Image, Mask]:
         index = order[position % len(order)]
         if draw.augmentation == "none" and not draw.cut_mix:
-            return reader.read(samples[index])
+            return reader.training_pair(samples[index])
         rng = np.random.default_rng((_DRAW, draw.seed, draw.epoch, position))
         return augmented(reader, samples, index, draw.augmentation, rng, draw.cut_mix)
 
@@ -262,36 +262,17 @@ def augmented(
         cut_mix: Chance of a rectangle of another sample, 0..1 (Yun et al., ICCV 2019).
 
     Returns:
-        Image (h, w, 3) uint8 and mask (h, w) at the reader's size; not to be written to.
+        Image (h, w, 3) uint8 and what is learned, by default the mask (h, w), at the reader's size;
+        not to be written to.
 
     Raises:
         SegcoreError: A file is gone or damaged, or the augmentation is unknown.
     """
-    first = _drawn(reader, samples[index], augmentation, rng)
+
+    def drawn(sample: Sample) -> tuple[Image, Mask]:
+        return reader.training_pair(sample, draw_augmentation(augmentation, rng, reader.size))
+
+    first = drawn(samples[index])
     if cut_mix and rng.random() < cut_mix:
-        other = samples[int(rng.integers(len(samples)))]
-        return mix(first, _drawn(reader, other, augmentation, rng), rng)
+        return mix(first, drawn(samples[int(rng.integers(len(samples)))]), rng)
     return first
-
-
-def _drawn(
-    reader: SampleReader, sample: Sample, augmentation: str, rng: np.random.Generator
-) -> tuple[Image, Mask]:
-    """Draw an augmentation and apply it.
-
-    A window is cropped from the sample at its own resolution if that is finer than the network's
-    size: cropped from the resized image it would have to be enlarged again, and a rare object of a
-    few pixels would be a blur.
-    """
-    ignore = reader.label_set.ignore_index
-    drawn = draw_augmentation(augmentation, rng, reader.size)
-    if drawn.crops and (sample.height > reader.size[0] or sample.width > reader.size[1]):
-        image, mask = reader.read_image(sample), reader.read_mask(sample)
-        window = drawn.window(mask, ignore)
-        if window is not None:
-            pair = (
-                resize_image(window.cut(image), reader.size),
-                resize_mask(window.cut(mask), reader.size),
-            )
-            return drawn.without_crop().apply(*pair, ignore)
-    return drawn.apply(*reader.read(sample), ignore)

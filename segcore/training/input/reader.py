@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.data.augmentation.preprocessing import prepare
+from segcore.data.augmentation.transforms import Augmentation
 from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.data.files.masks import resize_mask
 from segcore.labels import LabelMap, LabelSet
@@ -75,6 +76,39 @@ class SampleReader:
             self._room -= needed
             self._kept[sample.id] = pair
         return pair
+
+    def training_pair(
+        self, sample: Sample, draw: Augmentation | None = None
+    ) -> tuple[Image, npt.NDArray[Any]]:
+        """Return an image and what is learned of it, at the reader's size: its mask.
+
+        A window is cropped from the sample at its own resolution if that is finer than the
+        network's size: cropped from the resized image it would have to be enlarged again, and a
+        rare object of a few pixels would be a blur.
+
+        Args:
+            sample: Which one.
+            draw: An augmentation of the reader's size; None for none.
+
+        Returns:
+            Image (h, w, 3) uint8 and mask (h, w); not to be written to.
+
+        Raises:
+            SegcoreError: A file is gone or damaged.
+        """
+        if draw is None:
+            return self.read(sample)
+        ignore = self.label_set.ignore_index
+        if draw.crops and (sample.height > self.size[0] or sample.width > self.size[1]):
+            image, mask = self.read_image(sample), self.read_mask(sample)
+            window = draw.window(mask, ignore)
+            if window is not None:
+                pair = (
+                    resize_image(window.cut(image), self.size),
+                    resize_mask(window.cut(mask), self.size),
+                )
+                return draw.without_crop().apply(*pair, ignore)
+        return draw.apply(*self.read(sample), ignore)
 
     def read_image(self, sample: Sample) -> Image:
         """Return the image at its own size, (H, W, 3) uint8, prepared as the network expects it.

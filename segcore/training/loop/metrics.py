@@ -14,7 +14,7 @@ def batch_confusion(labels: Any, logits: Any, num_classes: int, ignore_index: in
     """Count one batch.
 
     Args:
-        labels: (B, H, W) integer class indices or ``ignore_index``.
+        labels: (B, H, W) integer class indices or ``ignore_index``, or (B, H, W, D) with them first.
         logits: (B, H, W, C) float.
         num_classes: C.
         ignore_index: Mask value that is not counted; so is any value outside 0..C-1.
@@ -22,7 +22,7 @@ def batch_confusion(labels: Any, logits: Any, num_classes: int, ignore_index: in
     Returns:
         (C, C) int32, rows true, columns predicted; exact for up to 2**31 pixels.
     """
-    labels = ops.cast(labels, "int32")
+    labels = ops.cast(labels if len(labels.shape) == 3 else labels[..., 0], "int32")
     predicted = primitives.argmax(logits)
     valid = (labels >= 0) & (labels < num_classes) & (labels != ignore_index)
     cells = num_classes * num_classes

@@ -34,6 +34,7 @@ from segcore.training.loop.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
+from segcore.training.loop.distillation import student_loss, student_reader
 from segcore.training.loop.learner import Learner, Outcome, check_batch_size
 from segcore.training.loop.mask_history import MaskHistory
 from segcore.training.loop.metrics import EpochScores
@@ -115,6 +116,7 @@ class Training:
             progress.log(
                 f"Balance plan {config.balance_plan!r}: {len(self.samples)} images an epoch"
             )
+        self.training_reader = student_reader(run, dataset, self.reader, self.samples)
         self.validation: list[Sample] = (
             with_masks(dataset, config.validation_split) if config.validation_split else []
         )
@@ -152,7 +154,8 @@ class Training:
             weights = class_weights(
                 self.recipe.class_weights, count_classes(masks, labels.num_classes)
             )
-        return build_loss(self.recipe.loss, labels.num_classes, labels.ignore_index, weights)
+        loss = build_loss(self.recipe.loss, labels.num_classes, labels.ignore_index, weights)
+        return student_loss(loss, self.config)
 
     @property
     def _variables(self) -> list[Any]:
@@ -231,7 +234,7 @@ class Training:
         """Yield this epoch's batches (this machine's part of each) from ``start`` until a stop."""
         recipe = self.recipe
         batches = training_batches(
-            self.reader,
+            self.training_reader,
             self.samples,
             recipe.batch_size,
             EpochDraw(self.config.seed, self.state.epoch, recipe.augmentation, recipe.cut_mix),

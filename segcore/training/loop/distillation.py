@@ -1,0 +1,52 @@
+"""What turns a training run into a student: its truth and its loss."""
+
+from collections.abc import Sequence
+
+from segcore.config import TrainConfig
+from segcore.data.dataset.dataset import Dataset, Sample
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.training.input.reader import SampleReader
+from segcore.training.input.teachers import DistillationReader, Teachers
+from segcore.training.losses.base import SegmentationLoss
+from segcore.training.losses.soft_losses import DistillationLoss
+
+
+def student_reader(
+    run: RunFolder, dataset: Dataset, reader: SampleReader, samples: Sequence[Sample]
+) -> SampleReader:
+    """Return what a run's training batches are read with.
+
+    Args:
+        run: A training run.
+        dataset: Its dataset.
+        reader: Reads its samples without teachers.
+        samples: Its training samples.
+
+    Returns:
+        The reader that was given where the run has no teachers; else one that adds what they
+        answer.
+
+    Raises:
+        SegcoreError: A teacher lacks predictions of a sample.
+    """
+    config = run.config
+    if not isinstance(config, TrainConfig) or config.distillation is None:
+        return reader
+    teachers = Teachers(run.folder.parent, config.distillation.teachers, config.size)
+    teachers.check(samples)
+    return DistillationReader(
+        teachers, dataset, config.size, reader.label_map, config.model.preprocessing
+    )
+
+
+def student_loss(loss: SegmentationLoss, config: TrainConfig) -> SegmentationLoss:
+    """Return a run's loss on labels, or of a student its sum with the loss on the teachers."""
+    if config.distillation is None:
+        return loss
+    return DistillationLoss(
+        loss,
+        config.distillation.label_weight,
+        loss.num_classes,
+        loss.ignore_index,
+        loss.class_weights,
+    )

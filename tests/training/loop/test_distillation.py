@@ -1,0 +1,92 @@
+"""A student learns what its teachers answer, is the same run when it was cut, and never looks at their validation."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from segcore.config import DistillationConfig, PredictConfig
+from segcore.errors import SegcoreError
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.queue.stopping import Stopped
+from segcore.training.inference.predict import predict
+from segcore.training.loop.learner import Learner
+from segcore.training.loop.train import train
+
+pytestmark = pytest.mark.tensorflow
+
+
+@pytest.fixture(scope="session")
+def teachers(new_run, dataset):
+    """Two short runs that predicted their training split, and nothing else."""
+    runs = []
+    for seed in (1, 2):
+        run = new_run(f"teacher-{seed}", {"seed": seed}, epochs=6)
+        train(run, dataset)
+        config = PredictConfig("shapes", run.id, "train", batch_size=4, device="cpu")
+        folder = RunFolder.create(run.folder.parent, f"{run.id}--train", config)
+        predict(folder, run, dataset)
+        runs.append(run.id)
+    return tuple(runs)
+
+
+def student_of(teachers, **words):
+    return {"distillation": DistillationConfig(teachers, **words), "seed": 9}
+
+
+def test_a_student_of_teachers_alone_learns_the_classes(new_run, dataset, teachers):
+    config = student_of(teachers, label_weight=0.0)
+    run = new_run("student-alone", config, epochs=12, augmentation="none")
+    train(run, dataset)
+    records = run.metrics()
+    assert records[-1]["loss"] < 0.7 * records[0]["loss"]
+    assert run.status().mean_iou > 0.6 and run.model_path.is_file()
+
+
+def test_a_cut_student_is_the_same_run(new_run, dataset, teachers, monkeypatch):
+    config, recipe = (
+        student_of(teachers),
+        {"epochs": 2, "cut_mix": 0.5, "class_weights": "inverse_root"},
+    )
+    whole = new_run("student-whole", config, **recipe)
+    train(whole, dataset)
+    cut = new_run("student-cut", config, **recipe)
+    steps, step = [], Learner.train
+
+    def stop_after_two(self, batch, rate):
+        steps.append(batch.masks.shape)
+        if len(steps) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return step(self, batch, rate)
+
+    monkeypatch.setattr(Learner, "train", stop_after_two)
+    with pytest.raises(Stopped):
+        train(cut, dataset)
+    monkeypatch.undo()
+    cut.write_status(state="queued")
+    assert set(steps) == {(4, 32, 64, 4)}
+    train(cut, dataset)
+    for mine, theirs in zip(cut.metrics(), whole.metrics(), strict=True):
+        assert mine["loss"] == theirs["loss"] and mine["val_mean_iou"] == theirs["val_mean_iou"]
+
+
+def test_a_student_without_its_teachers_answers_says_what_is_missing(new_run, dataset, teachers):
+    run = new_run("student-missing", student_of((*teachers, "whoever")))
+    with pytest.raises(SegcoreError, match="probabilities of the teacher 'whoever'"):
+        train(run, dataset)
+    assert not run.model_path.exists()
+
+
+def test_validation_asks_no_teacher(new_run, dataset, teachers, monkeypatch):
+    """Teachers predicted the training split alone; validation batches hold labels alone."""
+    run = new_run("student-reader", student_of(teachers), epochs=1)
+    seen, validate = [], Learner.validate
+
+    def note(self, batch):
+        seen.append(batch.masks.ndim)
+        return validate(self, batch)
+
+    monkeypatch.setattr(Learner, "validate", note)
+    train(run, dataset)
+    assert set(seen) == {3} and np.isfinite(run.metrics()[0]["val_loss"])
