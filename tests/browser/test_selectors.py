@@ -1,15 +1,20 @@
 """Every selector shows what the server computes with, after each change of dataset, run and split."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from segcore.catalog import AUGMENTATIONS, BALANCE_MODES, BALANCE_RULES, ENSEMBLE_RULES
 from segcore.data.dataset.writing import ArraySample, write_dataset
 from segcore.labels import LabelClass, LabelSet
+from segcore.ui.balance import form
+from segcore.ui.shared import cached_scores
 from segcore.ui.shared.run_names import called
 from segcore.workspace.predictions.imported import HowToImport
 
@@ -26,10 +31,10 @@ SHOWN = """() => {
         const several = box.querySelector(':scope > [data-testid=stMultiSelect]');
         const group = box.querySelector(':scope > [data-testid=stButtonGroup] [role=radiogroup]');
         if (select) shown[key] = select.querySelector("input").value;
-        if (several) shown[key] = [...several.querySelectorAll('[data-baseweb=tag]')].map((tag) => tag.textContent.trim());
+        if (several) shown[key] = [...several.querySelectorAll('[data-tag]')].map((tag) => tag.ariaLabel);
         if (group) shown[key] = group.querySelector('[aria-checked=true]')?.textContent.trim() ?? null;
     }
-    return { shown, held: JSON.parse([...document.querySelectorAll(".server-state")].at(-1).textContent) };
+    return shown;
 }"""
 
 
@@ -70,25 +75,52 @@ def settle(page: Page) -> None:
     page.wait_for_timeout(200)
 
 
-def check(page: Page, where: str) -> None:
-    """Compare what every selector on the page shows with what the server holds for it."""
+def check(page: Page, state: Path, where: str) -> dict[str, Any]:
+    """Compare what every selector on the page shows with what the server holds for it.
+
+    Args:
+        page: The page.
+        state: Where the harness writes what the server holds.
+        where: Where the walk has come to.
+
+    Returns:
+        What the server holds, by key.
+    """
     settle(page)
     read = page.evaluate(SHOWN)
-    for key, shown in read["shown"].items():
-        held = read["held"].get(key)
+    values_held = json.loads(state.read_text())
+    compared = 0
+    for key, shown in read.items():
+        held = values_held.get(key)
         if held is None:
             continue
-        if isinstance(held, list):
-            assert len(shown) == len(held), (where, key, shown, held)
-            assert shown == held or not set(held) & set(shown), (where, key, shown, held)
-        elif isinstance(shown, str):
-            labels = {held.lower(), called(held).lower()}
-            known = shown.lower() in labels or held in ("", "pixel", "count", "images")
-            assert known or key in FORMATTED, (where, key, shown, held)
+        compared += 1
+        values = held if isinstance(held, list) else [held]
+        known = [{str(value), called(str(value)), title(key, str(value))} for value in values]
+        texts = shown if isinstance(held, list) else [shown or ""]
+        assert len(texts) == len(known), (where, key, shown, held)
+        for text, names in zip(texts, known, strict=True):
+            assert text in names, (where, key, shown, held)
+    assert compared or not read, (where, "no selector could be compared", read)
+    return values_held
 
 
-FORMATTED = ("mode", "target", "ground", "rule", "over", "split_method", "split_groups", "preset")
-"""Selectors whose options are names that the page writes as titles."""
+TITLES: dict[str, Callable[[str], str]] = {
+    "mode": lambda value: BALANCE_MODES[value].title,
+    "target": form.TARGETS.__getitem__,
+    "ground": form.GROUNDS.__getitem__,
+    "rule": lambda value: (BALANCE_RULES | ENSEMBLE_RULES)[value].title,
+    "preset": lambda value: AUGMENTATIONS[value].title,
+    "stage": cached_scores.stage_title,
+    "split_method": str.capitalize,
+    "split_groups": lambda value: "Auto-detect" if value == "" else value,
+}
+"""How the page writes the options of the selectors that do not show them as they are, by key."""
+
+
+def title(key: str, value: str) -> str:
+    """Return how the page writes an option of a selector."""
+    return TITLES.get(key, str)(value)
 
 
 def switch_dataset(page: Page, now: str, name: str) -> None:
@@ -111,27 +143,31 @@ def test_selectors_never_show_what_the_server_does_not_mean(
         (home / part).symlink_to(ROOT / part)
     script = home / "harness.py"
     script.symlink_to(Path(__file__).with_name("harness_selectors.py"))
+    state = tmp_path / "state.json"
     url = start_app(
         script,
-        {"SEGCORE_WORKSPACE": str(two_datasets.folder), "SEGSCOPE_APP": str(ROOT / "app.py")},
+        {
+            "SEGCORE_WORKSPACE": str(two_datasets.folder),
+            "SEGSCOPE_APP": str(ROOT / "app.py"),
+            "SEGSCOPE_STATE": str(state),
+        },
     )
     page.goto(f"{url}/{name}?dataset=tiny")
     settle(page)
     page.keyboard.press("Escape")  # Streamlit looks for the page before the harness has named it
     expect(page.get_by_role("dialog")).to_have_count(0)
-    check(page, f"{name}, first")
+    check(page, state, f"{name}, first")
     switch_dataset(page, "tiny", "cells")
-    check(page, f"{name}, after a change of the dataset")
-    assert page.evaluate(SHOWN)["held"]["dataset"] == "cells"
+    assert check(page, state, f"{name}, after a change of the dataset")["dataset"] == "cells"
     switch_dataset(page, "cells", "tiny")
-    check(page, f"{name}, back")
+    assert check(page, state, f"{name}, back")["dataset"] == "tiny"
     runs = page.locator(".st-key-run input")
     if runs.count():
         runs.first.click()
         page.get_by_role("option").last.click()
-        check(page, f"{name}, after a change of the run")
+        check(page, state, f"{name}, after a change of the run")
     splits = page.locator(".st-key-split [role=radio], .st-key-merge_split [role=radio]")
     if splits.count():
         splits.filter(has_text="validation").first.click()
-        check(page, f"{name}, after a change of the split")
+        check(page, state, f"{name}, after a change of the split")
     expect(page.get_by_text("Traceback")).to_have_count(0)
