@@ -3,7 +3,7 @@
 import streamlit as st
 
 from segcore.ui.compare import import_predictions
-from segcore.ui.runs import detail, queue, table
+from segcore.ui.runs import actions, detail, queue, table
 from segcore.ui.shared import session
 
 workspace = session.workspace()
@@ -24,7 +24,7 @@ def import_dialog() -> None:
 
 
 rows = workspace.runs.rows()
-table.undo()
+actions.undo()
 if workspace.datasets.names() and st.query_params.get("import") == "predictions":
     import_dialog()
 if not rows:
@@ -35,9 +35,13 @@ if not rows:
     )
 
 queue.under_way(rows)
-listed, chosen = table.table(rows)
+st.html(table.STYLE)
+left, right = st.columns([5, 7], gap="medium")
+with left, st.container(key="runs_list"):
+    listed, chosen = table.table(rows)
 if "run" not in st.session_state and "run" not in st.query_params:
     st.session_state["run"] = table.of_most_interest(listed or rows)
-run = session.choose_from("Run", [r.run for r in rows], "run")
-workspace.checklist.note("watch", next(r.dataset for r in rows if r.run == run))
-detail.details(run, chosen)
+with right:
+    run = session.choose_from("Run", [r.run for r in rows], "run")
+    workspace.checklist.note("watch", next(r.dataset for r in rows if r.run == run))
+    detail.details(run, chosen)

@@ -75,7 +75,7 @@ def test_two_runs_are_launched_and_outlive_browser_and_server(
         for id in sorted(set(workspace.runs.ids()) - {"pattern"})
     )
 
-    seen(page.get_by_text("1 at work, 1 waiting"))
+    seen(page.get_by_text("Running 1, queued 1"))
     wait(lambda: (first.status().epoch or 0) >= 1)
     assert second.status().state == "queued" and second.metrics() == []
     seen(page.get_by_test_id("stProgress").get_by_text(first.id))
@@ -96,7 +96,7 @@ def test_two_runs_are_launched_and_outlive_browser_and_server(
         start_app(ROOT / "app.py", {"SEGCORE_WORKSPACE": str(workspace.folder)})
         + f"/runs?run={second.id}"
     )
-    seen(page.get_by_text("1 at work"))
+    seen(page.get_by_text("Running 1"))
     seen(page.get_by_test_id("stProgress").get_by_text(second.id))
     seen(page.locator(".js-plotly-plot"))
     assert {row.run: row.status.state for row in workspace.runs.rows()} == {

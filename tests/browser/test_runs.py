@@ -76,12 +76,15 @@ def test_chosen_rows_share_a_chart_and_are_deleted_and_brought_back(
     )  # the newest, which the link leaves out
     choose_row(page, 1)
     seen(page.get_by_text("2 selected"))
-    seen(page.get_by_text("Solid lines: training split"))
+    seen(page.get_by_text("Solid: training split"))
     page.get_by_role("button", name="Star").click()
     seen(page.get_by_role("button", name="Unstar"))
     assert [workspace.annotations.notes(f"made-{i}").star for i in range(3)] == [False, True, True]
-    page.get_by_test_id("stPopover").get_by_role("button", name="Delete").first.click()
-    page.get_by_role("button", name="Delete 2 runs").click()
+    page.locator(".st-key-delete_chosen").get_by_role("button").click()
+    dialog = page.get_by_role("dialog", name="Delete 2 runs?")
+    seen(dialog.get_by_text("made-2"))
+    assert len(workspace.runs.ids()) == 3
+    dialog.get_by_role("button", name="Delete 2 runs").click()
     seen(page.get_by_text("2 runs and their predictions moved to trash"))
     assert workspace.runs.ids() == ["made-0"]
     page.get_by_role("button", name="Undo").click()

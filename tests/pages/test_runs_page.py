@@ -18,6 +18,7 @@ def test_the_table_is_the_workspaces_rows(trained, open_page, read) -> None:
     read.check(at.button_group(key="kinds").set_value(["train", "predict", "evaluate"]).run())
     rows = trained.workspace.runs.rows()
     table = at.dataframe[0].value
+    table = table[~table["run"].str.startswith("▾")].reset_index()
     assert list(table["run"]) == [r.run for r in rows]
     assert list(table["dataset"]) == ["tiny"] * len(rows)
     assert set(table["state"]) == {"Finished"}
@@ -33,11 +34,14 @@ def test_the_table_is_the_workspaces_rows(trained, open_page, read) -> None:
 
 def test_a_training_run_shows_its_curves_and_its_log(trained, open_page, read) -> None:
     at = open_page("runs", run=trained.members[0])
-    loss = {trace["name"]: trace for trace in read.figure(at, "curve_loss")["data"]}
-    assert loss["training"]["x"] == [1, 2] and loss["training"]["y"] == [0.9, 0.5]
-    assert loss["validation"]["y"] == [1.0, 0.6]
-    scores = {trace["name"]: trace for trace in read.figure(at, "curve_iou")["data"]}
-    np.testing.assert_allclose(scores["validation"]["y"], [0.8 - 0.9, 0.8 - 0.5])
+    lines = [t for t in read.figure(at, "curves")["data"] if t["mode"] != "markers"]
+    drawn = {(t["yaxis"], t["name"]): t for t in lines}
+    assert drawn["y", "training"]["x"] == [1, 2] and drawn["y", "training"]["y"] == [0.9, 0.5]
+    assert drawn["y", "validation"]["y"] == [1.0, 0.6]
+    np.testing.assert_allclose(drawn["y2", "validation"]["y"], [0.8 - 0.9, 0.8 - 0.5])
+    assert trained.workspace.monitor.best_epoch(trained.members[0]) == 2
+    stars = [t for t in read.figure(at, "curves")["data"] if t["mode"] == "markers"]
+    assert [t["x"] for t in stars] == [[2], [2]]
     read.check(at.button_group(key="run_tab_train").set_value("Log").run())
     assert any("was made up" in code.value for code in at.code)
     read.check(at.text_input(key="log_search").set_value("made (up|down)").run())
@@ -89,9 +93,38 @@ def test_a_failed_run_says_why(trained, open_page) -> None:
     ]
 
 
+def delete(at, read) -> None:
+    """Delete the run that is shown, by the dialog that asks."""
+    read.check(at.button(key="delete").click().run())
+    read.check(at.button(key="confirm_delete").click().run())
+
+
+def test_a_deletion_is_asked_for_and_can_be_cancelled(trained, open_page, read) -> None:
+    run, before = trained.members[0], trained.workspace.runs.ids()
+    at = open_page("runs", run=run)
+    read.check(at.button(key="delete").click().run())
+    words = " ".join(m.value for m in at.markdown).replace("\\", "")
+    assert run in words and "2 predictions" in words and "30 days" in words
+    read.check(at.button(key="cancel_delete").click().run())
+    assert not [b for b in at.button if b.key == "confirm_delete"]
+    assert trained.workspace.runs.ids() == before
+
+
+def test_probabilities_are_dropped_after_a_question(trained, open_page, read) -> None:
+    run, storage = trained.members[0], trained.workspace.probability_storage
+    stored = storage.stored(run)
+    assert storage.has_any(run) and stored.images and stored.bytes
+    at = open_page("runs", run=run)
+    read.check(at.button(key="drop_probabilities").click().run())
+    assert storage.stored(run) == stored  # asked first
+    read.check(at.button(key="confirm_drop_probabilities").click().run())
+    assert not storage.has_any(run) and storage.stored(run).images == 0
+    assert not [b for b in at.button if b.key == "drop_probabilities"]
+
+
 def test_a_run_is_deleted_with_its_predictions(trained, open_page, read) -> None:
     at = open_page("runs", run=trained.members[0])
-    read.check(at.button(key="delete").click().run())
+    delete(at, read)
     assert not [run for run in trained.workspace.runs.ids() if run.startswith(trained.members[0])]
     assert at.selectbox(key="run").value in trained.workspace.runs.ids()
 
@@ -99,15 +132,17 @@ def test_a_run_is_deleted_with_its_predictions(trained, open_page, read) -> None
 def test_a_deletion_is_undone(trained, open_page, read) -> None:
     before = trained.workspace.runs.ids()
     at = open_page("runs", run=trained.members[0])
-    read.check(at.button(key="delete").click().run())
+    delete(at, read)
     assert len(trained.workspace.runs.ids()) == len(before) - 3
     read.check(at.button(key="undo").click().run())
     assert trained.workspace.runs.ids() == before and trained.workspace.annotations.trash() == []
     assert at.selectbox(key="run").value == trained.members[0] and not [
         b for b in at.button if b.key == "undo"
     ]
-    read.check(at.button(key="delete").click().run())
+    delete(at, read)
     read.check(at.button(key="empty_trash").click().run())
+    assert len(trained.workspace.annotations.trash()) == 1  # asked first
+    read.check(at.button(key="confirm_empty_trash").click().run())
     assert trained.workspace.annotations.trash() == [] and not [
         b for b in at.button if b.key == "undo"
     ]

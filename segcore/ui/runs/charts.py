@@ -1,6 +1,7 @@
 """Plotly figures of runs: curves over epochs or time, classes, load of devices."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -49,77 +50,195 @@ def places(lines: Sequence[Mapping[str, Any]], by_time: bool) -> list[float]:
     return minutes
 
 
+@dataclass(frozen=True)
+class Panel:
+    """One of the charts that lie above each other over a common horizontal axis.
+
+    Attributes:
+        title: What stands at its vertical axis.
+        keys: Quantities to draw, such as "loss" and "val_loss".
+        logarithmic: Whether its vertical axis is logarithmic.
+    """
+
+    title: str
+    keys: tuple[str, ...]
+    logarithmic: bool = False
+
+
+PANEL_PIXELS = 185
+"""Height of a chart among those that lie above each other."""
+GAP = 0.06
+"""Room between two of them, as a share of the figure."""
+
+
 def curves(
     histories: Mapping[str, Sequence[Mapping[str, Any]]],
-    keys: Sequence[str],
+    panels: Sequence[Panel],
     *,
-    logarithmic: bool = False,
     smoothing: float = 0.0,
     by_time: bool = False,
+    best: Mapping[str, int | None] | None = None,
 ) -> go.Figure:
-    """Draw training curves, one colour per run; smoothed ones keep their values as faint lines.
+    """Draw training curves above each other, one pointer for all of them.
+
+    One run has a colour a quantity, several have a colour a run; smoothed curves keep their values
+    as faint lines. A star marks the epoch whose weights are kept.
 
     Args:
         histories: Lines of ``metrics.jsonl`` by run id.
-        keys: Quantities to draw, such as "loss" and "val_loss".
-        logarithmic: Whether the vertical axis is logarithmic.
+        panels: The charts, from top to bottom; they share one horizontal axis, so the values of all
+            are shown together.
         smoothing: Weight of :func:`smooth`.
         by_time: Whether the horizontal axis is minutes of work instead of epochs.
+        best: Epoch of the best checkpoint by run id.
     """
     figure = go.Figure()
-    for position, (run, recorded) in enumerate(histories.items()):
-        lines = [line for line in recorded if isinstance(line.get("epoch"), int)]
-        where = places(lines, by_time)
-        for number, key in enumerate(keys):
-            points = [
-                (x, line[key])
-                for x, line in zip(where, lines, strict=True)
-                if line.get(key) is not None
-            ]
-            if not points:
-                continue
-            x, y = zip(*points, strict=True)
-            title = TITLES.get(key, key.replace("_", " "))
-            name = title if len(histories) == 1 else run
-            color = cycle_color(number if len(histories) == 1 else position)
-            line = {"dash": DASHES[number % len(DASHES)], "width": 2, "color": color}
-            if smoothing:
-                faint = {"width": 1, "color": color}
-                figure.add_trace(
-                    go.Scatter(
-                        x=x,
-                        y=y,
-                        mode="lines",
-                        line=faint,
-                        opacity=0.25,
-                        hoverinfo="skip",
-                        showlegend=False,
-                    )
-                )
-            mode = (
-                "lines+markers"
-                if len(x) < 40 and not smoothing and len(histories) == 1
-                else "lines"
-            )
-            shown = (
-                len(histories) == 1 or number == 0
-            )  # one entry a run: with many runs the legend would be larger than the chart
+    each = (1 - GAP * (len(panels) - 1)) / len(panels)
+    named: set[str] = set()
+    for number, panel in enumerate(panels):
+        axis = "" if number == 0 else str(number + 1)
+        top = 1 - number * (each + GAP)
+        figure.update_layout(
+            {
+                f"yaxis{axis}": {
+                    "domain": [max(top - each, 0), top],
+                    "type": "log" if panel.logarithmic else "linear",
+                    "title": {"text": panel.title},
+                    "tickformat": ".2~%" if all(k.endswith("iou") for k in panel.keys) else None,
+                }
+            }
+        )
+        for position, (run, recorded) in enumerate(histories.items()):
+            lines = [line for line in recorded if isinstance(line.get("epoch"), int)]
+            look = _Look(run, position, len(histories) == 1, f"y{axis}", smoothing)
+            _draw_panel(figure, panel, lines, places(lines, by_time), look, named)
+            _mark_best(figure, panel, lines, places(lines, by_time), look, (best or {}).get(run))
+    bottom = "y" if len(panels) == 1 else f"y{len(panels)}"
+    rows = len(histories) if len(histories) > 1 else 1
+    _framed(figure, by_time, PANEL_PIXELS * len(panels) + 40 + 20 * rows)
+    figure.update_layout(
+        hoversubplots="axis",
+        xaxis={"anchor": bottom, "showspikes": True, "spikethickness": 1, "spikemode": "across"},
+    )
+    return figure
+
+
+@dataclass(frozen=True)
+class _Look:
+    """How the curves of a run are drawn in a chart.
+
+    Attributes:
+        run: Its id.
+        position: Its place among the runs.
+        alone: Whether it is the only one.
+        axis: Vertical axis of the chart.
+        smoothing: Weight of :func:`smooth`.
+    """
+
+    run: str
+    position: int
+    alone: bool
+    axis: str
+    smoothing: float
+
+    def color(self, number: int) -> str:
+        """Return the colour of a quantity, counted from 0."""
+        return cycle_color(number if self.alone else self.position)
+
+
+def _draw_panel(
+    figure: go.Figure,
+    panel: Panel,
+    lines: Sequence[Mapping[str, Any]],
+    where: Sequence[float],
+    look: _Look,
+    named: set[str],
+) -> None:
+    """Add the curves of one run to a chart; ``named`` holds what the legend names already."""
+    for number, key in enumerate(panel.keys):
+        x, y = _points(lines, where, key)
+        if not x:
+            continue
+        title = TITLES.get(key, key.replace("_", " "))
+        name = title if look.alone else look.run
+        color = look.color(number)
+        if look.smoothing:
             figure.add_trace(
                 go.Scatter(
                     x=x,
-                    y=smooth(y, smoothing),
-                    name=name,
-                    mode=mode,
-                    line=line,
-                    legendgroup=run,
-                    showlegend=shown,
+                    y=y,
+                    mode="lines",
+                    line={"width": 1, "color": color},
+                    opacity=0.25,
+                    hoverinfo="skip",
+                    showlegend=False,
+                    yaxis=look.axis,
                 )
             )
-    if all(key.endswith("iou") for key in keys):
-        figure.update_yaxes(tickformat=".2~%")
-    return _framed(
-        figure, logarithmic, by_time, 300 + 20 * (len(histories) if len(histories) > 1 else 0)
-    )
+        # one entry a run: with many runs the legend would be larger than the chart
+        shown = name not in named and (look.alone or number == 0)
+        named.add(name)
+        few = len(x) < 40 and not look.smoothing and look.alone
+        value = "%{y:.1%}" if key.endswith("iou") else "%{y:.4~g}"
+        side = "" if title == panel.title.lower() else f", {title}"
+        figure.add_trace(
+            go.Scatter(
+                x=x,
+                y=smooth(y, look.smoothing),
+                name=name,
+                mode="lines+markers" if few else "lines",
+                marker={"size": 4},
+                line={"dash": DASHES[number % len(DASHES)], "width": 2, "color": color},
+                legendgroup=name,
+                showlegend=shown,
+                yaxis=look.axis,
+                hovertemplate=f"{panel.title}{side}: {value}<extra>{'' if look.alone else name}</extra>",
+            )
+        )
+
+
+def _points(
+    lines: Sequence[Mapping[str, Any]], where: Sequence[float], key: str
+) -> tuple[list[float], list[float]]:
+    """Return the places and values of a quantity where it is known."""
+    known = [
+        (x, line[key]) for x, line in zip(where, lines, strict=True) if line.get(key) is not None
+    ]
+    return [x for x, _ in known], [y for _, y in known]
+
+
+def _mark_best(
+    figure: go.Figure,
+    panel: Panel,
+    lines: Sequence[Mapping[str, Any]],
+    where: Sequence[float],
+    look: _Look,
+    epoch: int | None,
+) -> None:
+    """Add a star to a chart at the epoch whose weights are kept, on validation if there is one."""
+    key = next((k for k in panel.keys[::-1] if any(k in line for line in lines)), None)
+    if key is None or not key.endswith(("loss", "iou")):
+        return
+    for x, line in zip(where, lines, strict=True):
+        if line["epoch"] == epoch and line.get(key) is not None:
+            figure.add_trace(
+                go.Scatter(
+                    x=[x],
+                    y=[line[key]],
+                    mode="markers",
+                    name="best checkpoint",
+                    marker={
+                        "symbol": "star",
+                        "size": 13,
+                        "color": look.color(panel.keys.index(key)),
+                        "line": {"width": 1, "color": "white"},
+                    },
+                    legendgroup="best checkpoint",
+                    showlegend=look.alone and look.axis == "y",
+                    yaxis=look.axis,
+                    hoverinfo="skip",
+                )
+            )
 
 
 def class_curves(
@@ -162,10 +281,10 @@ def class_curves(
                 )
             )
     figure.update_yaxes(tickformat=".2~%")
-    return _framed(figure, False, by_time, 380)
+    return _framed(figure, by_time, 380)
 
 
-def _framed(figure: go.Figure, logarithmic: bool, by_time: bool, height: int = 300) -> go.Figure:
+def _framed(figure: go.Figure, by_time: bool, height: int) -> go.Figure:
     ticks = (
         {}
         if by_time or max((max(trace.x) for trace in figure.data), default=0) > WHOLE_TICKS
@@ -175,7 +294,6 @@ def _framed(figure: go.Figure, logarithmic: bool, by_time: bool, height: int = 3
         figure,
         height,
         xaxis={"title": {"text": "minutes" if by_time else "epoch"}, **ticks},
-        yaxis={"type": "log" if logarithmic else "linear"},
         hovermode="x unified",
     )
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
@@ -14,43 +15,63 @@ MOST = 12
 """Most runs in one chart; more cannot be distinguished."""
 
 
+RATES = (
+    charts.Panel("Learning rate", ("learning_rate",), logarithmic=True),
+    charts.Panel("Images per second", ("images_per_second",)),
+    charts.Panel("Seconds per epoch", ("seconds",)),
+)
+
+
+@dataclass(frozen=True)
+class Display:
+    """How curves are drawn.
+
+    Attributes:
+        by_time: Over minutes of work instead of epochs.
+        smoothing: Weight of the moving average.
+        logarithmic: Whether the loss has a logarithmic axis.
+        classes: Whether the IoU of each class is drawn.
+        rates: Whether learning rate and throughput are drawn.
+    """
+
+    by_time: bool
+    smoothing: float
+    logarithmic: bool
+    classes: bool
+    rates: bool
+
+
 def curves(run: str, chosen: Sequence[str], active: bool) -> None:
     """Draw the curves of a run and of the selected runs; live while it is active."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        by_time = (
-            st.segmented_control(
-                "X axis", ["epochs", "time"], default="epochs", key="along", required=True
-            )
-            == "time"
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        by_time = st.segmented_control(
+            "X axis",
+            ["epochs", "time"],
+            default="epochs",
+            key="along",
+            required=True,
+            label_visibility="collapsed",
         )
-        smoothing = st.slider("Smoothing", 0.0, 0.95, 0.0, 0.05, key="smoothing", width=200)
-        logarithmic = st.toggle("Log scale", key="log_loss")
+        smoothing = st.slider("Smoothing", 0.0, 0.95, 0.0, 0.05, key="smoothing", width=130)
+        logarithmic = st.toggle("Log scale", key="log_loss", help="Of the loss.")
         classes = st.toggle(
             "Per class",
             key="each_class",
             help="IoU of every class, on the validation split if there is one.",
         )
-        more = st.toggle(
-            "Learning rate and throughput",
+        rates = st.toggle(
+            "Rates",
             key="rate_speed",
             help="Learning rate, images per second, seconds per epoch.",
         )
     others = [name for name in dict.fromkeys(chosen) if name != run][: MOST - 1]
-    drawn = st.fragment(_draw, run_every=2 if active else None)
-    drawn(
-        run, others, bool(by_time), float(smoothing), bool(logarithmic), bool(classes), bool(more)
+    display = Display(
+        by_time == "time", float(smoothing), bool(logarithmic), bool(classes), bool(rates)
     )
+    st.fragment(_draw, run_every=2 if active else None)(run, others, display)
 
 
-def _draw(
-    run: str,
-    others: list[str],
-    by_time: bool,
-    smoothing: float,
-    logarithmic: bool,
-    classes: bool,
-    more: bool,
-) -> None:
+def _draw(run: str, others: list[str], display: Display) -> None:
     workspace = session.workspace()
     histories: dict[str, list[dict[str, Any]]] = {}
     for name in [run, *others]:
@@ -60,66 +81,34 @@ def _draw(
             continue
         if lines:
             histories[name] = lines
-    if run not in histories and not histories:
+    if not histories:
         st.caption(
             "Waiting for the first epoch."
             if not others
             else "None of these runs has finished an epoch."
         )
         return
-    if len(histories) > 1:
-        st.caption("Solid lines: training split. Dashed lines: validation split.")
-    along: dict[str, Any] = {"smoothing": smoothing, "by_time": by_time}
-    left, right = st.columns(2, gap="large")
-    with left:
-        _chart(
-            "Loss", histories, ["loss", "val_loss"], "curve_loss", logarithmic=logarithmic, **along
-        )
-    with right:
-        help = (
-            "Intersection over union, averaged over classes, at the training size; exact "
-            "over each epoch."
-        )
-        _chart("Mean IoU", histories, ["mean_iou", "val_mean_iou"], "curve_iou", help=help, **along)
-    if classes and run in histories:
-        _classes(run, histories[run], **along)
-    if more:
-        for column, (title, key) in zip(
-            st.columns(3, gap="medium"),
-            [
-                ("Learning rate", "learning_rate"),
-                ("Images per second", "images_per_second"),
-                ("Seconds per epoch", "seconds"),
-            ],
-            strict=True,
-        ):
-            with column:
-                _chart(
-                    title,
-                    histories,
-                    [key],
-                    f"curve_{key}",
-                    logarithmic=key == "learning_rate",
-                    by_time=by_time,
-                )
-    _foot(run, histories.get(run, []))
-
-
-def _chart(
-    title: str,
-    histories: dict[str, Any],
-    keys: list[str],
-    key: str,
-    help: str | None = None,
-    **settings: Any,
-) -> None:
-    st.markdown(f"**{title}**", help=help)
-    st.plotly_chart(
-        charts.curves(histories, keys, **settings),
-        key=key,
-        config=session.CHART,
-        alt=f"{title} of the runs",
+    panels = [
+        charts.Panel("Loss", ("loss", "val_loss"), display.logarithmic),
+        charts.Panel("Mean IoU", ("mean_iou", "val_mean_iou")),
+        *(RATES if display.rates else ()),
+    ]
+    figure = charts.curves(
+        histories,
+        panels,
+        smoothing=display.smoothing,
+        by_time=display.by_time,
+        best={name: workspace.monitor.best_epoch(name) for name in histories},
     )
+    st.plotly_chart(figure, key="curves", config=session.CHART, alt="Training curves of the runs")
+    several = "Solid: training split, dashed: validation split. " if len(histories) > 1 else ""
+    st.caption(
+        f"{several}★ marks the epoch whose weights are kept. Mean IoU at the training size.",
+        help="Intersection over union, averaged over classes, exact over each epoch.",
+    )
+    if display.classes and run in histories:
+        _classes(run, histories[run], smoothing=display.smoothing, by_time=display.by_time)
+    _foot(run, histories.get(run, []))
 
 
 def _classes(run: str, history: list[dict[str, Any]], **along: Any) -> None:

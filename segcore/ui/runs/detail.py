@@ -14,8 +14,8 @@ from segcore.catalog import EXPORT_FORMATS, RUN_EXPORTS
 from segcore.config import RunConfig, TrainConfig, to_json
 from segcore.errors import SegcoreError
 from segcore.runs.folder.status import ACTIVE, QUEUED_OR_ACTIVE
-from segcore.ui.runs import curves, monitor, table
-from segcore.ui.shared import run_progress, session
+from segcore.ui.runs import actions, curves, differences, monitor, table
+from segcore.ui.shared import confirm, run_progress, session
 from segcore.ui.shared.command_line import command_line
 
 CHATTER = re.compile(
@@ -45,6 +45,8 @@ def details(run: str, chosen: Sequence[str] = ()) -> None:
     st.fragment(_head, run_every=1 if active else None)(run, active)
     names = ["Curves", "Validation previews", "Devices", "Log", "Config", "Environment", "Notes"]
     kind = folder.config.kind
+    if any(other != run for other in chosen):
+        names.insert(names.index("Config") + 1, "Differences")
     if kind != "train":
         names = [
             name
@@ -67,6 +69,7 @@ def details(run: str, chosen: Sequence[str] = ()) -> None:
         "Devices": lambda: monitor.devices(run, active),
         "Log": lambda: _log(run, active),
         "Config": lambda: _config(run, folder.config),
+        "Differences": lambda: differences.show([run, *(r for r in chosen if r != run)]),
         "Environment": lambda: monitor.made_with(run),
         "Notes": lambda: _notes(run),
     }
@@ -169,13 +172,42 @@ def _buttons(run: str, now: str, config: RunConfig, diverged: bool = False) -> N
     if config.kind == "tune":
         query = {"dataset": config.dataset, "study": run}
         st.page_link("pages/tune.py", label="Trials", icon=":material/tune:", query_params=query)
+    if config.kind in ("train", "predict"):
+        _drop_button(run)
     if now not in QUEUED_OR_ACTIVE:
-        with st.popover("Delete", icon=":material/delete:", type="tertiary"):
-            st.markdown(
-                "The run and its predictions move to the trash, from which you can restore them."
-            )
-            if st.button("Delete run", type="primary", key="delete"):
-                table.delete([run])
+        actions.delete_button([run], "delete")
+
+
+def _drop_button(run: str) -> None:
+    """Draw the button that frees the disk space of a run's probabilities, after a question."""
+    storage = session.workspace().probability_storage
+    if not storage.has_any(run):
+        return
+
+    def lost() -> list[str]:
+        stored = storage.stored(run)
+        return [
+            f"The probabilities of {formatting.plural(stored.images, 'image')} "
+            f"({formatting.size(stored.bytes)}) are removed from the disk:",
+            confirm.listed(stored.runs),
+            "Masks, scores and comparisons stay. Ensembles, the CRF, calibration and label errors "
+            "need the split predicted again.",
+        ]
+
+    def act() -> None:
+        st.toast(f"Freed {formatting.size(storage.drop(run).bytes)}")
+
+    confirm.button(
+        "Drop probabilities",
+        "drop_probabilities",
+        title="Drop probabilities?",
+        lost=lost,
+        confirm="Drop probabilities",
+        act=act,
+        icon=":material/compress:",
+        type="tertiary",
+        help="Frees disk space; masks and scores stay.",
+    )
 
 
 def _export(run: str) -> None:

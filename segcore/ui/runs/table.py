@@ -1,7 +1,8 @@
-"""The runs page's table: find runs, mark them, put them away, delete them and take that back."""
+"""The runs page's table: find runs, and group those that were launched together."""
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,10 +11,19 @@ import streamlit as st
 from segcore import formatting
 from segcore.catalog import ARCHITECTURES, ENCODERS, RUN_KINDS, RUN_STATES
 from segcore.runs.folder.status import ACTIVE, Status
+from segcore.ui.runs import actions
 from segcore.ui.shared import run_progress, session, tables
 from segcore.workspace.runs.rows import RunRow
 
 ROW_PIXELS = 35
+STYLE = """<style>
+@media (max-width: 1100px) {
+  [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"] .st-key-runs_list) { flex-wrap: wrap; }
+  [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"] .st-key-runs_list)
+    > [data-testid="stColumn"] { flex: 1 1 100%; width: 100%; }
+}
+</style>"""
+"""Stacks list and detail in a narrow window."""
 
 
 def state_title(name: str) -> str:
@@ -94,33 +104,72 @@ def matching(
     return [row for row in rows if fits(row)]
 
 
+@dataclass(frozen=True)
+class Entry:
+    """A line of the table.
+
+    Attributes:
+        rows: The run, or all listed runs that were launched together.
+        heading: Whether the line stands for such a group, above its runs.
+    """
+
+    rows: tuple[RunRow, ...]
+    heading: bool = False
+
+
+def entries(rows: Sequence[RunRow], grouped: bool) -> list[Entry]:
+    """Return the lines of the table: starred runs first, groups together under a heading.
+
+    Args:
+        rows: The listed runs, newest first.
+        grouped: Whether runs that were launched together get a heading.
+    """
+    groups: dict[str, list[RunRow]] = {}
+    for row in rows:
+        groups.setdefault(row.group if grouped and row.group else f"run {row.run}", []).append(row)
+    ordered = sorted(groups.values(), key=lambda own: not any(r.annotations.star for r in own))
+    lines: list[Entry] = []
+    for own in ordered:
+        own = sorted(own, key=lambda row: not row.annotations.star)
+        if len(own) > 1:
+            lines.append(Entry(tuple(own), heading=True))
+        lines += [Entry((row,)) for row in own]
+    return lines
+
+
 def table(rows: Sequence[RunRow]) -> tuple[list[RunRow], list[str]]:
     """Draw filters, table and actions; return the listed rows and the ids of the selected ones."""
     shown = _filtered(rows)
-    ids = [row.run for row in shown]
-    # A choice holds row numbers: another list of runs is another table, so that no other run is
+    lines = entries(shown, bool(st.session_state.get("runs_grouped", True)))
+    # A choice holds row numbers: another list of lines is another table, so that no other run is
     # ever meant.
-    key = "runs_" + hashlib.sha256("\n".join(ids).encode()).hexdigest()[:12]
+    listed = [f"{line.heading} {row.run}" for line in lines for row in line.rows]
+    key = "runs_" + hashlib.sha256("\n".join(listed).encode()).hexdigest()[:12]
+
+    def chosen_by(event: Any) -> list[str]:
+        picked = [lines[i] for i in event["selection"]["rows"] if i < len(lines)]
+        return list(dict.fromkeys(row.run for line in picked for row in line.rows))
 
     def follow() -> None:
-        chosen = [ids[i] for i in st.session_state[key]["selection"]["rows"] if i < len(ids)]
+        chosen = chosen_by(st.session_state[key])
         if chosen and st.session_state.get("run") not in chosen:
             session.request("run", chosen[-1])
 
     event = tables.draw(
-        [_line(row) for row in shown],
-        height=min(420, 38 + ROW_PIXELS * max(len(shown), 1)),
+        [_heading(line) if line.heading else _line(line.rows[0]) for line in lines],
+        height=min(560, 38 + ROW_PIXELS * max(len(lines), 1)),
         column_config=COLUMNS,
+        column_order=st.session_state.get("runs_columns") or USUAL_COLUMNS,
         key=key,
         on_select=follow,
         selection_mode="multi-row",
         alt="Runs",
         placeholder="–",
     )
-    chosen = [ids[i] for i in event["selection"]["rows"] if i < len(ids)]
+    chosen = chosen_by(event)
     if not shown:
         st.caption("No run matches the filters.")
-    _actions({row.run: row for row in shown}, chosen)
+    actions.show({row.run: row for row in shown}, chosen)
     return shown, chosen
 
 
@@ -141,6 +190,9 @@ def of_most_interest(rows: Sequence[RunRow]) -> str:
 
 COLUMNS = {
     "star": st.column_config.TextColumn("", width=28, help="Starred"),
+    "run": st.column_config.TextColumn(
+        help="A line with ▾ stands for the models of an ensemble: choose it to choose them all."
+    ),
     "state": st.column_config.TextColumn(width=104),
     "done": st.column_config.ProgressColumn(min_value=0, max_value=1, format="percent"),
     "mean IoU": st.column_config.NumberColumn(
@@ -157,6 +209,51 @@ COLUMNS = {
     "tags": st.column_config.ListColumn(),
     "cause": st.column_config.TextColumn(width="medium"),
 }
+
+
+USUAL_COLUMNS = (
+    "star",
+    "run",
+    "state",
+    "in training",
+    "mean IoU",
+    "epoch",
+    "started",
+    "scored on",
+    "tags",
+)
+"""Columns that are shown unless others are chosen."""
+
+
+def _heading(line: Entry) -> dict[str, Any]:
+    """Return the line above runs that were launched together, with the means of their scores."""
+    rows = line.rows
+    states = {shown_state(row.status) for row in rows}
+    alike = len({row.scored_on for row in rows}) == 1
+    return {
+        **dict.fromkeys(_line(rows[0])),
+        "star": "",
+        "run": f"▾ {rows[0].group} ({len(rows)})",
+        "state": states.pop() if len(states) == 1 else "Mixed",
+        "done": sum(row.status.progress for row in rows) / len(rows),
+        "mean IoU": _mean([row.own_size_mean_iou for row in rows]) if alike else None,
+        "in training": _mean([row.training_mean_iou for row in rows]) if alike else None,
+        "scored on": f"mean of {rows[0].scored_on}" if alike and rows[0].scored_on else "",
+        "epoch": "",
+        "tags": sorted(set.intersection(*(set(row.annotations.tags) for row in rows))),
+        "network": network_title(rows[0].network) if len({r.network for r in rows}) == 1 else "",
+        "dataset": rows[0].dataset if len({row.dataset for row in rows}) == 1 else "",
+        "took": "",
+        "device": "",
+        "cause": "",
+        "note": "",
+    }
+
+
+def _mean(scores: Sequence[float | None]) -> float | None:
+    """Return the mean; None unless every score is known."""
+    known = [score for score in scores if score is not None]
+    return sum(known) / len(known) if known and len(known) == len(scores) else None
 
 
 def _line(row: RunRow) -> dict[str, Any]:
@@ -192,19 +289,9 @@ def _filtered(rows: Sequence[RunRow]) -> list[RunRow]:
         text = st.text_input(
             "Search",
             key="runs_text",
-            placeholder="Search name, network, tag, note",
+            placeholder="Search name, model, tag, note",
             label_visibility="collapsed",
-            width=280,
             icon=":material/search:",
-        )
-        shown_kinds = st.segmented_control(
-            "Kinds",
-            kinds,
-            selection_mode="multi",
-            default=[k for k in kinds if k in ("train", "tune")] or kinds,
-            format_func=kind_title,
-            key="kinds",
-            label_visibility="collapsed",
         )
         with st.popover("Filters", icon=":material/filter_list:", type="tertiary"):
             states = st.multiselect(
@@ -223,14 +310,38 @@ def _filtered(rows: Sequence[RunRow]) -> list[RunRow]:
             )
             starred = st.toggle("Starred only", key="runs_starred")
             archived = st.toggle("Show archived runs", key="runs_archived")
+            st.toggle(
+                "Group ensembles",
+                True,
+                key="runs_grouped",
+                persist_state="session",
+                help="One line above the models that were launched together.",
+            )
+            st.multiselect(
+                "Columns",
+                list(_line(rows[0])),
+                default=list(USUAL_COLUMNS),
+                key="runs_columns",
+                persist_state="session",
+            )
         if st.button(
-            "Import predictions",
+            "Import",
             icon=":material/download:",
             type="tertiary",
             key="import_predictions",
+            help="Import predictions of another tool as a run.",
         ):
             st.query_params["import"] = "predictions"
             st.rerun()
+    shown_kinds = st.segmented_control(
+        "Kinds",
+        kinds,
+        selection_mode="multi",
+        default=[k for k in kinds if k in ("train", "tune")] or kinds,
+        format_func=kind_title,
+        key="kinds",
+        label_visibility="collapsed",
+    )
     return matching(
         rows,
         text=text or "",
@@ -241,130 +352,6 @@ def _filtered(rows: Sequence[RunRow]) -> list[RunRow]:
         starred=starred,
         archived=archived,
     )
-
-
-def _actions(rows: Mapping[str, RunRow], chosen: Sequence[str]) -> None:
-    """Draw what can be done with the chosen rows, and the trash."""
-    annotations = session.workspace().annotations
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if chosen:
-            st.caption(f"{len(chosen)} selected")
-            starred = all(rows[run].annotations.star for run in chosen)
-            if st.button("Unstar" if starred else "Star", icon=":material/star:", key="star"):
-                _write(chosen, star=not starred)
-            archived = all(rows[run].annotations.archived for run in chosen)
-            words = (
-                ("Unarchive", ":material/unarchive:")
-                if archived
-                else ("Archive", ":material/archive:")
-            )
-            if st.button(
-                words[0],
-                icon=words[1],
-                key="archive",
-                help="Archived runs are kept, but hidden from the usual list.",
-            ):
-                _write(chosen, archived=not archived)
-            with st.popover("Tag", icon=":material/sell:"):
-                _tag_form(rows, chosen)
-            with st.popover("Delete", icon=":material/delete:"):
-                st.markdown(f"This moves {len(chosen)} runs and their predictions to the trash.")
-                if st.button(f"Delete {len(chosen)} runs", type="primary", key="delete_chosen"):
-                    delete(chosen)
-        else:
-            st.caption("Select rows to compare curves, star, tag, archive or delete.")
-        _trash_popover(annotations.trash)
-
-
-def _write(runs: Sequence[str], **changes: Any) -> None:
-    with session.errors_shown():
-        for run in runs:
-            session.workspace().annotations.write(run, **changes)
-    st.rerun()
-
-
-def _tag_form(rows: Mapping[str, RunRow], chosen: Sequence[str]) -> None:
-    known = sorted({tag for row in session.workspace().runs.rows() for tag in row.annotations.tags})
-    shared = sorted(set.intersection(*(set(rows[run].annotations.tags) for run in chosen)))
-    wanted = st.multiselect(
-        "Tags",
-        known,
-        default=shared,
-        accept_new_options=True,
-        key="tags_" + "_".join(chosen)[:200],
-        placeholder="Choose or type",
-    )
-    if st.button("Set tags", type="primary", key="set_tags"):
-        with session.errors_shown():
-            session.workspace().annotations.tag(
-                chosen, add=wanted, remove=set(shared) - set(wanted)
-            )
-        st.rerun()
-
-
-def delete(runs: Sequence[str]) -> None:
-    """Move runs to the trash, remember how to take that back, and draw the page again."""
-    with session.errors_shown():
-        deletions_made = session.workspace().annotations.delete(runs)
-    st.session_state["undo_delete"] = deletions_made
-    st.rerun()
-
-
-def undo() -> None:
-    """Offer to take the last deletion of this session back."""
-    deletions = st.session_state.get("undo_delete")
-    if not deletions:
-        return
-    with st.container(horizontal=True, vertical_alignment="center", border=True):
-        st.markdown(
-            f":material/delete: {len(deletions)} runs and their predictions moved to trash."
-            if len(deletions) > 1
-            else ":material/delete: Run and its predictions moved to trash."
-        )
-        if st.button("Undo", icon=":material/undo:", key="undo", type="primary"):
-            st.session_state.pop("undo_delete")
-            with session.errors_shown():
-                back = session.workspace().annotations.restore(deletions)
-            session.request("run", back[0])
-            st.rerun()
-        if st.button("Dismiss", key="undo_dismiss", type="tertiary"):
-            st.session_state.pop("undo_delete")
-            st.rerun()
-
-
-def _trash_popover(trash: Any) -> None:
-    with st.popover("Trash", icon=":material/delete_sweep:", type="tertiary"):
-        deletions = trash()
-        if not deletions:
-            st.caption("The trash is empty.")
-            return
-        annotations = session.workspace().annotations
-        total = sum(d.bytes for d in deletions)
-        st.caption(
-            f"{len(deletions)} {'item' if len(deletions) == 1 else 'items'} ({formatting.size(total)}). "
-            f"Deleted permanently after {annotations.kept_days:.0f} days."
-        )
-        for number, deletion in enumerate(deletions[:20]):
-            with st.container(horizontal=True, vertical_alignment="center"):
-                more = f" and {len(deletion.runs) - 1} more" if len(deletion.runs) > 1 else ""
-                when = datetime.fromtimestamp(deletion.deleted).strftime("%d %b, %H:%M")
-                st.markdown(
-                    f"`{deletion.runs[0]}`{more} · {formatting.size(deletion.bytes)} · {when}"
-                )
-                if st.button("Restore", key=f"restore_{number}", icon=":material/undo:"):
-                    with session.errors_shown():
-                        annotations.restore([deletion.id])
-                    st.session_state.pop("undo_delete", None)
-                    st.rerun()
-        if st.button(
-            f"Empty trash ({formatting.size(total)})",
-            key="empty_trash",
-            icon=":material/delete_forever:",
-        ):
-            with session.errors_shown():
-                annotations.empty()
-            st.session_state.pop("undo_delete", None)
-            st.rerun()
 
 
 def best_score(rows: Sequence[RunRow]) -> str:

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from segcore.config import TrainConfig
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap, LabelSet
 from segcore.runs.folder.environment import read_environment
@@ -46,6 +47,29 @@ class Monitors:
         labels = self.label_set(run)
         names = labels.class_names if labels else []
         return [_flat(line, names) for line in history]
+
+    def best_epoch(self, run: str) -> int | None:
+        """Return the epoch whose weights a training keeps: the best by its checkpoint metric.
+
+        None before the first epoch, and for runs that do not train.
+
+        Raises:
+            SegcoreError: There is no such run.
+        """
+        folder = self._runs.open(run)
+        config = folder.config
+        if not isinstance(config, TrainConfig):
+            return None
+        name, sign = ("loss", -1.0) if config.recipe.monitor == "loss" else ("mean_iou", 1.0)
+        key = f"val_{name}" if config.validation_split else name
+        best: tuple[float, int] | None = None
+        for line in folder.metrics():
+            value, epoch = line.get(key), line.get("epoch")
+            if value is None or not isinstance(epoch, int):
+                continue
+            if best is None or sign * value > best[0]:
+                best = sign * value, epoch
+        return best[1] if best else None
 
     def usage(self, run: str) -> list[dict[str, Any]]:
         """Return the load of a run's devices over time.

@@ -1,6 +1,7 @@
 """Disk space of stored probabilities: estimated before a split is predicted, freed afterwards."""
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,10 +23,10 @@ STAGE = "prediction"
 
 @dataclass(frozen=True)
 class DroppedProbabilities:
-    """What dropping a run's probabilities freed.
+    """What dropping a run's probabilities freed, or would free.
 
     Attributes:
-        runs: Ids of the runs whose probabilities were dropped.
+        runs: Ids of the runs that hold the probabilities.
         images: Number of images.
         bytes: Disk space freed.
     """
@@ -111,18 +112,12 @@ class ProbabilityStorage:
             SegcoreError: There is no such run, it has no predictions, one is not finished, or a
                 file cannot be read or removed.
         """
-        config = self._runs.open(run).config
-        names = [run]
-        if isinstance(config, TrainConfig):
-            summaries = list_runs(self._runs.folder)
-            names = [s.id for s in summaries if s.config.get("kind") == "predict"]
-            names = [name for name in names if name.startswith(f"{run}--")]
-        if not names or not isinstance(config, (TrainConfig, PredictConfig, ImportedConfig)):
+        folders = self._predictions(run)
+        if not folders:
             raise SegcoreError(
                 f"Expected a run with predictions, received {run!r}: name a training run with a "
                 "predicted split, one of its predictions, or an import."
             )
-        folders = [self._runs.open(name) for name in names]
         for folder in folders:
             if folder.status().state != "finished":
                 raise SegcoreError(
@@ -130,7 +125,37 @@ class ProbabilityStorage:
                     f"{folder.status().state}: wait for it, resume it, or delete it."
                 )
         freed = [size for folder in folders for size in self._drop_all(folder)]
-        return DroppedProbabilities(tuple(names), len(freed), sum(freed))
+        return DroppedProbabilities(tuple(f.id for f in folders), len(freed), sum(freed))
+
+    def stored(self, run: str) -> DroppedProbabilities:
+        """Return what :meth:`drop` would free; no runs where nothing is stored.
+
+        Raises:
+            SegcoreError: There is no such run, or its config cannot be read.
+        """
+        sizes = {folder.id: list(_sizes(folder)) for folder in self._predictions(run)}
+        held = {name: own for name, own in sizes.items() if own}
+        total = [size for own in held.values() for size in own]
+        return DroppedProbabilities(tuple(held), len(total), sum(total))
+
+    def has_any(self, run: str) -> bool:
+        """Whether :meth:`drop` would free anything; looks no further than the first file.
+
+        Raises:
+            SegcoreError: There is no such run, or its config cannot be read.
+        """
+        return any(next(_sizes(folder), None) for folder in self._predictions(run))
+
+    def _predictions(self, run: str) -> list[RunFolder]:
+        """Return the predictions of a training run, or a prediction or an import itself."""
+        folder = self._runs.open(run)
+        if isinstance(folder.config, (PredictConfig, ImportedConfig)):
+            return [folder]
+        if not isinstance(folder.config, TrainConfig):
+            return []
+        summaries = list_runs(self._runs.folder)
+        names = [s.id for s in summaries if s.config.get("kind") == "predict"]
+        return [self._runs.open(name) for name in names if name.startswith(f"{run}--")]
 
     def _drop_all(self, folder: RunFolder) -> list[int]:
         """Remove a prediction's probabilities, image by image; return the bytes of each."""
@@ -144,6 +169,12 @@ class ProbabilityStorage:
                     _keep_mask(folder, split, sample)
                     freed.append(folder.drop_probabilities(split, sample.id))
         return freed
+
+
+def _sizes(folder: RunFolder) -> Iterator[int]:
+    """Yield the bytes of each file with probabilities of a prediction."""
+    for path in (folder.folder / "probabilities").rglob("*.prob"):
+        yield path.stat().st_size
 
 
 def _keep_mask(folder: RunFolder, split: str, sample: Sample) -> None:

@@ -12,10 +12,12 @@ HISTORY = [
     {"epoch": 2, "loss": 0.5, "val_loss": 0.7, "mean_iou": 0.2},
     {"message": "not an epoch", "loss": 3.0},
 ]
+LOSS = charts.Panel("Loss", ("loss", "val_loss", "absent"))
+ONE = charts.Panel("Loss", ("loss",))
 
 
 def test_curves_of_one_run_leave_out_what_is_not_known() -> None:
-    figure = charts.curves({"run": HISTORY}, ["loss", "val_loss", "absent"])
+    figure = charts.curves({"run": HISTORY}, [LOSS])
     assert {trace.name: (list(trace.x), list(trace.y)) for trace in figure.data} == {
         "training": ([1, 2], [0.9, 0.5]),
         "validation": ([2], [0.7]),
@@ -24,7 +26,9 @@ def test_curves_of_one_run_leave_out_what_is_not_known() -> None:
 
 
 def test_curves_of_several_runs_have_a_colour_a_run_and_a_dash_a_quantity() -> None:
-    figure = charts.curves({"a": HISTORY, "b": HISTORY}, ["loss", "val_loss"], logarithmic=True)
+    figure = charts.curves(
+        {"a": HISTORY, "b": HISTORY}, [charts.Panel("Loss", LOSS.keys, logarithmic=True)]
+    )
     training_a, validation_a, training_b, validation_b = figure.data
     # the legend names the runs; which line is which, its dash says
     assert [t.name for t in figure.data] == ["a", "a", "b", "b"]
@@ -33,7 +37,30 @@ def test_curves_of_several_runs_have_a_colour_a_run_and_a_dash_a_quantity() -> N
     assert training_a.line.dash == training_b.line.dash != validation_a.line.dash
     assert validation_b.line.dash == validation_a.line.dash
     assert figure.layout.yaxis.type == "log"
-    assert not charts.curves({}, ["loss"]).data
+    assert not charts.curves({}, [LOSS]).data
+
+
+def test_charts_above_each_other_share_the_horizontal_axis_and_its_pointer() -> None:
+    figure = charts.curves(
+        {"run": HISTORY}, [ONE, charts.Panel("Mean IoU", ("mean_iou",))], best={"run": 2}
+    )
+    lines = [t for t in figure.data if t.mode != "markers"]
+    assert [(t.xaxis or "x", t.yaxis) for t in lines] == [("x", "y"), ("x", "y2")]
+    assert (figure.layout.hovermode, figure.layout.hoversubplots) == ("x unified", "axis")
+    upper, lower = figure.layout.yaxis.domain, figure.layout.yaxis2.domain
+    assert lower[0] == 0 and lower[1] < upper[0] and upper[1] == 1
+    assert figure.layout.yaxis2.tickformat.endswith("%") and not figure.layout.yaxis.tickformat
+
+
+def test_a_star_marks_the_epoch_whose_weights_are_kept() -> None:
+    panels = [LOSS, charts.Panel("Mean IoU", ("mean_iou",))]
+    figure = charts.curves({"run": HISTORY}, panels, best={"run": 2})
+    stars = [t for t in figure.data if t.mode == "markers"]
+    assert [(t.yaxis, list(t.x), list(t.y)) for t in stars] == [
+        ("y", [2], [0.7]),
+        ("y2", [2], [0.2]),
+    ]
+    assert not [t for t in charts.curves({"run": HISTORY}, panels).data if t.mode == "markers"]
 
 
 def test_smoothing_by_hand() -> None:
@@ -43,7 +70,7 @@ def test_smoothing_by_hand() -> None:
 
 
 def test_smoothed_curves_keep_their_values_as_a_faint_line() -> None:
-    figure = charts.curves({"run": HISTORY}, ["loss"], smoothing=0.5)
+    figure = charts.curves({"run": HISTORY}, [ONE], smoothing=0.5)
     faint, smoothed = figure.data
     assert list(faint.y) == [0.9, 0.5] and not faint.showlegend and faint.opacity < 1
     assert list(smoothed.y) == pytest.approx(charts.smooth([0.9, 0.5], 0.5))
@@ -51,7 +78,7 @@ def test_smoothed_curves_keep_their_values_as_a_faint_line() -> None:
 
 def test_time_is_the_work_done_until_the_end_of_each_epoch() -> None:
     lines = [{"epoch": e, "loss": 1.0, "seconds": s} for e, s in ((1, 90.0), (2, 30.0), (3, None))]
-    assert list(charts.curves({"run": lines}, ["loss"], by_time=True).data[0].x) == [1.5, 2.0, 2.0]
+    assert list(charts.curves({"run": lines}, [ONE], by_time=True).data[0].x) == [1.5, 2.0, 2.0]
 
 
 def test_each_class_has_its_colour_and_no_point_where_it_is_absent() -> None:
@@ -105,6 +132,6 @@ def test_load_and_memory_of_processor_and_gpus() -> None:
 def test_few_epochs_have_whole_ticks_and_many_or_minutes_do_not() -> None:
     def tick(epochs: int, by_time: bool = False) -> float | None:
         lines = [{"epoch": e, "loss": 1.0, "seconds": 60.0} for e in range(1, epochs + 1)]
-        return charts.curves({"run": lines}, ["loss"], by_time=by_time).layout.xaxis.dtick
+        return charts.curves({"run": lines}, [ONE], by_time=by_time).layout.xaxis.dtick
 
     assert (tick(2), tick(12), tick(13), tick(2, by_time=True)) == (1, 1, None, None)

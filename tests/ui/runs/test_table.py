@@ -5,19 +5,21 @@ import pytest
 from segcore.formatting import size
 from segcore.runs.folder.annotations import Annotations
 from segcore.runs.folder.status import Status
-from segcore.ui.runs.table import kind_title, matching, shown_state, state_title
+from segcore.ui.runs.differences import differing
+from segcore.ui.runs.table import entries, kind_title, matching, shown_state, state_title
 from segcore.workspace.runs.rows import RunRow
 
 
 def row(run: str, kind: str = "train", dataset: str = "d", **changes) -> RunRow:
     """A finished run, with a status or annotations of its own."""
     status = {name: changes.pop(name) for name in ("state", "cause") if name in changes}
+    group = changes.pop("group", "")
     return RunRow(
         run,
         kind,
         dataset,
         "unet · tiny",
-        "",
+        group,
         Status(**{"state": "finished", **status}),
         Annotations(**changes),
         "",
@@ -83,3 +85,34 @@ def test_a_run_that_was_stopped_in_the_queue_was_cancelled() -> None:
 )
 def test_sizes_in_words(count, text) -> None:
     assert size(count) == text
+
+
+def test_runs_launched_together_stand_under_a_heading_and_starred_ones_on_top() -> None:
+    rows = [
+        row("new"),
+        row("g-2", group="g"),
+        row("other"),
+        row("g-1", group="g", star=True),
+        row("alone", group="h"),
+    ]
+    shown = [(line.heading, [r.run for r in line.rows]) for line in entries(rows, grouped=True)]
+    assert shown == [
+        (True, ["g-1", "g-2"]),
+        (False, ["g-1"]),
+        (False, ["g-2"]),
+        (False, ["new"]),
+        (False, ["other"]),
+        (False, ["alone"]),
+    ]
+    flat = [line.rows[0].run for line in entries(rows, grouped=False)]
+    assert flat == ["g-1", "new", "g-2", "other", "alone"]
+
+
+def test_fields_in_which_configs_differ() -> None:
+    one = {"seed": 0, "member": 0, "recipe": {"loss": "dice", "terms": [1, 2]}}
+    other = {"seed": 0, "member": 1, "recipe": {"loss": "focal", "terms": [1, 2]}, "extra": ""}
+    assert differing({"a": one, "b": other}) == [
+        {"field": "recipe.loss", "a": "dice", "b": "focal"},
+        {"field": "extra", "a": "–", "b": "none"},
+    ]
+    assert differing({"a": one, "b": one}) == []
