@@ -8,6 +8,7 @@ import streamlit as st
 from segcore.config.ablation import Ablation, ablation_from_json
 from segcore.errors import SegcoreError
 from segcore.ui.shared import session
+from segcore.workspace.ablations.table import Plan
 
 OWN = "Upload a template"
 ASK_FROM = 10
@@ -21,44 +22,13 @@ def show() -> None:
         return
     if ablation.about:
         st.caption(ablation.about)
-    workspace, kept = session.workspace(), _kept(ablation.name)
-    known = workspace.datasets.names()
-    elsewhere = st.session_state.get("dataset")
-    usual = [name for name in kept[0] if name in known] or (
-        [elsewhere] if elsewhere in known else known[:1]
-    )
+    kept_datasets, kept_weights = _kept(ablation.name)
     left, right = st.columns([3, 2], gap="large")
     with left:
-        datasets = st.multiselect(
-            "Datasets",
-            known,
-            default=usual,
-            key=f"study_datasets_{ablation.name}",
-            help=(
-                "Several datasets, such as the folds of one, are pooled: each pair is then a "
-                "dataset and a seed. They must have the same classes."
-            ),
-        )
-        weights: dict[str, str] = {}
-        for name in ablation.file_names:
-            path = st.text_input(
-                f"Weights file: {ablation.files.get(name, name)}",
-                value=kept[1].get(name, ""),
-                placeholder="path on this machine; leave empty to skip the variants that need it",
-                key=f"study_weights_{ablation.name}_{name}",
-            ).strip()
-            weights |= {name: path} if path else {}
+        datasets = _ask_datasets(ablation, kept_datasets)
+        weights = _ask_weights(ablation, kept_weights)
     with right:
-        seeds = st.multiselect(
-            "Seeds",
-            range(max(10, *ablation.seeds, 0) + 1),
-            default=list(ablation.seeds),
-            key=f"study_seeds_{ablation.name}",
-            help=(
-                "Seeds for every variant. Two seeds show only large differences; you can add "
-                "more later."
-            ),
-        )
+        seeds = _ask_seeds(ablation)
         rows = st.multiselect(
             "Variants",
             [row.name for row in ablation.rows],
@@ -69,6 +39,7 @@ def show() -> None:
                 "with. None selected: all."
             ),
         )
+    workspace = session.workspace()
     try:
         plan = workspace.ablations.plan(
             dataclasses.replace(ablation, seeds=tuple(seeds)), datasets, weights
@@ -91,13 +62,64 @@ def show() -> None:
         key="study_start",
         disabled=not agreed,
     ):
-        with session.errors_shown():
-            queued = workspace.ablations.start(plan, rows)
-        session.request("recipe_study", plan.name)
-        st.toast(
-            f"{len(queued)} runs queued" if queued else "All its runs exist already or are running"
-        )
-        st.rerun()
+        _start(plan, rows)
+
+
+def _ask_datasets(ablation: Ablation, kept: tuple[str, ...]) -> list[str]:
+    """Ask for datasets; those of an earlier start are chosen, or else the current one."""
+    known = session.workspace().datasets.names()
+    current = st.session_state.get("dataset")
+    usual = [name for name in kept if name in known] or (
+        [current] if current in known else known[:1]
+    )
+    return st.multiselect(
+        "Datasets",
+        known,
+        default=usual,
+        key=f"study_datasets_{ablation.name}",
+        help=(
+            "Several datasets, such as the folds of one, are pooled: each pair is then a "
+            "dataset and a seed. They must have the same classes."
+        ),
+    )
+
+
+def _ask_weights(ablation: Ablation, kept: dict[str, str]) -> dict[str, str]:
+    """Ask for the path of each weights file that variants need; return those that are given."""
+    weights: dict[str, str] = {}
+    for name in ablation.file_names:
+        path = st.text_input(
+            f"Weights file: {ablation.files.get(name, name)}",
+            value=kept.get(name, ""),
+            placeholder="path on this machine; leave empty to skip the variants that need it",
+            key=f"study_weights_{ablation.name}_{name}",
+        ).strip()
+        weights |= {name: path} if path else {}
+    return weights
+
+
+def _ask_seeds(ablation: Ablation) -> list[int]:
+    return st.multiselect(
+        "Seeds",
+        range(max(10, *ablation.seeds, 0) + 1),
+        default=list(ablation.seeds),
+        key=f"study_seeds_{ablation.name}",
+        help=(
+            "Seeds for every variant. Two seeds show only large differences; you can add "
+            "more later."
+        ),
+    )
+
+
+def _start(plan: Plan, rows: list[str]) -> None:
+    """Queue the runs of an ablation and show its results."""
+    with session.errors_shown():
+        queued = session.workspace().ablations.start(plan, rows)
+    session.request("recipe_study", plan.name)
+    st.toast(
+        f"{len(queued)} runs queued" if queued else "All its runs exist already or are running"
+    )
+    st.rerun()
 
 
 def _template() -> Ablation | None:

@@ -10,7 +10,7 @@ from segcore.evaluation.metrics.report import Report
 from segcore.evaluation.pages.confused_pixels import densest_box, outline
 from segcore.ui.evaluate import boundary
 from segcore.ui.shared import background_tasks, cached_scores, session, tables
-from segcore.workspace.scores.pixel_metrics import SuspectedImage
+from segcore.workspace.scores.pixel_metrics import SuspectedImage, Suspects
 
 LISTED = 200
 SIDE = 160
@@ -21,7 +21,6 @@ COLOR = (255, 64, 160)
 
 def show(report: Report, run: str, split: str) -> None:
     """List the images of a split by how much of their labels a confident network contradicts."""
-    workspace = session.workspace()
     if split == "train":
         st.warning(
             (
@@ -30,23 +29,48 @@ def show(report: Report, run: str, split: str) -> None:
             ),
             icon=":material/warning:",
         )
+    suspects = _suspects(run, split)
+    if suspects is None:
+        return
+    names = report.label_set.class_names
+    listed = [i for i in suspects.images if i.pixels][:LISTED]
+    _about(suspects)
+    if not listed:
+        st.success(
+            "The model contradicts no label with confidence.", icon=":material/check_circle:"
+        )
+        return
+    table, picture = st.columns(2, gap="large")
+    with table:
+        images, pairs = st.tabs(["Images", "Label pairs"])
+        with images:
+            chosen = _choose_image(listed, names)
+        with pairs:
+            _pairs(np.asarray(suspects.pairs), names)
+    with picture:
+        _picture(run, split, chosen, report)
+
+
+def _suspects(run: str, split: str) -> Suspects | None:
+    """Return the suspected labels of a split, or offer to look for them and return None."""
+    workspace = session.workspace()
     with session.errors_shown():
         key = (
             f"suspects {run} {split} {workspace.scores.stamp(run, split)} "
             f"{len(workspace.pixel_metrics.samples(run, split))}"
         )
         small = background_tasks.is_small(run, split)
-    suspects = background_tasks.passed(
+    return background_tasks.passed(
         key,
         lambda tell: workspace.pixel_metrics.suspects(run, split, tell),
         "Find label errors",
         boundary.HELP,
         at_once=small,
     )
-    if suspects is None:
-        return
-    names = report.label_set.class_names
-    listed = [i for i in suspects.images if i.pixels][:LISTED]
+
+
+def _about(suspects: Suspects) -> None:
+    """Say how many labels are suspected, by which rule, and why to check them."""
     st.caption(
         (
             f"{suspects.pixels:,} pixels ({formatting.percent(suspects.share)}) have a label "
@@ -61,51 +85,43 @@ def show(report: Report, run: str, split: str) -> None:
             "passes over the split."
         ),
     )
-    if not listed:
-        st.success(
-            "The model contradicts no label with confidence.", icon=":material/check_circle:"
-        )
-        return
-    table, picture = st.columns(2, gap="large")
-    with table:
-        images, pairs = st.tabs(["Images", "Label pairs"])
-        with images:
-            event = tables.draw(
-                [
-                    {
-                        "image": i.id,
-                        "suspected": i.share,
-                        "pixels": i.pixels,
-                        "labelled": _name(names, i.given),
-                        "perhaps": _name(names, i.suggested),
-                        "trust": i.quality,
-                    }
-                    for i in listed
-                ],
-                height=420,
-                on_select="rerun",
-                selection_mode="single-row",
-                key="suspects",
-                column_config={
-                    "suspected": st.column_config.NumberColumn(
-                        format="percent", help="Fraction of the image's scored pixels"
-                    ),
-                    "pixels": st.column_config.NumberColumn(
-                        format="localized", help="Suspected pixels; most first"
-                    ),
-                    "labelled": st.column_config.TextColumn(help="Label of most suspected pixels"),
-                    "perhaps": st.column_config.TextColumn(help="The model's prediction there"),
-                    "trust": st.column_config.NumberColumn(
-                        format="percent", help="Mean probability of the given labels"
-                    ),
-                },
-                alt="Images with likely label errors, most first",
-            )
-        with pairs:
-            _pairs(np.asarray(suspects.pairs), names)
+
+
+def _choose_image(images: list[SuspectedImage], names: list[str]) -> SuspectedImage:
+    """List suspected images, most first, and return the selected one, or the first."""
+    event = tables.draw(
+        [
+            {
+                "image": i.id,
+                "suspected": i.share,
+                "pixels": i.pixels,
+                "labelled": _name(names, i.given),
+                "perhaps": _name(names, i.suggested),
+                "trust": i.quality,
+            }
+            for i in images
+        ],
+        height=420,
+        on_select="rerun",
+        selection_mode="single-row",
+        key="suspects",
+        column_config={
+            "suspected": st.column_config.NumberColumn(
+                format="percent", help="Fraction of the image's scored pixels"
+            ),
+            "pixels": st.column_config.NumberColumn(
+                format="localized", help="Suspected pixels; most first"
+            ),
+            "labelled": st.column_config.TextColumn(help="Label of most suspected pixels"),
+            "perhaps": st.column_config.TextColumn(help="The model's prediction there"),
+            "trust": st.column_config.NumberColumn(
+                format="percent", help="Mean probability of the given labels"
+            ),
+        },
+        alt="Images with likely label errors, most first",
+    )
     rows = event["selection"]["rows"]
-    with picture:
-        _picture(run, split, listed[rows[0] if rows else 0], report)
+    return images[rows[0] if rows else 0]
 
 
 def _name(names: list[str], index: int | None) -> str:

@@ -7,6 +7,7 @@ import streamlit as st
 
 from segcore import formatting
 from segcore.evaluation.metrics.report import Report, plain
+from segcore.evaluation.metrics.slices import SliceScores
 from segcore.evaluation.metrics.spread import Reliability, Spread
 from segcore.ui.evaluate import charts
 from segcore.ui.shared import cached_scores, manual, session, tables
@@ -56,9 +57,20 @@ def show(report: Report, run: str, split: str, stage: str) -> None:
         return
     with session.errors_shown():
         rows = cached_scores.parts(run, split, stage, kind)
+    _slice_scores(rows, cached_scores.summary(run, split, stage).mean_iou)
+    note = (
+        "A slice may lack classes that others have; its mean leaves them out, so compare with care."
+    )
+    if "tag" not in known:
+        note += " Tag images (night, rain) on the Images tab of the Dataset page to slice by tag."
+    st.caption(note)
+
+
+def _slice_scores(rows: Sequence[SliceScores], whole: float | None) -> None:
+    """Draw the scores of slices, next to the mean IoU of the whole split."""
     chart, table = st.columns([5, 4], gap="medium")
     with chart:
-        figure = charts.part_scores(rows, cached_scores.summary(run, split, stage).mean_iou)
+        figure = charts.part_scores(rows, whole)
         st.plotly_chart(
             figure,
             key="parts",
@@ -86,12 +98,6 @@ def show(report: Report, run: str, split: str, stage: str) -> None:
             },
             alt="Scores of each slice",
         )
-    note = (
-        "A slice may lack classes that others have; its mean leaves them out, so compare with care."
-    )
-    if "tag" not in known:
-        note += " Tag images (night, rain) on the Images tab of the Dataset page to slice by tag."
-    st.caption(note)
 
 
 def _told_apart(runs: Sequence[str]) -> list[str]:
