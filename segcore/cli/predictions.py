@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from segcore.catalog import EXPORT_FORMATS, MASK_VALUES
+from segcore.cli.back_off import add_calibration, back_off_options
 from segcore.cli.command import Command, Options, ProgressLine, workspace_of
 from segcore.cli.options import add_setting, add_settings, given
 from segcore.cli.tables import table
@@ -33,6 +34,14 @@ def _predict_arguments(parser: argparse.ArgumentParser) -> None:
         default=",".join(DEFAULT_PARTS),
         help=f"with --images: some of {', '.join(PARTS)}. Default: %(default)s.",
     )
+    add(
+        "--back-off",
+        default="",
+        metavar="PROMISE",
+        help="with --images: also masks whose labels back off where the finest cannot be promised, "
+        "such as 5%%",
+    )
+    add_calibration(add)
     add_settings(parser, PredictOptions)
     add_setting(parser, STORAGE)
 
@@ -52,6 +61,11 @@ def _predict(options: Options) -> dict[str, Any]:
     chosen = predict_options(options)
     if options.images:
         return _predict_images(options, chosen or PredictOptions())
+    if options.back_off:
+        raise SegcoreError(
+            "Expected --images with --back-off, received --back-off alone: use segscope back-off "
+            "for a split."
+        )
     if options.out:
         raise SegcoreError(
             "Expected --images with --out, received --out alone: name the images, or leave --out "
@@ -75,7 +89,8 @@ def _predict(options: Options) -> dict[str, Any]:
 
 
 def _predict_images(options: Options, chosen: PredictOptions) -> dict[str, Any]:
-    predictions = workspace_of(options).predictions
+    workspace = workspace_of(options)
+    predictions = workspace.predictions
     if not options.out:
         raise SegcoreError(
             "Expected --out with --images, received none: name a new folder for the results."
@@ -86,6 +101,9 @@ def _predict_images(options: Options, chosen: PredictOptions) -> dict[str, Any]:
             f"Expected a new folder for the results, received {out}, which exists: choose another."
         )
     parts = [p.strip() for p in options.parts.split(",") if p.strip()]
+    backed_off = back_off_options(options, options.back_off) if options.back_off else None
+    if backed_off is not None:  # refused before anything is predicted
+        workspace.back_offs.calibrate(options.run, backed_off, ProgressLine("Calibrating"))
     try:
         predictions.model(options.run)
         batch = predictions.batches.accept_folder(
@@ -94,6 +112,9 @@ def _predict_images(options: Options, chosen: PredictOptions) -> dict[str, Any]:
         predictions.predict_all(options.run, batch, chosen, ProgressLine("Predicting"))
         progress = ProgressLine("Writing")
         write_folder(out, result_files(predictions, options.run, batch, chosen, parts, progress))
+        if backed_off is not None:
+            files = workspace.back_offs.own_files(options.run, batch, chosen, backed_off)
+            write_folder(out / "back-off", files)
     finally:
         predictions.close()
     refused = [{"file": name, "why": why} for name, why in batch.refused]

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from segcore.cli.back_off import BACK_OFF
 from segcore.cli.command import Command, Options, ProgressLine, workspace_of
 from segcore.cli.compression import COMPRESS
 from segcore.cli.tables import table
@@ -235,4 +236,5 @@ SCORE_COMMANDS: dict[str, Command] = {
         _show_groups,
     ),
     "compress": COMPRESS,
+    "back-off": BACK_OFF,
 }

@@ -12,6 +12,7 @@ from pathlib import Path
 from segcore.errors import SegcoreError
 from segcore.workspace.ablations.ablations import Ablations
 from segcore.workspace.checklist import Checklist
+from segcore.workspace.compression.back_offs import BackOffs
 from segcore.workspace.compression.merges import Merges
 from segcore.workspace.compression.tiers import Tiers
 from segcore.workspace.datasets.datasets import Datasets
@@ -80,6 +81,7 @@ class Workspace:
         robustness: What corrupted images do to a network's scores.
         merges: One label map, judged on the counts of a run.
         tiers: A merge predicted from counts, with summed probabilities, and retrained.
+        back_offs: Labels that back off to a group where the finest cannot be promised.
         ensembles: Possible members, the score of every subset, named ensembles.
         crf: Whether a CRF helps: one image, a whole split, another split.
         predictions: Predictions of the user's own images by a network or an ensemble.
@@ -136,6 +138,9 @@ class Workspace:
         self.crf = CRFEffects(self.runs, self.scores, self.scenes, self.ensembles)
         self.predictions = Predictions(
             Batches(self.folder / "predictions"), self.datasets, self.runs
+        )
+        self.back_offs = BackOffs(
+            self.runs, self.scores, self.scenes, self.merges, self.tiers, self.predictions
         )
         self.searches = Searches(self.folder, self.datasets, self.runs)
         self.ablations = Ablations(self.folder, self.datasets, self.runs, self.scores)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from segcore.errors import SegcoreError
 from segcore.evaluation.compression.dendrogram import Dendrogram
 from segcore.evaluation.compression.hierarchy import Hierarchy
-from segcore.labels import LabelMap
+from segcore.labels import LabelClass, LabelMap, LabelSet
 
 Table = npt.NDArray[np.intp]
 
@@ -195,3 +195,31 @@ class LabelTree:
             }
             for number, node in enumerate(self.nodes)
         ]
+
+
+def node_label_set(tree: LabelTree, label_set: LabelSet) -> LabelSet:
+    """Return a label set with a label for every node, to write and to draw masks of nodes.
+
+    Classes keep id, name and colour. A group has an id above all of these, its title, and the mean
+    colour of its classes; the root is grey.
+
+    Raises:
+        SegcoreError: The tree is over other classes.
+    """
+    if label_set.num_classes != tree.num_classes:
+        raise SegcoreError(
+            f"Expected a hierarchy over {label_set.num_classes} classes, received one over "
+            f"{tree.num_classes}: choose one that was made for these classes."
+        )
+    known = [*label_set.classes, *label_set.ignored]
+    number, names = max(c.id for c in known), {c.name for c in known}
+    classes = list(label_set.classes)
+    for node in range(tree.num_classes, len(tree.nodes)):
+        title = tree.titles[node]
+        while title in names:
+            title += " (group)"
+        names.add(title)
+        red, green, blue = (int(v) for v in label_set.colors[list(tree.nodes[node])].mean(0))
+        color = (128, 128, 128) if node == tree.root else (red, green, blue)
+        classes.append(LabelClass(number + 1 + node - tree.num_classes, title, color))
+    return LabelSet(tuple(classes), label_set.ignored)
