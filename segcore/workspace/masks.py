@@ -174,9 +174,10 @@ class MaskEdits:
         """
         opened = self._runs.open(run)
         starts, name = read_environment(opened.folder), opened.config.dataset
-        if not starts or name not in self._datasets.names():
+        began = starts[-1].time if starts else None
+        if began is None or name not in self._datasets.names():
             return []
-        return edited_samples(self._datasets.open(name), float(starts[-1]["time"]))
+        return edited_samples(self._datasets.open(name), began)
 
 
 def user_name() -> str:

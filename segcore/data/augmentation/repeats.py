@@ -5,7 +5,8 @@ that order from (seed, epoch, position). So a copy can be looked at before any t
 very one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -87,9 +88,24 @@ def draws_of(
     return [(position, draw_at(preset, seed, epoch, position, size)) for position in positions]
 
 
+@dataclass(frozen=True, eq=False)
+class AugmentedCopy:
+    """One copy of a sample as training sees it.
+
+    Attributes:
+        image: (h, w, 3) uint8 RGB.
+        mask: (h, w) class indices, or the ignored value.
+        parameters: What was drawn, by transform; {} leaves the sample as it is.
+    """
+
+    image: npt.NDArray[np.uint8]
+    mask: npt.NDArray[Any]
+    parameters: Mapping[str, Mapping[str, Any]]
+
+
 def preview_copies(
     dataset: Dataset, sample_ids: Sequence[str], sample: str, preset: str, seed: int, epoch: int
-) -> list[tuple[npt.NDArray[np.uint8], npt.NDArray[Any], dict[str, Any]]]:
+) -> list[AugmentedCopy]:
     """Return the copies of one sample as an epoch sees them, no larger than :data:`PREVIEW_SIDE`.
 
     Args:
@@ -101,8 +117,7 @@ def preview_copies(
         epoch: Which epoch, from 0.
 
     Returns:
-        (image (h, w, 3) uint8, mask (h, w) indices, drawn parameters by transform) of each copy, in
-        the order of the epoch.
+        The copies in the order of the epoch.
 
     Raises:
         SegcoreError: As :func:`draws_of`, or a file cannot be read.
@@ -114,5 +129,5 @@ def preview_copies(
     copies = []
     for _, drawn in draws_of(sample_ids, sample, preset, seed, epoch, size):
         seen, labels = drawn.apply(image, mask, dataset.label_set.ignore_index)
-        copies.append((seen, labels, drawn.to_json()["parameters"]))
+        copies.append(AugmentedCopy(seen, labels, drawn.parameters))
     return copies

@@ -6,6 +6,7 @@ import platform
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,7 @@ def note_environment(run_folder: Path, fingerprint: str = "") -> None:
         SegcoreError: The folder cannot be written.
     """
     path = run_folder / "environment.json"
-    starts = [*read_environment(run_folder), collect_environment(fingerprint)]
+    starts = [*_read_starts(run_folder), collect_environment(fingerprint)]
     disk.write_json(path, {"format": 1, "starts": starts[-KEPT_STARTS:]})
 
 
@@ -130,13 +131,82 @@ def note_device(run_folder: Path, used: str, reason: str) -> None:
     Raises:
         SegcoreError: The folder cannot be written.
     """
-    starts = read_environment(run_folder) or [{}]
+    starts = _read_starts(run_folder) or [{}]
     starts[-1] = starts[-1] | {"device": used, "device_reason": reason}
     disk.write_json(run_folder / "environment.json", {"format": 1, "starts": starts})
 
 
-def read_environment(run_folder: Path) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Checkout:
+    """The state of the code.
+
+    Attributes:
+        commit: Full hash of the commit.
+        branch: Name of the branch.
+        changed: Files that differ from the commit, at most fifty.
+    """
+
+    commit: str
+    branch: str
+    changed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Start:
+    """What one start of a run was made with; "" or None for what was not noted.
+
+    Attributes:
+        time: Seconds since 1970.
+        fingerprint: Of the dataset.
+        python: Version of Python.
+        platform: Operating system and machine.
+        host: Name of the machine.
+        cores: Number of its cores.
+        memory: Its memory, bytes.
+        devices: Names of its devices by id.
+        packages: Versions of packages by name.
+        git: State of the code; None where it is in no checkout.
+        variables: Environment variables that change what TensorFlow computes or where.
+        device: What the run computed on.
+        device_reason: Why on that.
+    """
+
+    time: float | None
+    fingerprint: str
+    python: str
+    platform: str
+    host: str
+    cores: int | None
+    memory: int | None
+    devices: dict[str, str]
+    packages: dict[str, str]
+    git: Checkout | None
+    variables: dict[str, str]
+    device: str
+    device_reason: str
+
+
+def read_environment(run_folder: Path) -> list[Start]:
     """Return what each start of a run was made with, in order; empty if nothing was noted."""
+    return [_start(data) for data in _read_starts(run_folder)]
+
+
+def _start(data: dict[str, Any]) -> Start:
+    git = data.get("git")
+    texts = ("fingerprint", "python", "platform", "host", "device", "device_reason")
+    return Start(
+        time=data.get("time"),
+        **{key: str(data.get(key) or "") for key in texts},
+        cores=data.get("cores"),
+        memory=data.get("memory"),
+        devices={device["id"]: device["name"] for device in data.get("devices") or ()},
+        packages=data.get("packages") or {},
+        git=Checkout(git["commit"], git["branch"], tuple(git["changed"])) if git else None,
+        variables=data.get("variables") or {},
+    )
+
+
+def _read_starts(run_folder: Path) -> list[dict[str, Any]]:
     try:
         starts = disk.read_json(run_folder / "environment.json").get("starts")
     except SegcoreError:

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -90,15 +91,58 @@ class UsageRecorder:
         return round(share, 4) if primed else None
 
 
-def read_usage(run_folder: Path) -> list[dict[str, Any]]:
-    """Return the lines of a run, in order; empty where there are none.
+@dataclass(frozen=True)
+class GPUUsage:
+    """How busy a GPU was; None for what its driver does not say.
 
-    Each has ``time`` (seconds since 1970), ``process_load`` and ``machine_load`` (share of all
-    cores, 0 to 1), ``process_memory`` and ``machine_memory`` (bytes), and for a run on GPUs
-    ``gpus`` (id, load 0 to 1, memory in bytes, temperature in °C).
+    Attributes:
+        id: Its id ("gpu:0").
+        load: 0 to 1.
+        memory: Memory in use, bytes.
+        temperature: °C.
     """
+
+    id: str
+    load: float | None
+    memory: int | None
+    temperature: float | None
+
+
+@dataclass(frozen=True)
+class Usage:
+    """One line of ``usage.jsonl``; None for what was not noted.
+
+    Attributes:
+        time: Seconds since 1970.
+        process_load: Share of all cores that the run used, 0 to 1.
+        process_memory: Memory of the run, bytes.
+        machine_load: Share of all cores that were busy, 0 to 1.
+        machine_memory: Memory of the machine in use, bytes.
+        gpus: The GPUs of the run.
+    """
+
+    time: float
+    process_load: float | None
+    process_memory: int | None
+    machine_load: float | None
+    machine_memory: int | None
+    gpus: tuple[GPUUsage, ...] = ()
+
+
+def read_usage(run_folder: Path) -> list[Usage]:
+    """Return the lines of a run, in order; empty where there are none."""
     return [
-        record
-        for record in read_records(run_folder / "usage.jsonl")
-        if isinstance(record.get("time"), (int, float))
+        Usage(
+            line["time"],
+            line.get("process_load"),
+            line.get("process_memory"),
+            line.get("machine_load"),
+            line.get("machine_memory"),
+            tuple(
+                GPUUsage(gpu["id"], gpu.get("load"), gpu.get("memory"), gpu.get("temperature"))
+                for gpu in line.get("gpus") or ()
+            ),
+        )
+        for line in read_records(run_folder / "usage.jsonl")
+        if isinstance(line.get("time"), (int, float))
     ]

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +20,8 @@ SHOWN_COPIES = 5
 PICTURED = 60
 """Rows of the table that carry a picture."""
 
-Pictures = list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], dict[str, Any]]]
+Pictures = list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], tuple[str, ...]]]
+"""Image and painted mask, both (h, w, 3) RGB, and the names of the transforms."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +161,6 @@ def _copies(
         dataset, _plan, view.sample, view.preset, view.seed, view.epoch
     )
     return [
-        (image, pictures.paint(mask, label_set), drawn)
-        for image, mask, drawn in copies[:SHOWN_COPIES]
+        (copy.image, pictures.paint(copy.mask, label_set), tuple(copy.parameters))
+        for copy in copies[:SHOWN_COPIES]
     ]

@@ -7,6 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from segcore.runs.folder.usage import Usage
 from segcore.ui.shared.charts import ACCENT, QUIET, WARM, cycle_color, lay_out
 
 DASHES = ("solid", "dash", "dot", "dashdot")
@@ -298,18 +299,18 @@ def _framed(figure: go.Figure, by_time: bool, height: int) -> go.Figure:
     )
 
 
-def load(records: Sequence[Mapping[str, Any]]) -> go.Figure:
+def load(records: Sequence[Usage]) -> go.Figure:
     """Draw how busy the processor and the run's GPUs were, in %.
 
     Args:
-        records: As :func:`segcore.runs.folder.usage.read_usage` returns them.
+        records: In order of time.
     """
     figure = go.Figure()
-    when = [datetime.fromtimestamp(r["time"]) for r in records]
+    when = [datetime.fromtimestamp(r.time) for r in records]
     _line(
         figure,
         when,
-        [_share(r.get("machine_load")) for r in records],
+        [_share(r.machine_load) for r in records],
         "machine, CPU",
         QUIET,
         1,
@@ -317,7 +318,7 @@ def load(records: Sequence[Mapping[str, Any]]) -> go.Figure:
     _line(
         figure,
         when,
-        [_share(r.get("process_load")) for r in records],
+        [_share(r.process_load) for r in records],
         "this run, CPU",
         ACCENT,
     )
@@ -326,18 +327,18 @@ def load(records: Sequence[Mapping[str, Any]]) -> go.Figure:
     return _over_time(figure, "%")
 
 
-def memory(records: Sequence[Mapping[str, Any]]) -> go.Figure:
+def memory(records: Sequence[Usage]) -> go.Figure:
     """Draw the memory of the run, the machine and the run's GPUs, in GiB."""
     figure = go.Figure()
-    when = [datetime.fromtimestamp(r["time"]) for r in records]
-    _line(figure, when, [_gib(r.get("machine_memory")) for r in records], "machine", QUIET, 1)
-    _line(figure, when, [_gib(r.get("process_memory")) for r in records], "this run", ACCENT)
+    when = [datetime.fromtimestamp(r.time) for r in records]
+    _line(figure, when, [_gib(r.machine_memory) for r in records], "machine", QUIET, 1)
+    _line(figure, when, [_gib(r.process_memory) for r in records], "this run", ACCENT)
     for number, (gpu, values) in enumerate(_gpus(records, "memory").items()):
         _line(figure, when, [_gib(v) for v in values], gpu, cycle_color(5 - number))
     return _over_time(figure, "GiB")
 
 
-def temperature(records: Sequence[Mapping[str, Any]]) -> go.Figure | None:
+def temperature(records: Sequence[Usage]) -> go.Figure | None:
     """Draw the temperature of the run's GPUs; None where none was noted."""
     series = {
         gpu: values
@@ -347,7 +348,7 @@ def temperature(records: Sequence[Mapping[str, Any]]) -> go.Figure | None:
     if not series:
         return None
     figure = go.Figure()
-    when = [datetime.fromtimestamp(r["time"]) for r in records]
+    when = [datetime.fromtimestamp(r.time) for r in records]
     for values, color, gpu in zip(
         series.values(), [WARM, *map(cycle_color, range(8))], series, strict=False
     ):
@@ -365,11 +366,11 @@ def _over_time(figure: go.Figure, unit: str) -> go.Figure:
     return lay_out(figure, 260, **axes, hovermode="x unified")
 
 
-def _gpus(records: Sequence[Mapping[str, Any]], key: str) -> dict[str, list[Any]]:
-    names = dict.fromkeys(gpu["id"] for record in records for gpu in record.get("gpus") or [])
+def _gpus(records: Sequence[Usage], key: str) -> dict[str, list[Any]]:
+    names = dict.fromkeys(gpu.id for record in records for gpu in record.gpus)
     return {
         name: [
-            next((gpu.get(key) for gpu in record.get("gpus") or [] if gpu["id"] == name), None)
+            next((getattr(gpu, key) for gpu in record.gpus if gpu.id == name), None)
             for record in records
         ]
         for name in names

@@ -145,6 +145,6 @@ def _foot(run: str, history: list[dict[str, Any]]) -> None:
 
 
 def _csv(run: str) -> bytes:
-    rows = session.workspace().monitor.table(run)
+    rows = [row.values for row in session.workspace().monitor.table(run)]
     columns = dict.fromkeys(name for row in rows for name in row)
     return session.csv_bytes([{name: row.get(name) for name in columns} for row in rows])

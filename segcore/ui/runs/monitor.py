@@ -9,6 +9,7 @@ import streamlit as st
 
 from segcore import formatting
 from segcore.labels import LabelSet, plural
+from segcore.runs.folder.environment import Start
 from segcore.ui.runs import charts
 from segcore.ui.shared import pictures, session, tables
 from segcore.workspace import Workspace
@@ -191,43 +192,41 @@ def made_with(run: str) -> None:
             )
             or number
         )
-    noted = starts[number - 1]
-    git = noted.get("git") or {}
-    rows = _facts(noted, git, current)
+    start = starts[number - 1]
+    rows = _facts(start, current)
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.table([{"what": what, "value": str(value)} for what, value in rows.items()])
-        if git.get("changed"):
-            st.caption("Changed files: " + ", ".join(f"`{name}`" for name in git["changed"][:12]))
+        if start.git and start.git.changed:
+            st.caption("Changed files: " + ", ".join(f"`{n}`" for n in start.git.changed[:12]))
     with right:
         tables.draw(
-            [
-                {"package": name, "version": version}
-                for name, version in noted.get("packages", {}).items()
-            ],
+            [{"package": name, "version": version} for name, version in start.packages.items()],
             alt="Packages",
         )
 
 
-def _facts(noted: dict[str, Any], git: dict[str, Any], current: bool | None) -> dict[str, str]:
-    code = f"{git['commit'][:12]} on {git['branch']}" if git else "not in a git checkout"
-    if git.get("changed"):
-        code += f", {len(git['changed'])} files changed"
-    data = (noted.get("fingerprint") or "not recorded")[:16]
+def _facts(start: Start, current: bool | None) -> dict[str, str]:
+    code = "not in a git checkout"
+    if start.git:
+        code = f"{start.git.commit[:12]} on {start.git.branch}"
+        changed = len(start.git.changed)
+        code += f", {changed} files changed" if changed else ""
+    data = (start.fingerprint or "not recorded")[:16]
     data += {True: ", unchanged", False: ", changed since"}[current] if current is not None else ""
     return {
-        "started": datetime.fromtimestamp(noted["time"]).strftime("%d %B %Y, %H:%M:%S")
-        if noted.get("time")
+        "started": datetime.fromtimestamp(start.time).strftime("%d %B %Y, %H:%M:%S")
+        if start.time
         else "",
         "machine": (
-            f"{noted.get('host')}, {noted.get('platform')}, {noted.get('cores')} cores, "
-            f"{formatting.gib(noted.get('memory') or 0, 0)}"
+            f"{start.host}, {start.platform}, {start.cores} cores, "
+            f"{formatting.gib(start.memory or 0, 0)}"
         ),
-        "used": noted.get("device", "not recorded")
-        + (f" ({noted['device_reason']})" if noted.get("device_reason") else ""),
-        "devices": ", ".join(f"{d['id']}: {d['name']}" for d in noted.get("devices", [])),
-        "Python": str(noted.get("python")),
+        "used": (start.device or "not recorded")
+        + (f" ({start.device_reason})" if start.device_reason else ""),
+        "devices": ", ".join(f"{id}: {name}" for id, name in start.devices.items()),
+        "Python": start.python,
         "code": code,
         "dataset": data,
-        "variables": " ".join(f"{k}={v}" for k, v in noted.get("variables", {}).items()) or "none",
+        "variables": " ".join(f"{k}={v}" for k, v in start.variables.items()) or "none",
     }

@@ -1,7 +1,5 @@
 """A preview of the augmentation, as the first epochs of the run will see an image."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import streamlit as st
@@ -14,7 +12,8 @@ from segcore.workspace import Workspace
 
 EPOCHS = 4
 
-Pictures = list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], dict[str, Any]]]
+Pictures = list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], tuple[str, ...]]]
+"""Image and painted mask, both (h, w, 3) RGB, and the names of the transforms."""
 
 
 def preview(config: TrainConfig) -> None:
@@ -65,4 +64,7 @@ def preview(config: TrainConfig) -> None:
 def _views(_workspace: Workspace, config: TrainConfig, sample: str, stamp: str) -> Pictures:
     label_set = _workspace.datasets.open(config.dataset).label_set
     epochs = _workspace.launch.augmented(config, sample, EPOCHS)
-    return [(image, pictures.paint(mask, label_set), drawn) for image, mask, drawn in epochs]
+    return [
+        (copy.image, pictures.paint(copy.mask, label_set), tuple(copy.parameters))
+        for copy in epochs
+    ]

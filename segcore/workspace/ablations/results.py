@@ -406,8 +406,8 @@ def peak_memory(run: RunFolder) -> int | None:
     """Return the most bytes that a run took, of its GPUs or its process; None if not noted."""
     peaks = []
     for record in read_usage(run.folder):
-        gpus = [g.get("memory") or 0 for g in record.get("gpus") or []]
-        peaks.append(int(sum(gpus)) if gpus else int(record.get("process_memory") or 0))
+        gpus = [gpu.memory or 0 for gpu in record.gpus]
+        peaks.append(sum(gpus) if gpus else record.process_memory or 0)
     return max(peaks, default=0) or None
 
 

@@ -103,7 +103,7 @@ class RunIndex:
         return ""
 
     def _is_current(self, summary: RunSummary) -> bool:
-        noted = [start.get("fingerprint") for start in read_environment(summary.folder)]
+        noted = [start.fingerprint for start in read_environment(summary.folder)]
         if not noted or not noted[-1]:
             return True
         if summary.dataset not in self._prints:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segcore.data.augmentation.repeats import preview_copies
+from segcore.data.augmentation.repeats import AugmentedCopy, preview_copies
 from segcore.data.balance.planner import BalanceGoal, explain_repeats, plan_balance
 from segcore.data.balance.plans import BalancePlan
 from segcore.data.balance.rules import plan_by_rule
@@ -464,8 +464,8 @@ class Datasets:
 
     def copies(
         self, name: str, plan: BalancePlan, sample: str, preset: str, seed: int = 0, epoch: int = 0
-    ) -> list[tuple[npt.NDArray[np.uint8], npt.NDArray[Any], dict[str, Any]]]:
-        """Return the copies of a sample that training sees in an epoch: image, mask and draw.
+    ) -> list[AugmentedCopy]:
+        """Return the copies of a sample that training sees in an epoch.
 
         The draws are those of a run with that seed that trains on the plan's split; see
         :func:`segcore.data.augmentation.repeats.preview_copies`.

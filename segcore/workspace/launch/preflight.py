@@ -6,11 +6,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from segcore.config import TrainConfig
-from segcore.data.augmentation.repeats import preview_copies
+from segcore.data.augmentation.repeats import AugmentedCopy, preview_copies
 from segcore.data.balance.plans import BalancePlan
 from segcore.data.statistics.shrinkage import Shrinkage, find_shrunken
 from segcore.data.statistics.statistics import load_statistics
@@ -26,9 +23,6 @@ from segcore.workspace.launch.grid import combine
 from segcore.workspace.launch.suggestions import Suggestion, suggest_config
 from segcore.workspace.runs.members import describe
 from segcore.workspace.runs.runs import Runs
-
-Image = npt.NDArray[np.uint8]
-Mask = npt.NDArray[Any]
 
 
 class Launches:
@@ -95,14 +89,11 @@ class Launches:
         """
         return find_conflicts(config, self._facts(config), self.estimate(config), runs)
 
-    def augmented(
-        self, config: TrainConfig, sample: str, epochs: int
-    ) -> list[tuple[Image, Mask, dict[str, Any]]]:
+    def augmented(self, config: TrainConfig, sample: str, epochs: int) -> list[AugmentedCopy]:
         """Return a sample as the first epochs of a config will see it, drawn by its seed.
 
         Returns:
-            (image (h, w, 3) uint8, mask (h, w) indices, drawn parameters by transform) an epoch, no
-            larger than 480 pixels.
+            A copy an epoch, no larger than 480 pixels.
 
         Raises:
             SegcoreError: There is no such dataset, split, plan or sample, or a file cannot be

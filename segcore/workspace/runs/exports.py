@@ -14,7 +14,7 @@ from segcore.errors import SegcoreError, unknown
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.machine import disk
 from segcore.workspace.runs.event_file import encode_events
-from segcore.workspace.runs.monitor import Monitors
+from segcore.workspace.runs.monitor import EpochRow, Monitors
 from segcore.workspace.runs.runs import Runs
 
 INSTALL = {"mlflow": "pip install mlflow-skinny", "wandb": "pip install wandb"}
@@ -24,10 +24,10 @@ INSTALL = {"mlflow": "pip install mlflow-skinny", "wandb": "pip install wandb"}
 class Exports:
     """Hands the history and config of runs to other trackers."""
 
-    def __init__(self, workspace: Path, runs: Runs, watch: Monitors) -> None:
+    def __init__(self, workspace: Path, runs: Runs, monitors: Monitors) -> None:
         self._workspace = workspace
         self._runs = runs
-        self._watch = watch
+        self._monitors = monitors
 
     def missing(self, tracker: str) -> str:
         """Return what to install before a tracker can be used; "" where all is there.
@@ -68,7 +68,7 @@ class Exports:
                 f"install it with `{missing}`."
             )
         folder = self._runs.open(run)
-        rows = self._watch.table(run)
+        rows = self._monitors.table(run)
         if not rows:
             raise SegcoreError(
                 f"Expected a run with a history, but {run!r} has finished no epoch: wait "
@@ -89,14 +89,12 @@ class Exports:
                 f"{RUN_EXPORTS[tracker].title} refused the run {run!r}: {first.rstrip('.')}."
             ) from error
 
-    def _to_tensorboard(
-        self, run: RunFolder, rows: Sequence[Mapping[str, Any]], target: str
-    ) -> str:
+    def _to_tensorboard(self, run: RunFolder, rows: Sequence[EpochRow], target: str) -> str:
         root = Path(target).expanduser() if target else self._workspace / "tensorboard"
         began = run.status().started or run.status().created or 0.0
         points = [
-            (began + at, row["epoch"], tag, value)
-            for at, row in _timed(rows)
+            (began + at, epoch, tag, value)
+            for at, epoch, row in _timed(rows)
             for tag, value in _scalars(row).items()
         ]
         # One name for ever: exporting again replaces the file instead of drawing every curve twice.
@@ -105,9 +103,7 @@ class Exports:
         )
         return f"Written to {root / run.id}; look at it with: tensorboard --logdir {root}"
 
-    def _to_mlflow(
-        self, mlflow: Any, run: RunFolder, rows: Sequence[Mapping[str, Any]], target: str
-    ) -> str:
+    def _to_mlflow(self, mlflow: Any, run: RunFolder, rows: Sequence[EpochRow], target: str) -> str:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         address = target or os.environ.get("MLFLOW_TRACKING_URI", "")
         if not address:
@@ -131,8 +127,8 @@ class Exports:
         ]
         client.log_batch(number, params=parameters[:100])
         points = [
-            entities.Metric(_plain_name(tag), value, int(1000 * (began + at)), row["epoch"])
-            for at, row in _timed(rows)
+            entities.Metric(_plain_name(tag), value, int(1000 * (began + at)), epoch)
+            for at, epoch, row in _timed(rows)
             for tag, value in _scalars(row).items()
         ]
         for first in range(0, len(points), 500):
@@ -148,9 +144,7 @@ class Exports:
             f"--backend-store-uri {address}"
         )
 
-    def _to_wandb(
-        self, wandb: Any, run: RunFolder, rows: Sequence[Mapping[str, Any]], target: str
-    ) -> str:
+    def _to_wandb(self, wandb: Any, run: RunFolder, rows: Sequence[EpochRow], target: str) -> str:
         online = bool(os.environ.get("WANDB_API_KEY"))
         started = wandb.init(
             project=target or "segscope",
@@ -164,7 +158,7 @@ class Exports:
             reinit=True,
         )
         for row in rows:
-            started.log(_scalars(row), step=row["epoch"])
+            started.log(_scalars(row), step=row.epoch)
         started.finish()
         if online:
             return f"Sent to the project {target or 'segscope'!r} as {run.id}."
@@ -174,17 +168,17 @@ class Exports:
         )
 
 
-def _timed(rows: Sequence[Mapping[str, Any]]) -> list[tuple[float, Mapping[str, Any]]]:
-    """Pair each epoch with the seconds of work until its end."""
+def _timed(rows: Sequence[EpochRow]) -> list[tuple[float, int, EpochRow]]:
+    """Return the seconds of work until the end of each epoch, its number, and its row."""
     timed, total = [], 0.0
     for row in rows:
-        total += row.get("seconds") or 0.0
-        if isinstance(row.get("epoch"), int):
-            timed.append((total, row))
+        total += row.seconds
+        if row.epoch is not None:
+            timed.append((total, row.epoch, row))
     return timed
 
 
-def _scalars(row: Mapping[str, Any]) -> dict[str, float]:
+def _scalars(row: EpochRow) -> dict[str, float]:
     """Return the finite numbers of an epoch by tag: "loss/train", "loss/validation"."""
     names = {
         "loss": "loss/train",
@@ -193,7 +187,7 @@ def _scalars(row: Mapping[str, Any]) -> dict[str, float]:
         "val_mean_iou": "mean_iou/validation",
     }
     numbers = {}
-    for key, value in row.items():
+    for key, value in row.values.items():
         if (
             key == "epoch"
             or isinstance(value, bool)

@@ -1,6 +1,7 @@
 """What a run records while it works: history, device load, environment, mask history."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -10,15 +11,33 @@ import numpy.typing as npt
 from segcore.config import TrainConfig
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap, LabelSet
-from segcore.runs.folder.environment import read_environment
+from segcore.runs.folder.environment import Start, read_environment
 from segcore.runs.folder.mask_history import mask_history_stage, read_mask_history
 from segcore.runs.folder.run_folder import RunFolder
-from segcore.runs.folder.usage import read_usage
+from segcore.runs.folder.usage import Usage, read_usage
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.runs.runs import Runs
 
 Image = npt.NDArray[np.uint8]
 Mask = npt.NDArray[Any]
+
+
+Cell = str | float | int | bool | None
+
+
+@dataclass(frozen=True)
+class EpochRow:
+    """One line of the history of a run.
+
+    Attributes:
+        epoch: Number of the epoch, from 1; None for a line that belongs to none.
+        seconds: How long it took.
+        values: All that the line notes by name, the epoch too; "iou <class>" for each class.
+    """
+
+    epoch: int | None
+    seconds: float
+    values: Mapping[str, Cell]
 
 
 class Monitors:
@@ -37,8 +56,8 @@ class Monitors:
         labels = _labels(self._runs.open(run))
         return labels[0] if labels else None
 
-    def table(self, run: str) -> list[dict[str, Any]]:
-        """Return the history as flat rows, one an epoch, with a column ``iou <class>`` each.
+    def table(self, run: str) -> list[EpochRow]:
+        """Return the history as flat rows, one an epoch.
 
         Raises:
             SegcoreError: There is no such run.
@@ -46,7 +65,14 @@ class Monitors:
         history = self._runs.open(run).metrics()
         labels = self.label_set(run)
         names = labels.class_names if labels else []
-        return [_flat(line, names) for line in history]
+        return [
+            EpochRow(
+                line["epoch"] if isinstance(line.get("epoch"), int) else None,
+                float(line.get("seconds") or 0.0),
+                _flat(line, names),
+            )
+            for line in history
+        ]
 
     def best_epoch(self, run: str) -> int | None:
         """Return the epoch whose weights a training keeps: the best by its checkpoint metric.
@@ -71,7 +97,7 @@ class Monitors:
                 best = sign * value, epoch
         return best[1] if best else None
 
-    def usage(self, run: str) -> list[dict[str, Any]]:
+    def usage(self, run: str) -> list[Usage]:
         """Return the load of a run's devices over time.
 
         Raises:
@@ -79,7 +105,7 @@ class Monitors:
         """
         return read_usage(self._runs.open(run).folder)
 
-    def starts(self, run: str) -> list[dict[str, Any]]:
+    def starts(self, run: str) -> list[Start]:
         """Return the environment of a run at each of its starts.
 
         Raises:
@@ -94,7 +120,7 @@ class Monitors:
             SegcoreError: There is no such run.
         """
         folder = self._runs.open(run)
-        noted = [start.get("fingerprint") for start in read_environment(folder.folder)]
+        noted = [start.fingerprint for start in read_environment(folder.folder)]
         if not noted or not noted[-1] or folder.config.dataset not in self._datasets.names():
             return None
         return bool(noted[-1] == self._datasets.open(folder.config.dataset).fingerprint)
@@ -152,7 +178,7 @@ def _labels(folder: RunFolder) -> tuple[LabelSet, LabelMap | None] | None:
         return None
 
 
-def _flat(line: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
+def _flat(line: Mapping[str, Any], names: list[str]) -> dict[str, Cell]:
     flat = {key: value for key, value in line.items() if not isinstance(value, (list, dict))}
     scores = line.get("class_iou") or []
     return {**flat, **{f"iou {name}": value for name, value in zip(names, scores, strict=False)}}

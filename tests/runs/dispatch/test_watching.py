@@ -15,7 +15,7 @@ from segcore.runs.folder.environment import (
 )
 from segcore.runs.folder.mask_history import keeps_epoch, mask_history_stage, read_mask_history
 from segcore.runs.folder.run_folder import RunFolder
-from segcore.runs.folder.usage import UsageRecorder, pause_after, read_usage
+from segcore.runs.folder.usage import GPUUsage, UsageRecorder, pause_after, read_usage
 from segcore.runs.machine.devices import Device
 
 
@@ -29,9 +29,10 @@ def test_each_start_is_noted_and_only_the_last_are_kept(run):
     for number in range(KEPT_STARTS + 2):
         note_environment(run.folder, f"print{number}")
     starts = read_environment(run.folder)
-    assert [s["fingerprint"] for s in starts] == [f"print{i}" for i in range(2, KEPT_STARTS + 2)]
-    assert {"python", "platform", "packages", "git", "devices", "cores", "memory"} <= set(starts[0])
-    assert starts[0]["packages"]["numpy"] and starts[0]["devices"][0]["id"] == "cpu"
+    assert [s.fingerprint for s in starts] == [f"print{i}" for i in range(2, KEPT_STARTS + 2)]
+    start = starts[0]
+    assert start.python and start.platform and start.host and start.cores and start.memory
+    assert start.packages["numpy"] and "cpu" in start.devices and start.device == ""
     (run.folder / "environment.json").write_text("{")
     assert read_environment(run.folder) == []
 
@@ -78,15 +79,15 @@ def test_usage_is_noted_when_due_for_the_runs_own_devices(run):
         True,
     ]
     lines = read_usage(run.folder)
-    assert [line["time"] for line in lines] == [1000.0, 1002.0, 1004.0]
-    assert lines[0]["gpus"] == [{"id": "gpu:1", "load": None, "memory": 7, "temperature": None}]
+    assert [line.time for line in lines] == [1000.0, 1002.0, 1004.0]
+    assert lines[0].gpus == (GPUUsage("gpu:1", None, 7, None),)
     assert (
-        lines[0]["process_memory"] > 1_000_000
-        and lines[0]["machine_load"] is None
-        and 0 <= lines[1]["machine_load"] <= 1
+        lines[0].process_memory > 1_000_000
+        and lines[0].machine_load is None
+        and 0 <= lines[1].machine_load <= 1
     )
     on_cpu = UsageRecorder(run.folder, ["cpu"], lambda: pytest.fail("no GPU to look at"))
-    assert on_cpu.tick(2000.0) and "gpus" not in read_usage(run.folder)[-1]
+    assert on_cpu.tick(2000.0) and not read_usage(run.folder)[-1].gpus
 
 
 def test_a_day_of_usage_stays_small():

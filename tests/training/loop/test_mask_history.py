@@ -35,7 +35,7 @@ def test_the_masks_of_the_best_epoch_are_those_of_the_kept_network(whole, datase
 
 def test_a_run_notes_how_busy_it_keeps_its_devices(whole) -> None:
     records = read_usage(whole.folder)
-    assert records and all(record["process_memory"] > 100 << 20 for record in records)
+    assert records and all(record.process_memory > 100 << 20 for record in records)
 
 
 def test_no_training_ends_over_masks_that_cannot_be_written(new_run, dataset, monkeypatch) -> None:

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from segcore.runs.folder.usage import GPUUsage, Usage
 from segcore.ui.runs import charts
 
 HISTORY = [
@@ -96,22 +97,10 @@ def test_each_class_has_its_colour_and_no_point_where_it_is_absent() -> None:
 
 def test_load_and_memory_of_processor_and_gpus() -> None:
     gib = 1 << 30
+    gpu = GPUUsage("gpu:0", 0.9, 8 * gib, 61.0)
     records = [
-        {
-            "time": 0.0,
-            "process_load": 0.5,
-            "machine_load": 0.75,
-            "process_memory": gib,
-            "machine_memory": 3 * gib,
-        },
-        {
-            "time": 2.0,
-            "process_load": 1.0,
-            "machine_load": 1.0,
-            "process_memory": 2 * gib,
-            "machine_memory": 4 * gib,
-            "gpus": [{"id": "gpu:0", "load": 0.9, "memory": 8 * gib, "temperature": 61.0}],
-        },
+        Usage(0.0, 0.5, gib, 0.75, 3 * gib),
+        Usage(2.0, 1.0, 2 * gib, 1.0, 4 * gib, (gpu,)),
     ]
     assert {t.name: list(t.y) for t in charts.load(records).data} == {
         "machine, CPU": [75.0, 100.0],

@@ -51,14 +51,12 @@ def test_each_copy_has_a_draw_of_its_own_and_the_mask_gains_no_class(workspace) 
     assert len(copies) == plan.repeats[sample] > 1
     dataset = workspace.datasets.open("tiny")
     held = set(np.unique(dataset.read_mask(dataset.sample(sample)))) | {255}
-    assert all(
-        image.shape == (32, 48, 3) and set(np.unique(mask)) <= held for image, mask, _ in copies
-    )
-    assert len({str(drawn) for _, _, drawn in copies}) == len(copies)
+    assert all(c.image.shape == (32, 48, 3) and set(np.unique(c.mask)) <= held for c in copies)
+    assert len({str(c.parameters) for c in copies}) == len(copies)
     plain = workspace.datasets.copies("tiny", plan, sample, "none")
     assert all(
-        np.array_equal(image, dataset.read_image(dataset.sample(sample))) and not drawn
-        for image, _, drawn in plain
+        np.array_equal(c.image, dataset.read_image(dataset.sample(sample))) and not c.parameters
+        for c in plain
     )
 
 

@@ -360,17 +360,17 @@ def test_an_augmentation_is_seen_as_the_epochs_of_that_seed_will(workspace) -> N
     ids = [sample.id for sample in dataset.select("train")]
     sample = ids[2]
     image, mask = dataset.read(dataset.sample(sample))
-    for epoch, (seen, labels, told) in enumerate(workspace.launch.augmented(config, sample, 3)):
+    for epoch, copy in enumerate(workspace.launch.augmented(config, sample, 3)):
         ((_, drawn),) = draws_of(ids, sample, "strong", 7, epoch, image.shape[:2])
         wanted = drawn.apply(image, mask, dataset.label_set.ignore_index)
         assert (
-            np.array_equal(seen, wanted[0])
-            and np.array_equal(labels, wanted[1])
-            and told == drawn.to_json()["parameters"]
+            np.array_equal(copy.image, wanted[0])
+            and np.array_equal(copy.mask, wanted[1])
+            and copy.parameters == drawn.parameters
         )
     plain = dataclasses.replace(config, recipe=RecipeConfig(augmentation="none"))
     assert all(
-        np.array_equal(seen, image) for seen, _, _ in workspace.launch.augmented(plain, sample, 2)
+        np.array_equal(copy.image, image) for copy in workspace.launch.augmented(plain, sample, 2)
     )
     with pytest.raises(SegcoreError, match="training sample"):
         workspace.launch.augmented(config, "test/scene_0", 1)
