@@ -60,9 +60,9 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         part = statistics.select(split)
     summary = part.summary()
     st.markdown(
-        f"**{session.plain(name)}** · {summary['num_samples']:,} images · "
+        f"**{session.plain(name)}** · {summary.num_samples:,} images · "
         f"{dataset.label_set.num_classes} classes · "
-        f"{formatting.percent(summary['ignored_share'])} of the pixels ignored",
+        f"{formatting.percent(summary.ignored_share)} of the pixels ignored",
         width="stretch",
     )
     if st.button("Import dataset", icon=":material/add:", key="open_import"):

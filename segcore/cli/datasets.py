@@ -109,7 +109,7 @@ def _stats(options: Options) -> dict[str, Any]:
     statistics = workspace_of(options).datasets.statistics(
         options.dataset, progress=ProgressLine("Counting")
     )
-    return statistics.summary(options.split)
+    return statistics.summary(options.split).to_json()
 
 
 def _show_stats(result: dict[str, Any]) -> str:

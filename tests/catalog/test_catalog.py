@@ -89,7 +89,7 @@ def test_numpy_names_have_their_builders() -> None:
 
 
 def test_balance_modes_are_the_measures_of_the_statistics(workspace) -> None:
-    imbalance = workspace.datasets.statistics("tiny").summary("train")["imbalance"]
+    imbalance = workspace.datasets.statistics("tiny").summary("train").imbalance
     assert set(catalog.BALANCE_MODES) <= set(imbalance)
 
 

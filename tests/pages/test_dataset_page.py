@@ -17,18 +17,18 @@ def test_the_numbers_are_the_statistics(workspace, open_page, read, split) -> No
     at = open_page("dataset", dataset="tiny", part=split, show="Class balance")
     summary = workspace.datasets.statistics("tiny").summary(None if split == "all" else split)
     line = next(m.value for m in at.markdown if "**tiny**" in m.value)
-    assert f"{summary['num_samples']} images · 4 classes" in line
-    assert formatting.percent(summary["ignored_share"]) in line
+    assert f"{summary.num_samples} images · 4 classes" in line
+    assert formatting.percent(summary.ignored_share) in line
     shown = read.metrics(at)
     for label, mode in (
         ("Class imbalance (pixels)", "pixel"),
         ("Class imbalance (images)", "count"),
     ):
-        assert shown[label] == f"{summary['imbalance'][mode]['earth_mover_distance']:.3f}"
+        assert shown[label] == f"{summary.imbalance[mode].earth_mover_distance:.3f}"
     for key, field, factor in (("by_pixel", "pixel_share", 100), ("by_image", "images", 1)):
         bars = read.figure(at, key)["data"][0]
         drawn = dict(zip(bars["y"], np.asarray(bars["x"], float), strict=True))
-        assert drawn == pytest.approx({c["name"]: factor * c[field] for c in summary["classes"]})
+        assert drawn == pytest.approx({c.name: factor * getattr(c, field) for c in summary.classes})
 
 
 def test_images_that_hold_a_class_are_browsed(workspace, open_page, read) -> None:

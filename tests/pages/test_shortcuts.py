@@ -6,14 +6,14 @@ from segcore.ui.train import card
 def test_the_rarest_class_leads_to_its_images(trained, open_page, read) -> None:
     at = open_page("dataset", dataset="tiny", show="Class balance")
     part = trained.workspace.datasets.statistics("tiny").summary()
-    fewest = min(c["images"] for c in part["classes"])
+    fewest = min(c.images for c in part.classes)
     button = at.button(key="rarest")
-    (rarest,) = [c for c in part["classes"] if button.label.endswith(c["name"])]
-    assert rarest["images"] == fewest
+    (rarest,) = [c for c in part.classes if button.label.endswith(c.name)]
+    assert rarest.images == fewest
     read.check(button.click().run())
-    assert at.selectbox(key="holding").value == rarest["name"]
+    assert at.selectbox(key="holding").value == rarest.name
     assert at.selectbox(key="sample").options == trained.workspace.datasets.holding(
-        "tiny", None, rarest["name"]
+        "tiny", None, rarest.name
     )
 
 

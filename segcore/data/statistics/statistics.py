@@ -4,10 +4,10 @@ The cache ``statistics.npz`` is keyed by the content of each mask, so that new s
 added samples never make what is known be counted again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from io import BytesIO
 from pathlib import Path
@@ -24,7 +24,6 @@ from segcore.data.files.scanning import Progress, scan
 from segcore.data.statistics.imbalance import (
     earth_mover_distance,
     entropy_bits,
-    label_imbalance,
     mean_imbalance,
     scumble,
     shares_of,
@@ -32,6 +31,7 @@ from segcore.data.statistics.imbalance import (
 from segcore.data.statistics.mask_runs import count_values
 from segcore.errors import SegcoreError, unknown
 from segcore.labels import LabelSet
+from segcore.text_files import as_json
 
 FILE_NAME = "statistics.npz"
 
@@ -84,6 +84,77 @@ def _count_row(
             "the mask was changed after the import; import the dataset again."
         )
     return counts[:num_classes], int(counts[ignore_index])
+
+
+@dataclass(frozen=True)
+class ClassFrequency:
+    """How often one class occurs.
+
+    Attributes:
+        id: The user's id of the class.
+        name: Its name.
+        pixels: Pixels of it.
+        pixel_share: Share of the labelled pixels, 0 to 1; NaN where nothing is labelled.
+        images: Images that contain it.
+    """
+
+    id: int
+    name: str
+    pixels: int
+    pixel_share: float
+    images: int
+
+
+@dataclass(frozen=True)
+class Imbalance:
+    """How uneven the classes are; None for a figure that does not exist.
+
+    Attributes:
+        earth_mover_distance: From equal frequencies, 0 to 1.
+        mean_ir: Mean imbalance ratio, 1 or more.
+        entropy_bits: Entropy of the frequencies, bits.
+    """
+
+    earth_mover_distance: float | None
+    mean_ir: float | None
+    entropy_bits: float
+
+
+@dataclass(frozen=True)
+class StatisticsSummary:
+    """The figures of a dataset or of one of its splits.
+
+    Attributes:
+        dataset: Name of the dataset.
+        split: Name of the split; None for all samples.
+        num_samples: Samples with a mask.
+        ignored_share: Share of all pixels that is ignored, 0 to 1; None without pixels.
+        classes: Each class, in index order.
+        imbalance: By "pixel" and by "count" of images.
+        scumble: How far rare and frequent classes share images, 0 to 1; None where undefined.
+    """
+
+    dataset: str
+    split: str | None
+    num_samples: int
+    ignored_share: float | None
+    classes: tuple[ClassFrequency, ...]
+    imbalance: Mapping[str, Imbalance]
+    scumble: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the ``stats`` command prints."""
+        keys = ("earth_mover_distance", "mean_ir")
+        data: dict[str, Any] = as_json(vars(self))
+        del data["scumble"]
+        return data | {
+            "imbalance": {
+                **{
+                    mode: {k: getattr(own, k) for k in keys} for mode, own in self.imbalance.items()
+                },
+                "scumble": self.scumble,
+            }
+        }
 
 
 @dataclass(frozen=True)
@@ -176,62 +247,44 @@ class ClassStatistics:
         present = self.present.astype(np.int64)
         return present.T @ present
 
-    def measures(self, mode: str) -> dict[str, Any]:
-        """Return imbalance by pixel or by count: shares, IRLbl, entropy, distance to uniform.
+    def measures(self, mode: str) -> Imbalance:
+        """Return how uneven the classes are by pixel or by count.
 
         Raises:
             SegcoreError: The mode is unknown.
         """
         totals = self.totals(mode)
         shares = shares_of(totals)
-        return {
-            "shares": shares.tolist(),
-            "irlbl": [_number(v) for v in label_imbalance(totals)],
-            "mean_ir": _number(mean_imbalance(totals)),
-            "entropy_bits": entropy_bits(shares),
-            "earth_mover_distance": _number(earth_mover_distance(shares)),
-        }
+        return Imbalance(
+            earth_mover_distance=_number(earth_mover_distance(shares)),
+            mean_ir=_number(mean_imbalance(totals)),
+            entropy_bits=entropy_bits(shares),
+        )
 
-    def summary(self, split: str | None = None) -> dict[str, Any]:
-        """Return what the ``stats`` command prints, ready for JSON.
-
-        Keys: ``dataset``, ``split`` (None for all), ``num_samples``, ``ignored_share`` (of all
-            pixels),
-        ``classes`` (``id, name, pixels, pixel_share, images``; shares of labelled pixels) and
-        ``imbalance``
-        (``pixel`` and ``count``, each ``earth_mover_distance`` from uniform and ``mean_ir``;
-        ``scumble``). A figure that does not exist (nothing was labelled) is None.
+    def summary(self, split: str | None = None) -> StatisticsSummary:
+        """Return the figures of a split; None for all samples.
 
         Raises:
             SegcoreError: No sample is in that split.
         """
-        return {**self.select(split)._summary, "split": split}
+        return replace(self.select(split)._summary, split=split)
 
     @cached_property
-    def _summary(self) -> dict[str, Any]:
+    def _summary(self) -> StatisticsSummary:
         pixels, images, shares = self.pixels, self.images, shares_of(self.pixels)
         labelled, ignored = int(pixels.sum()), int(self.ignored.sum())
-        imbalance: dict[str, Any] = {
-            mode: {key: self.measures(mode)[key] for key in ("earth_mover_distance", "mean_ir")}
-            for mode in ("pixel", "count")
-        }
-        return {
-            "dataset": self.dataset,
-            "split": None,
-            "num_samples": self.num_samples,
-            "ignored_share": ignored / (labelled + ignored) if labelled + ignored else None,
-            "classes": [
-                {
-                    "id": c.id,
-                    "name": c.name,
-                    "pixels": int(pixels[i]),
-                    "pixel_share": float(shares[i]),
-                    "images": int(images[i]),
-                }
+        return StatisticsSummary(
+            dataset=self.dataset,
+            split=None,
+            num_samples=self.num_samples,
+            ignored_share=ignored / (labelled + ignored) if labelled + ignored else None,
+            classes=tuple(
+                ClassFrequency(c.id, c.name, int(pixels[i]), float(shares[i]), int(images[i]))
                 for i, c in enumerate(self.label_set.classes)
-            ],
-            "imbalance": {**imbalance, "scumble": scumble(self.present)},
-        }
+            ),
+            imbalance={mode: self.measures(mode) for mode in ("pixel", "count")},
+            scumble=scumble(self.present),
+        )
 
 
 def _number(value: float) -> float | None:

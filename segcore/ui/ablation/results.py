@@ -1,7 +1,5 @@
 """The results of an ablation: progress, verdicts, differences, score and cost."""
 
-from typing import Any
-
 import streamlit as st
 
 from segcore import formatting
@@ -9,7 +7,7 @@ from segcore.errors import SegcoreError
 from segcore.ui.ablation import charts
 from segcore.ui.ensemble.charts import gains
 from segcore.ui.shared import manual, session, tables
-from segcore.workspace.ablations.rows import BORNE_OUT, csv_table, markdown_table
+from segcore.workspace.ablations.rows import BORNE_OUT, RowResult, csv_table, markdown_table
 from segcore.workspace.ablations.table import Plan, Progress, Table, ablation_html, compare_datasets
 
 POLL_SECONDS = 5
@@ -168,7 +166,7 @@ def _charts(table: Table) -> None:
 
 def _table(table: Table) -> None:
     tables.draw(
-        [_cells(row.to_json()) for row in table.rows],
+        [_cells(row) for row in table.rows],
         height=min(900, 38 + 35 * len(table.rows)),
         column_config={
             "mean IoU": st.column_config.NumberColumn(
@@ -239,25 +237,25 @@ def _beside(table: Table) -> None:
     )
 
 
-def _cells(row: dict[str, Any]) -> dict[str, Any]:
-    low, high = row["difference_interval"]
-    known = row["difference"] is not None
+def _cells(row: RowResult) -> tables.Row:
+    low, high = row.difference_interval
+    known = row.difference is not None
     return {
-        "row": row["row"],
-        "verdict": VERDICTS[row["verdict"]] or ("" if row["state"] == "finished" else row["state"]),
-        "mean IoU": None if row["score"] is None else 100 * row["score"],
-        "points": 100 * row["difference"] if known else None,
+        "row": row.row,
+        "verdict": VERDICTS[row.verdict] or ("" if row.state == "finished" else row.state),
+        "mean IoU": None if row.score is None else 100 * row.score,
+        "points": None if row.difference is None else 100 * row.difference,
         "interval": formatting.points_interval(low, high)
         if known and low is not None and high is not None
         else "",
-        "against": row["against"] if known else "",
-        "expected": row["said"],
-        "confirmed": BORNE_OUT[row["agreement"]],
-        "pairs": len(row["pairs"]) or None,
-        "training, s": row["seconds"],
-        "memory, GiB": None if row["memory"] is None else row["memory"] / 2**30,
-        "parameters, M": None if row["parameters"] is None else row["parameters"] / 1e6,
-        "note": " ".join(part for part in (row["cause"], row["note"]) if part),
+        "against": row.against if known else "",
+        "expected": row.said,
+        "confirmed": BORNE_OUT[row.agreement],
+        "pairs": len(row.pairs) or None,
+        "training, s": row.seconds,
+        "memory, GiB": None if row.memory is None else row.memory / 2**30,
+        "parameters, M": None if row.parameters is None else row.parameters / 1e6,
+        "note": " ".join(part for part in (row.cause, row.note) if part),
     }
 
 

@@ -1,7 +1,5 @@
 """What helps where oversampling cannot: class weights, class-centred crops, other strategies."""
 
-from typing import Any
-
 import streamlit as st
 
 from segcore.catalog import AUGMENTATIONS, CLASS_WEIGHTS
@@ -36,7 +34,7 @@ def show(dataset: Dataset, part: ClassStatistics, split: str, name: str) -> None
         _measured_crops(dataset, split, part.label_set.class_names, name)
 
 
-def weight_rows(part: ClassStatistics) -> list[dict[str, Any]]:
+def weight_rows(part: ClassStatistics) -> list[tables.Row]:
     """Return a row for each class with its weight under each rule, as training uses them.
 
     Args:
@@ -52,7 +50,7 @@ def weight_rows(part: ClassStatistics) -> list[dict[str, Any]]:
     ]
 
 
-def _weights_table(rows: list[dict[str, Any]], name: str) -> None:
+def _weights_table(rows: list[tables.Row], name: str) -> None:
     tables.draw(
         rows,
         column_config={
@@ -155,7 +153,7 @@ def _measured_crops(dataset: Dataset, split: str, names: list[str], name: str) -
     )
 
 
-def rules(rows: list[dict[str, Any]], name: str) -> None:
+def rules(rows: list[tables.Row], name: str) -> None:
     """Draw what other rules for repeating images reach.
 
     Args:

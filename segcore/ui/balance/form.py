@@ -13,7 +13,7 @@ from segcore.data.dataset.dataset import Dataset
 from segcore.data.statistics.imbalance import shares_of
 from segcore.data.statistics.statistics import ClassStatistics
 from segcore.errors import SegcoreError
-from segcore.ui.shared import session
+from segcore.ui.shared import session, tables
 from segcore.workspace import Workspace
 from segcore.workspace.datasets.datasets import RepeatedImage
 
@@ -185,7 +185,7 @@ def _own_target(dataset: Dataset, part: ClassStatistics, mode: str) -> tuple[flo
     """Let the user write a share for each class; they start as they are."""
     shares = shares_of(part.totals(mode))
     names = dataset.label_set.class_names
-    rows: list[dict[str, Any]] = [
+    rows: list[tables.Row] = [
         {"class": n, "now": float(s), "wished": round(100 * float(s), 2)}
         for n, s in zip(names, shares, strict=True)
     ]
@@ -327,7 +327,7 @@ def repeated_images(
     return _repeated(workspace, stamp, request.key, request.dataset, plan)
 
 
-def compare_rules(workspace: Workspace, stamp: str, request: Request) -> list[dict[str, Any]]:
+def compare_rules(workspace: Workspace, stamp: str, request: Request) -> list[tables.Row]:
     """Return what each strategy reaches with its usual amount, under the same target and limit.
 
     Args:
@@ -360,13 +360,13 @@ def _repeated(
     return _workspace.datasets.repeated(dataset, _plan)
 
 
-def saved_plans(dataset: Dataset) -> list[dict[str, Any]]:
+def saved_plans(dataset: Dataset) -> list[tables.Row]:
     """Return a table row for each plan saved with a dataset; one that is no plan says so.
 
     Raises:
         SegcoreError: A plan's file cannot be read; the sentence names it.
     """
-    rows: list[dict[str, Any]] = []
+    rows: list[tables.Row] = []
     for name, data in dataset.plans().items():
         try:
             plan = BalancePlan.from_json(data)

@@ -286,7 +286,7 @@ def reported(
     with session.errors_shown():
         here, there = (queries.merge(run, s, groups, *terms) for s in (split, other))
     first, second = f"selected on {split}", f"checked on {other}"
-    rows: list[dict[str, Any]] = []
+    rows: list[tables.Row] = []
     for title, key in (
         ("accuracy", "accuracy"),
         ("mean IoU", "mean_iou"),

@@ -252,9 +252,9 @@ def _compare(comparison: Mapping[str, Any], titles: Sequence[str]) -> None:
         )
 
 
-def _row(title: str, tier: Mapping[str, Any], *, promised: bool = False) -> dict[str, Any]:
+def _row(title: str, tier: Mapping[str, Any], *, promised: bool = False) -> tables.Row:
     """Scores of a tier, or what was predicted for the images that it was compared on."""
-    row: dict[str, Any] = {"tier": title, "images": tier["images"]}
+    row: tables.Row = {"tier": title, "images": tier["images"]}
     for key, name in SCORES:
         value = tier["scores"][key]
         over = tier["beyond"][key]["difference"] if promised else 0.0

@@ -1,18 +1,18 @@
 """Shares of the classes by pixel and by image, and how uneven they are."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
 
 from segcore.data.statistics.imbalance import label_imbalance
-from segcore.data.statistics.statistics import ClassStatistics
+from segcore.data.statistics.statistics import ClassFrequency, ClassStatistics, StatisticsSummary
 from segcore.palette import background
 from segcore.ui.shared import charts, manual, session
 from segcore.ui.shared.dataset_scans import table_behind
 
 
-def show(statistics: ClassStatistics, summary: dict[str, Any], name: str) -> None:
+def show(statistics: ClassStatistics, summary: StatisticsSummary, name: str) -> None:
     """Draw the tab.
 
     Args:
@@ -20,7 +20,7 @@ def show(statistics: ClassStatistics, summary: dict[str, Any], name: str) -> Non
         summary: Their summary.
         name: Start of the names of files to download.
     """
-    label_set, classes, imbalance = statistics.label_set, summary["classes"], summary["imbalance"]
+    label_set, classes = statistics.label_set, summary.classes
     drawn = list(range(label_set.num_classes))
     quiet = background(label_set.class_names)
     if quiet and st.toggle("Hide background", key="hide_background", persist_state="session"):
@@ -30,7 +30,7 @@ def show(statistics: ClassStatistics, summary: dict[str, Any], name: str) -> Non
     by_pixel, by_image = st.columns(2, gap="large")
     with by_pixel:
         st.subheader("Pixel frequency", anchor=False)
-        shares = [100 * (classes[i]["pixel_share"] or 0) for i in drawn]
+        shares = [100 * (classes[i].pixel_share) for i in drawn]
         figure = charts.class_balance(names, colors, shares, "%")
         st.plotly_chart(
             figure,
@@ -40,9 +40,7 @@ def show(statistics: ClassStatistics, summary: dict[str, Any], name: str) -> Non
         )
     with by_image:
         st.subheader("Images per class", anchor=False)
-        figure = charts.class_balance(
-            names, colors, [classes[i]["images"] for i in drawn], "images"
-        )
+        figure = charts.class_balance(names, colors, [classes[i].images for i in drawn], "images")
         st.plotly_chart(
             figure,
             key="by_image",
@@ -51,20 +49,20 @@ def show(statistics: ClassStatistics, summary: dict[str, Any], name: str) -> Non
         )
     with st.container(horizontal=True, vertical_alignment="center"):
         _links(statistics, classes, name)
-    _imbalance(statistics, imbalance)
+    _imbalance(summary)
 
 
-def _links(statistics: ClassStatistics, classes: list[dict[str, Any]], name: str) -> None:
-    """Draw the table behind the charts, and the ways to the rarest class and to oversampling."""
+def _links(statistics: ClassStatistics, classes: Sequence[ClassFrequency], name: str) -> None:
+    """Draw the table behind the charts, and the links to the rarest class and to oversampling."""
     ratios = [label_imbalance(statistics.totals(mode)) for mode in ("pixel", "count")]
     table_behind(
         [
             {
-                "id": c["id"],
-                "class": c["name"],
-                "pixels": c["pixels"],
-                "pixel_share": c["pixel_share"],
-                "images": c["images"],
+                "id": c.id,
+                "class": c.name,
+                "pixels": c.pixels,
+                "pixel_share": c.pixel_share,
+                "images": c.images,
                 "irlbl_pixel": _finite(pixel),
                 "irlbl_count": _finite(image),
             }
@@ -79,13 +77,13 @@ def _links(statistics: ClassStatistics, classes: list[dict[str, Any]], name: str
             format="%.2f", help="Images with the most frequent class / images with this class."
         ),
     )
-    held = [c for c in classes if c["images"]]
+    held = [c for c in classes if c.images]
     if held:
-        rarest = min(held, key=lambda c: (c["images"], c["pixels"]))
+        rarest = min(held, key=lambda c: (c.images, c.pixels))
         help_text = (
-            f"{rarest['images']:,} images, the fewest of all classes. Lists them on the Images tab."
+            f"{rarest.images:,} images, the fewest of all classes. Lists them on the Images tab."
         )
-        label = f"Show images of the rarest class, {session.plain(rarest['name'])}"
+        label = f"Show images of the rarest class, {session.plain(rarest.name)}"
         st.button(
             label,
             key="rarest",
@@ -93,7 +91,7 @@ def _links(statistics: ClassStatistics, classes: list[dict[str, Any]], name: str
             icon=":material/search:",
             help=help_text,
             on_click=_browse,
-            args=(rarest["name"],),
+            args=(rarest.name,),
         )
     st.page_link(
         "pages/balance.py",
@@ -102,9 +100,9 @@ def _links(statistics: ClassStatistics, classes: list[dict[str, Any]], name: str
     )
 
 
-def _imbalance(statistics: ClassStatistics, imbalance: dict[str, Any]) -> None:
-    entropies = [statistics.measures(mode)["entropy_bits"] for mode in ("pixel", "count")]
-    even = np.log2(max(2, statistics.label_set.num_classes))
+def _imbalance(summary: StatisticsSummary) -> None:
+    by_pixel, by_image = summary.imbalance["pixel"], summary.imbalance["count"]
+    even = np.log2(max(2, len(summary.classes)))
     ratio_help = (
         "Mean imbalance ratio: how much more frequent the most frequent class is, "
         "averaged over classes. 1 is balanced; lower is better (Charte et al., 2015)."
@@ -121,12 +119,12 @@ def _imbalance(statistics: ClassStatistics, imbalance: dict[str, Any]) -> None:
     shown = (
         (
             "Class imbalance (pixels)",
-            _written(imbalance["pixel"]["earth_mover_distance"], 3),
+            _written(by_pixel.earth_mover_distance, 3),
             total_variation,
         ),
         (
             "Class imbalance (images)",
-            _written(imbalance["count"]["earth_mover_distance"], 3),
+            _written(by_image.earth_mover_distance, 3),
             total_variation,
         ),
     )
@@ -135,20 +133,20 @@ def _imbalance(statistics: ClassStatistics, imbalance: dict[str, Any]) -> None:
             label, value, border=True, help=manual.see(help, "data-measures#shares-and-distance")
         )
     with st.expander("More measures of imbalance", icon=":material/functions:"):
-        _more(imbalance, entropies, (ratio_help, entropy_help))
+        _more(summary, ratio_help, entropy_help)
 
 
-def _more(imbalance: dict[str, Any], entropies: list[float], helps: tuple[str, str]) -> None:
+def _more(summary: StatisticsSummary, ratio_help: str, entropy_help: str) -> None:
     """Draw the measures that are looked up, not read at a glance."""
-    ratio_help, entropy_help = helps
+    by_pixel, by_image = summary.imbalance["pixel"], summary.imbalance["count"]
     shown = (
-        ("Mean imbalance ratio (pixels)", _written(imbalance["pixel"]["mean_ir"], 2), ratio_help),
-        ("Mean imbalance ratio (images)", _written(imbalance["count"]["mean_ir"], 2), ratio_help),
-        ("Entropy (pixels)", f"{entropies[0]:.2f} bits", entropy_help),
-        ("Entropy (images)", f"{entropies[1]:.2f} bits", entropy_help),
+        ("Mean imbalance ratio (pixels)", _written(by_pixel.mean_ir, 2), ratio_help),
+        ("Mean imbalance ratio (images)", _written(by_image.mean_ir, 2), ratio_help),
+        ("Entropy (pixels)", f"{by_pixel.entropy_bits:.2f} bits", entropy_help),
+        ("Entropy (images)", f"{by_image.entropy_bits:.2f} bits", entropy_help),
         (
             "SCUMBLE",
-            _written(imbalance["scumble"], 2),
+            _written(summary.scumble, 2),
             (
                 "SCUMBLE: how far rare and frequent classes share images, 0 to 1. Where it is "
                 "high, oversampling images of rare classes also oversamples the frequent ones "

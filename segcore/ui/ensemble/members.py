@@ -36,10 +36,10 @@ def show(choice: Choice) -> None:
 
 def _table(choice: Choice, splits: list[str]) -> None:
     workspace = session.workspace()
-    rows: list[dict[str, Any]] = []
+    rows: list[tables.Row] = []
     lacking = {}
     for number, member in enumerate(choice.members):
-        row: dict[str, Any] = {"no": number + 1, "member": member}
+        row: tables.Row = {"no": number + 1, "member": member}
         for split in splits:
             status = workspace.ensembles.predicted(member, split)
             finished = status is not None and status.state == "finished"

@@ -256,7 +256,7 @@ def _mean(scores: Sequence[float | None]) -> float | None:
     return sum(known) / len(known) if known and len(known) == len(scores) else None
 
 
-def _line(row: RunRow) -> dict[str, Any]:
+def _line(row: RunRow) -> tables.Row:
     status = row.status
     took = status.finished - status.started if status.finished and status.started else None
     return {

@@ -17,6 +17,10 @@ WHOLE = 16
 """Up to so many rows a table is as high as they are; longer ones scroll."""
 
 
+Row = dict[str, Any]
+"""One row of a table as its widget takes it: texts, numbers and pictures by the column's title."""
+
+
 def draw(
     rows: Sequence[Mapping[str, Any]],
     *,

@@ -1,7 +1,5 @@
 """A search: status, best trial, charts, all trials, and links from a trial."""
 
-from typing import Any
-
 import streamlit as st
 
 from segcore.catalog import RUN_STATES
@@ -221,7 +219,7 @@ def _table(search: Search) -> None:
     )
 
 
-def _cells(row: TrialRow, search: Search, is_best: bool) -> dict[str, Any]:
+def _cells(row: TrialRow, search: Search, is_best: bool) -> tables.Row:
     doing = row.doing or row.state
     values = {
         setting(name).lower(): row.values.get(name)

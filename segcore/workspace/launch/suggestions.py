@@ -7,9 +7,9 @@ number that it rests on.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
+from segcore.data.statistics.statistics import StatisticsSummary
 from segcore.formatting import gib
 from segcore.runs.machine.devices import Device
 from segcore.workspace.costs import training_bytes
@@ -39,7 +39,7 @@ class Suggestion:
 
 def suggest_config(
     dataset: str,
-    summary: Mapping[str, Any],
+    summary: StatisticsSummary,
     size: tuple[int, int],
     devices: Sequence[Device],
     plans: Sequence[str] = (),
@@ -48,13 +48,13 @@ def suggest_config(
 
     Args:
         dataset: Name of the dataset.
-        summary: ``ClassStatistics.summary`` of the training split.
+        summary: The figures of the training split.
         size: (height, width) of its images, pixels; of most of them where they differ.
         devices: What the machine has, as :func:`segcore.runs.machine.devices.list_devices` says.
         plans: Names of the balance plans that are saved with the dataset.
     """
-    device, images = _device(devices), int(summary["num_samples"])
-    on_gpu, classes = device.id != "cpu", len(summary["classes"])
+    device, images = _device(devices), summary.num_samples
+    on_gpu, classes = device.id != "cpu", len(summary.classes)
     model, reasons = _model(device, images)
     shape = fit_size(size, 512 if on_gpu else 256, model.stride)
     reasons["size"] = _size_reason(size, shape, on_gpu)
@@ -64,7 +64,7 @@ def suggest_config(
         f"An estimated {gib(needed)} stays below {100 * SHARE:.0f} % of the "
         f"{gib(device.memory, 0)} there, and an epoch has at least four steps."
     )
-    loss, weights, why = _loss(summary, summary["imbalance"]["pixel"]["mean_ir"] or 1.0)
+    loss, weights, why = _loss(summary, summary.imbalance["pixel"].mean_ir or 1.0)
     reasons |= {"loss": why, "class_weights": why}
     plan, reasons["balance_plan"] = _balance(summary, plans)
     augmentation = "strong" if images < FEW else "light"
@@ -149,13 +149,13 @@ def fit_batch(
     return 1
 
 
-def _loss(summary: Mapping[str, Any], imbalance: float) -> tuple[str, str, str]:
+def _loss(summary: StatisticsSummary, imbalance: float) -> tuple[str, str, str]:
     """Return loss, class weights and the reason for them."""
     rarest = min(
-        (c for c in summary["classes"] if c["pixels"]), key=lambda c: c["pixel_share"], default=None
+        (c for c in summary.classes if c.pixels), key=lambda c: c.pixel_share, default=None
     )
     example = (
-        f"the rarest, {rarest['name']}, has {100 * rarest['pixel_share']:.2g} % of the pixels"
+        f"the rarest, {rarest.name}, has {100 * rarest.pixel_share:.2g} % of the pixels"
         if rarest
         else "nothing is labelled"
     )
@@ -169,11 +169,9 @@ def _loss(summary: Mapping[str, Any], imbalance: float) -> tuple[str, str, str]:
     return "dice_focal", "inverse_root", why
 
 
-def _balance(summary: Mapping[str, Any], plans: Sequence[str]) -> tuple[str, str]:
+def _balance(summary: StatisticsSummary, plans: Sequence[str]) -> tuple[str, str]:
     """Return a saved plan, or "", and the reason."""
-    rare = [
-        c["name"] for c in summary["classes"] if 0 < c["images"] < 0.05 * summary["num_samples"]
-    ]
+    rare = [c.name for c in summary.classes if 0 < c.images < 0.05 * summary.num_samples]
     if not rare:
         return "", "Every class is in at least 5 % of the images: no oversampling needed."
     names = ", ".join(rare[:3]) + (" and others" if len(rare) > 3 else "")

@@ -142,7 +142,7 @@ def test_summary_by_hand(tmp_path):
         for i, m in enumerate(masks)
     ]
     dataset = write_dataset(tmp_path / "d", "tiny", label_set_of(3), samples)
-    summary = collect_statistics(dataset).summary("train")
+    summary = collect_statistics(dataset).summary("train").to_json()
     assert summary == {
         "dataset": "tiny",
         "split": "train",
@@ -176,7 +176,7 @@ def test_nothing_labelled_has_no_figures(tmp_path):
         label_set_of(2),
         [ArraySample("a", np.zeros((2, 2, 3), np.uint8), mask)],
     )
-    summary = collect_statistics(dataset).summary()
+    summary = collect_statistics(dataset).summary().to_json()
     assert summary["split"] is None and summary["ignored_share"] == 1
     assert summary["imbalance"]["pixel"] == {"earth_mover_distance": None, "mean_ir": None}
 
@@ -194,7 +194,7 @@ def test_known_figures_of_camvid(camvid_folder):
     stats = statistics.ClassStatistics(
         "camvid", "", labels, ids, ("train",) * len(rows), rows[:, :11], rows[:, 11:].sum(1)
     )
-    summary = stats.summary("train")
+    summary = stats.summary("train").to_json()
     assert summary["num_samples"] == 367
     assert summary["ignored_share"] == pytest.approx(0.0395, abs=5e-5)
     pixel, count = summary["imbalance"]["pixel"], summary["imbalance"]["count"]

@@ -12,6 +12,7 @@ from segcore.data.augmentation.repeats import draws_of
 from segcore.data.dataset.writing import DatasetWriter
 from segcore.data.files.masks import resize_mask
 from segcore.data.statistics.shrinkage import Shrinkage
+from segcore.data.statistics.statistics import ClassFrequency, Imbalance, StatisticsSummary
 from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelSet
 from segcore.runs.machine.devices import Device
@@ -25,16 +26,13 @@ CPU = Device("cpu", "A processor", 4, 16 * GIB, 4 * GIB, 0.1, None)
 GPU = Device("gpu:0", "A card", 0, 24 * GIB, GIB, 0.0, 40.0)
 
 
-def summary(mean_ir: float, images: int, rare: int = 50) -> dict:
-    classes = [
-        {"id": 0, "name": "field", "pixels": 900, "pixel_share": 0.9, "images": images},
-        {"id": 1, "name": "road", "pixels": 100, "pixel_share": 0.1, "images": rare},
-    ]
-    return {
-        "num_samples": images,
-        "classes": classes,
-        "imbalance": {"pixel": {"mean_ir": mean_ir}, "count": {"mean_ir": 1.0}},
-    }
+def summary(mean_ir: float, images: int, rare: int = 50) -> StatisticsSummary:
+    classes = (
+        ClassFrequency(0, "field", 900, 0.9, images),
+        ClassFrequency(1, "road", 100, 0.1, rare),
+    )
+    imbalance = {"pixel": Imbalance(None, mean_ir, 0.0), "count": Imbalance(None, 1.0, 0.0)}
+    return StatisticsSummary("d", "train", images, 0.0, classes, imbalance, None)
 
 
 def test_a_plan_for_a_processor_and_few_images() -> None:
