@@ -101,6 +101,19 @@ def _classes(scene: Scene, panel: Panel) -> Pixels:
     return _blend(scene.image, pictures.paint(mask, scene.label_set), np.ones(mask.shape, bool))
 
 
+def _levels(scene: Scene, panel: Panel) -> Pixels:
+    """Classes as they are, groups hatched: one way on the first level, both ways above."""
+    mask = _mask_of(panel)
+    level = np.zeros(scene.label_set.ignore_index + 1, np.int64)
+    level[: len(scene.levels)] = scene.levels
+    level = level[mask]
+    down, across = np.indices(mask.shape)
+    lines = ((down + across) % 8 == 0) & (level > 0) | ((down - across) % 8 == 0) & (level > 1)
+    picture = _classes(scene, panel)
+    picture[lines] = INK
+    return picture
+
+
 def _errors(scene: Scene, panel: Panel) -> Pixels:
     mask, other = _mask_of(panel), _reference(scene, panel)
     verdict = np.zeros((*mask.shape, 3), np.uint8)
@@ -138,6 +151,7 @@ PAINTERS: dict[str, Callable[[Scene, Panel], Pixels]] = {
     "heat": _heat_map,
     "errors": _errors,
     "changes": _changes,
+    "levels": _levels,
 }
 """How panels are painted, by ``export`` of their kind."""
 

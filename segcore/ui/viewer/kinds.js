@@ -6,6 +6,7 @@ const isHeat = (panel) => kindOf(panel).look === "heat";
 const isPlainMask = (panel) => kindOf(panel).look === "classes";
 const showsErrors = (panel) => kindOf(panel).look === "errors";
 const showsChanges = (panel) => kindOf(panel).look === "changes";
+const showsLevels = (panel) => kindOf(panel).look === "levels";
 
 // How each look is painted: { layer, judged, plain } from a wardrobe, or null for the bare image. "plain" layers
 // know no outline, "judged" ones show correct and wrong.
@@ -17,6 +18,7 @@ const LOOKS = {
     const layer = judged ? wardrobe.judged(panel, state, "mask") : wardrobe.classes(panel, state);
     return { layer, judged, plain: false };
   },
+  levels: (wardrobe, panel, state) => ({ layer: wardrobe.levels(panel, state), judged: false, plain: false }),
   errors: (wardrobe, panel, state) => ({ layer: wardrobe.judged(panel, state, "error"), judged: true, plain: false }),
   changes: (wardrobe, panel, state) => ({ layer: wardrobe.judged(panel, state, "difference"), judged: true, plain: false }),
 };

@@ -3,7 +3,7 @@
 
 const TILE = 512;
 const MAX_TILES = 160; // of one layer; 1 MB each
-const HATCH = { none: 0, void: 1, extra: 2, missed: 3 };
+const HATCH = { none: 0, void: 1, extra: 2, missed: 3, group: 4, high: 5 };
 
 const ERROR_COLORS = {
   hit: "#009e73",
@@ -198,6 +198,18 @@ class Wardrobe {
   classes(panel, state) {
     const look = () => ({ colors: this.classColors(state), hatches: this.voidHatch(state) });
     return this.layer(`classes ${panel.index}`, () => panel.mask).dress(this.signature(state), look);
+  }
+
+  // Classes as they are, groups of them hatched: one way on the first level, both ways above.
+  levels(panel, state) {
+    const look = () => {
+      const hatches = this.voidHatch(state);
+      this.scene.levels.forEach((level, k) => {
+        if (level && isShown(this.scene, state, k)) hatches[k] = level > 1 ? HATCH.high : HATCH.group;
+      });
+      return { colors: this.classColors(state), hatches };
+    };
+    return this.layer(`levels ${panel.index}`, () => panel.mask).dress(this.signature(state), look);
   }
 
   spotlight(panel, state, spot) {

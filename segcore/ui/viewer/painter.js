@@ -200,12 +200,17 @@ function paintFineOutlines(context, frame, layer) {
 }
 
 // A square that repeats: a dark and a light line side by side, seen on any picture. Void and invented lean
-// one way (void wider apart), missed the other.
+// one way (void wider apart), missed the other; groups of classes wide apart, higher ones both ways.
 function hatchTile(kind, ratio) {
-  const size = Math.round((kind === HATCH.void ? 9 : 6) * ratio);
+  const size = Math.round((kind === HATCH.void ? 9 : kind >= HATCH.group ? 8 : 6) * ratio);
   const canvas = new OffscreenCanvas(size, size);
   const context = canvas.getContext("2d");
-  const flip = kind === HATCH.missed;
+  const ways = kind === HATCH.high ? [true, false] : [kind === HATCH.missed || kind === HATCH.group];
+  for (const flip of ways) strokeHatch(context, size, ratio, flip);
+  return canvas;
+}
+
+function strokeHatch(context, size, ratio, flip) {
   for (const [color, shift] of [["rgb(0 0 0 / 60%)", 0], ["rgb(255 255 255 / 60%)", ratio]]) {
     context.strokeStyle = color;
     context.lineWidth = ratio;
@@ -217,5 +222,4 @@ function hatchTile(kind, ratio) {
     }
     context.stroke();
   }
-  return canvas;
 }

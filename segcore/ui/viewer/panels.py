@@ -23,7 +23,7 @@ class PanelKind:
         meaning: What a panel of the kind shows.
         plane: What it needs: "mask", "scalar" or None for the image alone.
         look: How the browser paints it: a name in ``LOOKS`` of ``kinds.js``.
-        key: What the legend explains: "classes", "heat", "errors", "changes" or None.
+        key: What the legend explains: "classes", "heat", "errors", "changes", "levels" or None.
         probe: What stands under the pointer: "class", "number" or None.
         export: How a contact sheet paints it: a name in :data:`segcore.ui.compare.contact_sheet.PAINTERS`.
         reference: What it is compared with: "truth", "versus" (another panel) or None.
@@ -141,6 +141,8 @@ class Scene:
         label_set: The classes that the masks' indices stand for.
         truth: Position of the panel with the ground truth, or None.
         facts: Lines at the top of an exported picture: model, split, scores.
+        levels: Level of each class where some are groups of others, 0 for a class itself; needed by
+            panels of kind "levels", empty without.
     """
 
     id: str
@@ -149,6 +151,7 @@ class Scene:
     label_set: LabelSet
     truth: int | None = None
     facts: tuple[str, ...] = ()
+    levels: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse shapes and positions that do not fit together."""
@@ -160,6 +163,12 @@ class Scene:
         if all(panel.hidden for panel in self.panels):
             raise SegcoreError(
                 "Expected at least one visible panel, received none: add one of kind 'image'."
+            )
+        hatched = any(KINDS[panel.kind].look == "levels" for panel in self.panels)
+        if (hatched or self.levels) and len(self.levels) != self.label_set.num_classes:
+            raise SegcoreError(
+                f"Expected a level for each of {self.label_set.num_classes} classes, received "
+                f"{len(self.levels)}: give 0 for classes that are no groups."
             )
         for panel in self.panels:
             if panel.mask is not None and panel.mask.shape != self.image.shape[:2]:

@@ -93,6 +93,7 @@ def pack(scene: Scene) -> bytes:
         "ignored": [c.name for c in label_set.ignored],
         "classes": label_set.class_names,
         "background": background(label_set.class_names),
+        "levels": list(scene.levels),
         "facts": list(scene.facts),
         "palettes": {
             "own": [color_to_hex(c.color) for c in label_set.classes],

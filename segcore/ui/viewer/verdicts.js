@@ -75,6 +75,10 @@ function codeLook() {
 // What the key of the legend explains for the panels in a state: [[colour, hatching, words]].
 function verdictKey(scene, state) {
   const rows = [];
+  if (scene.shown.some(showsLevels)) {
+    rows.push(["#808080", HATCH.group, "group of classes"]);
+    if (scene.levels.some((level) => level > 1)) rows.push(["#808080", HATCH.high, "higher group"]);
+  }
   if (scene.shown.some(showsChanges) && scene.truth !== null) {
     rows.push([ERROR_COLORS.hit, HATCH.none, "fixed"], [ERROR_COLORS.wrong, HATCH.extra, "broken"]);
     rows.push([ERROR_COLORS.both, HATCH.missed, "wrong in both"]);
