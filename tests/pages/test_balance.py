@@ -8,15 +8,15 @@ from segcore.data.balance.plans import BalancePlan
 
 
 def test_the_cards_and_charts_are_the_plans(workspace, open_page, read) -> None:
-    at = open_page("balance", dataset="tiny")
+    at = open_page("balance", dataset="tiny", balance_tab="Repeated images")
     plan = workspace.datasets.plan_balance("tiny", "train", "pixel", 5)
     shown = read.metrics(at)
-    assert [shown[k] for k in ("Before", "After", "Best achievable")] == [
-        f"{v:.4f}" for v in (plan.before, plan.after, plan.floor)
+    assert [shown[k] for k in ("Imbalance before", "After", "Best achievable")] == [
+        f"{v:.3f}" for v in (plan.before, plan.after, plan.floor)
     ]
     assert (
         shown["Copies"] == str(plan.copies)
-        and shown["Effective sample size"] == f"{plan.effective_sample_size:.0f}"
+        and shown["Effective images"] == f"{plan.effective_sample_size:.0f}"
     )
     bars = {trace["name"]: trace["y"] for trace in read.figure(at, "shares")["data"]}
     assert set(bars) == {"before", "after", "target"} and len(bars["target"]) == 4
@@ -28,18 +28,18 @@ def test_the_cards_and_charts_are_the_plans(workspace, open_page, read) -> None:
 
 
 def test_mode_cap_and_budget_ask_for_another_plan(workspace, open_page, read) -> None:
-    at = open_page("balance", dataset="tiny", mode="By count")
+    at = open_page("balance", dataset="tiny", mode="By count", balance_tab="Saved plans")
     at.number_input(key="cap").set_value(3).run()
     at.number_input(key="budget").set_value(2).run()
     assert not at.exception
     plan = workspace.datasets.plan_balance("tiny", "train", "count", 3, 2)
-    assert read.metrics(at)["After"] == f"{plan.after:.4f}" and plan.copies <= 2
+    assert read.metrics(at)["After"] == f"{plan.after:.3f}" and plan.copies <= 2
     code = at.code[0].value
     assert "balance tiny --split train --mode count --max-repeats 3 --budget 2" in code
 
 
 def test_a_saved_plan_lies_where_training_looks(workspace, open_page) -> None:
-    at = open_page("balance", dataset="tiny")
+    at = open_page("balance", dataset="tiny", balance_tab="Saved plans")
     (name,) = [t for t in at.text_input if t.label == "Plan name"]
     name.set_value("even").run()
     next(b for b in at.button if b.label == "Save plan").click().run()
@@ -58,7 +58,7 @@ def test_a_name_that_is_no_file_name_is_refused(workspace, open_page) -> None:
 
 @pytest.mark.parametrize("preset", ["none", "aerial", "road"])
 def test_every_copy_of_an_image_is_drawn(workspace, open_page, preset) -> None:
-    at = open_page("balance", dataset="tiny")
+    at = open_page("balance", dataset="tiny", balance_tab="Training preview")
     at.selectbox(key="preset").set_value(preset).run()
     assert not at.exception
     plan = workspace.datasets.plan_balance("tiny", "train", "pixel", 5)
@@ -87,20 +87,21 @@ def test_a_split_without_masks_is_told_in_a_sentence(workspace, open_page) -> No
 
 
 def test_a_rule_and_a_distance_by_order_are_asked_for(workspace, open_page, read) -> None:
-    at = open_page("balance", dataset="tiny", rule="ML-ROS")
+    at = open_page("balance", dataset="tiny", rule="ML-ROS", balance_tab="Alternatives")
     at.number_input(key="clone_share").set_value(0.5).run()
     read.check(at.button_group(key="ground").set_value("Ordinal").run())
     plan = workspace.datasets.plan_balance(
         "tiny", "train", rule="ml_ros", amount=0.5, ground="ordered"
     )
-    assert read.metrics(at)["After"] == f"{plan.after:.4f}" and read.metrics(at)["Copies"] == str(
+    assert read.metrics(at)["After"] == f"{plan.after:.3f}" and read.metrics(at)["Copies"] == str(
         plan.copies
     )
-    assert "--rule ml_ros --amount 0.5 --seed 0 --ground ordered" in at.code[0].value
     rules = next(d.value for d in at.dataframe if "rule" in d.value.columns)
-    assert (
-        rules["after"].min() == rules["after"][0]
-    )  # none comes nearer than what looks at the distance
+    # none comes nearer than what looks at the distance
+    assert rules["after"].min() == rules["after"][0]
+    at.session_state["balance_tab"] = "Saved plans"
+    read.check(at.run())
+    assert "--rule ml_ros --amount 0.5 --seed 0 --ground ordered" in at.code[0].value
 
 
 def test_a_target_of_ones_own_starts_from_the_shares_as_they_are(
@@ -108,7 +109,7 @@ def test_a_target_of_ones_own_starts_from_the_shares_as_they_are(
 ) -> None:
     at = open_page("balance", dataset="tiny")
     read.check(at.button_group(key="target").set_value("Custom").run())
-    assert float(read.metrics(at)["Before"]) < 1e-3 and read.metrics(at)["Copies"] == "0"
+    assert float(read.metrics(at)["Imbalance before"]) < 1e-3 and read.metrics(at)["Copies"] == "0"
     plan = workspace.datasets.plan_balance("tiny", "train")
     assert read.figure(at, "shares")["data"][2]["y"] == pytest.approx(
         [100 * s for s in plan.shares_before], abs=0.02

@@ -77,7 +77,7 @@ class BalancePlan:
         if self.before < 0.01:
             return (
                 f"The classes are balanced by {unit} already: their distance from the target "
-                f"is {self.before:.4f}; no copies needed."
+                f"is {self.before:.3f}; no copies needed."
             )
         rare = sum(share == 0 for share in self.shares_before)
         missing = (
@@ -89,8 +89,8 @@ class BalancePlan:
             best = self.after if self.floor is None else self.floor
             return (
                 f"Repeating whole images cannot balance this split by {unit}: from "
-                f"{self.before:.4f}, no plan with at most "
-                f"{self.max_repeats} repeats{self._limit()} gets below {best:.4f}, because "
+                f"{self.before:.3f}, no plan with at most "
+                f"{self.max_repeats} repeats{self._limit()} gets below {best:.3f}, because "
                 "an image contains "
                 f"{self.labels_per_image:.1f} of {len(self.target)} classes on average and "
                 "repeats the frequent ones too. "
@@ -100,11 +100,11 @@ class BalancePlan:
         if self.floor is not None:
             bound = (
                 f"; no plan with at most {self.max_repeats} repeats{self._limit()} gets below "
-                f"{self.floor:.4f}"
+                f"{self.floor:.3f}"
             )
         return (
             f"{self.copies} copies lower the distance from the target from "
-            f"{self.before:.4f} to {self.after:.4f}{bound}. "
+            f"{self.before:.3f} to {self.after:.3f}{bound}. "
             f"They count as {self.effective_sample_size:.0f} equally repeated images.{missing}"
         )
 

@@ -123,10 +123,10 @@ def _measured_crops(dataset: Dataset, split: str, names: list[str], name: str) -
         column_config={
             "crop side": st.column_config.TextColumn(help="Relative to the image side."),
             "anywhere": st.column_config.NumberColumn(
-                format="%.4f", help="Pixel imbalance of crops taken anywhere."
+                format="%.3f", help="Pixel imbalance of crops taken anywhere."
             ),
             "class-centred": st.column_config.NumberColumn(
-                format="%.4f",
+                format="%.3f",
                 help="Pixel imbalance of crops around a pixel of a randomly drawn class.",
             ),
         },
@@ -170,7 +170,7 @@ def rules(rows: list[tables.Row], name: str) -> None:
         column_config={
             "after": st.column_config.NumberColumn(
                 "imbalance after",
-                format="%.4f",
+                format="%.3f",
                 help="Imbalance against the target with the copies. Lower is better.",
             ),
             "effective sample size": st.column_config.NumberColumn(

@@ -90,8 +90,11 @@ def ask(dataset: Dataset, part: Callable[[str], ClassStatistics]) -> Request:
         dataset: The dataset.
         part: Returns the class counts of a split, to start a target of one's own from.
     """
-    split = session.choose_split(dataset.splits, default="train", key="plan_split")
-    one, two, three, four = st.columns([3, 4, 2, 2], gap="medium", vertical_alignment="bottom")
+    zero, one, two, three, four, five = st.columns(
+        [4, 3, 4, 2.2, 2.4, 1.6], gap="small", vertical_alignment="bottom"
+    )
+    with zero:
+        split = session.choose_split(dataset.splits, default="train", key="plan_split")
     with one:
         mode = _ask_mode()
     with two:
@@ -108,7 +111,8 @@ def ask(dataset: Dataset, part: Callable[[str], ClassStatistics]) -> Request:
                 "100)."
             ),
         )
-    ruled = st.session_state.get("rule", "nearest") != "nearest"
+    with five, st.popover("More", icon=":material/tune:", width="stretch"):
+        rule, amount, seed, ground = _ask_strategy()
     with four:
         help_text = "Most copies in total. Leave empty for no limit."
         budget = st.number_input(
@@ -118,14 +122,13 @@ def ask(dataset: Dataset, part: Callable[[str], ClassStatistics]) -> Request:
             None,
             key="budget",
             placeholder="no limit",
-            disabled=ruled,
+            disabled=rule != "nearest",
             help=help_text,
         )
     target: str | tuple[float, ...] = target_kind
     if target_kind == "custom":
         target = _own_target(dataset, part(split), mode)
     temper = _ask_power() if target_kind == "tempered" else 0.5
-    rule, amount, seed, ground = _ask_strategy()
     limit = None if budget is None or rule != "nearest" else int(budget)
     return Request(
         dataset.name, split, mode, int(cap), limit, target, temper, ground, rule, amount, seed
@@ -220,38 +223,31 @@ def _own_target(dataset: Dataset, part: ClassStatistics, mode: str) -> tuple[flo
 
 def _ask_strategy() -> tuple[str, float | None, int, str]:
     """Ask for the strategy, its amount and seed, and the metric between classes."""
-    one, two, three, four = st.columns([3, 4, 2, 2], gap="medium", vertical_alignment="bottom")
-    with one:
-        rule = str(
-            st.selectbox(
-                "Strategy",
-                list(BALANCE_RULES),
-                format_func=lambda r: BALANCE_RULES[r].title,
-                key="rule",
-                bind="query-params",
-                help="  \n".join(
-                    f"{choice.title}: {choice.summary}" for choice in BALANCE_RULES.values()
-                ),
-            )
+    rule = str(
+        st.selectbox(
+            "Strategy",
+            list(BALANCE_RULES),
+            format_func=lambda r: BALANCE_RULES[r].title,
+            key="rule",
+            bind="query-params",
+            help="  \n".join(
+                f"{choice.title}: {choice.summary}" for choice in BALANCE_RULES.values()
+            ),
         )
-    with two:
-        ground = _ask_ground()
+    )
+    ground = _ask_ground()
     if rule == "nearest":
         return rule, None, 0, ground
-    with three:
-        amount = _ask_amount(rule)
-    with four:
-        seed = int(
-            st.number_input(
-                "Seed",
-                0,
-                2**31 - 1,
-                0,
-                key="rule_seed",
-                help="Seed of the random choices; the same seed gives the same copies.",
-            )
-        )
-    return rule, amount, seed, ground
+    amount = _ask_amount(rule)
+    seed = st.number_input(
+        "Seed",
+        0,
+        2**31 - 1,
+        0,
+        key="rule_seed",
+        help="Seed of the random choices; the same seed gives the same copies.",
+    )
+    return rule, amount, int(seed), ground
 
 
 def _ask_ground() -> str:
@@ -345,7 +341,7 @@ def compare_rules(workspace: Workspace, stamp: str, request: Request) -> list[ta
         rows.append(
             {
                 "rule": choice.title,
-                "after": round(plan.after, 4),
+                "after": round(plan.after, 3),
                 "copies": plan.copies,
                 "effective sample size": size,
             }
@@ -379,11 +375,11 @@ def saved_plans(dataset: Dataset) -> list[tables.Row]:
                 "for": f"{plan.split}, {BALANCE_MODES[plan.mode].title.lower()}"
                 if plan.mode in BALANCE_MODES
                 else plan.split,
-                "cap": plan.max_repeats,
+                "max repeats": plan.max_repeats,
                 "budget": plan.budget,
-                "before": round(plan.before, 4),
-                "after": round(plan.after, 4),
-                "floor": None if plan.floor is None else round(plan.floor, 4),
+                "before": round(plan.before, 3),
+                "after": round(plan.after, 3),
+                "best achievable": None if plan.floor is None else round(plan.floor, 3),
                 "copies": plan.copies,
             }
         )
