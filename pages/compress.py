@@ -2,7 +2,16 @@
 
 import streamlit as st
 
-from segcore.ui.compress import charts, chooser, examples, manual_merge, queries, summary, tiers
+from segcore.ui.compress import (
+    back_off,
+    charts,
+    chooser,
+    examples,
+    manual_merge,
+    queries,
+    summary,
+    tiers,
+)
 from segcore.ui.compress import verdict as advice
 from segcore.ui.shared import run_names, session, split_predictions
 
@@ -23,6 +32,7 @@ TABS = (
     "Merged masks",
     "Expected vs retrained",
     "Holdout check",
+    "Back off",
 )
 
 workspace = session.workspace()
@@ -152,6 +162,9 @@ elif tabs["Merged masks"].open:
 elif tabs["Expected vs retrained"].open:
     with tabs["Expected vs retrained"]:
         tiers.show(run, split, splits, groups, by_id)
+elif tabs["Back off"].open:
+    with tabs["Back off"]:
+        back_off.show(run, split, splits)
 elif tabs["Holdout check"].open:
     with tabs["Holdout check"]:
         summary.reported(run, split, splits, groups, by_id, (prior, importance))

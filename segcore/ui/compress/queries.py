@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
+from segcore.evaluation.compression.label_tree import node_label_set
 from segcore.labels import LabelMap, LabelSet
 from segcore.ui.shared import session
 from segcore.ui.viewer import Panel, Scene, pack
 from segcore.workspace import Workspace
+from segcore.workspace.compression.back_offs import BackOffOptions
 from segcore.workspace.scores.scores import WhatIfOptions
 
 Groups = tuple[tuple[int, ...], ...]
@@ -164,6 +167,67 @@ def examples(
     """
     workspace = session.workspace()
     return _examples(workspace, run, split, pair, workspace.scores.stamp(run, split))
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def _back_off(
+    _workspace: Workspace, run: str, split: str, options: BackOffOptions, stamps: str
+) -> dict[str, Any]:
+    return _workspace.back_offs.report(run, split, options).to_json()
+
+
+def back_off(run: str, split: str, options: BackOffOptions) -> dict[str, Any]:
+    """Return the report of a promise as ``BackOffs.report`` gives it.
+
+    Raises:
+        SegcoreError: The promise or the hierarchy is refused, or probabilities are missing.
+    """
+    workspace = session.workspace()
+    return _back_off(workspace, run, split, options, _stamps(run, split, options))
+
+
+def _stamps(run: str, split: str, options: BackOffOptions) -> str:
+    scores = session.workspace().scores
+    saved = session.workspace().merges.saved(run) if options.hierarchy else ""
+    return f"{scores.stamp(run, split)} {scores.stamp(run, options.calibrate)} {saved}"
+
+
+@st.cache_data(max_entries=32, max_size="100MB", show_spinner=False)
+def _back_off_scene(
+    _workspace: Workspace, run: str, split: str, sample: str, options: BackOffOptions, stamps: str
+) -> bytes:
+    scenes, label_set = _workspace.scenes, _workspace.scores.label_set(run)
+    tree, threshold = _workspace.back_offs.calibrate(run, options)
+    labels = node_label_set(tree, label_set)
+    dataset = scenes.dataset_of(run)
+    truth = scenes.truth(dataset.name, sample, scenes.label_map_of(run)).astype(np.int64)
+    ignored = truth == label_set.ignore_index
+    truth[ignored] = labels.ignore_index
+    answers = _workspace.back_offs.answers(run, split, sample, tree, threshold).astype(np.int64)
+    right = ~ignored & tree.contains[answers, np.where(ignored, 0, truth)]
+    panels = (
+        Panel("Image", "image"),
+        Panel("Ground truth", "mask", mask=truth),
+        Panel("Prediction", "mask", mask=scenes.prediction(run, split, sample)),
+        # Held against itself: a group is right where it contains the truth, which "Errors" shows.
+        Panel("Labels that back off", "levels", mask=answers, versus=3),
+        Panel("Errors after backing off", "error", mask=np.where(right, truth, answers)),
+    )
+    name = f"{run}:{split}:{sample}:{options.promise:g}:{threshold.value}"
+    image = scenes.image(dataset.name, sample)
+    levels = tuple(int(level) for level in tree.levels)
+    return pack(Scene(name, image, panels, labels, truth=1, levels=levels))
+
+
+def back_off_scene(run: str, split: str, sample: str, options: BackOffOptions) -> bytes:
+    """Return the packed scene of a sample with labels that back off.
+
+    Raises:
+        SegcoreError: As :func:`back_off`, or the sample was not predicted.
+    """
+    workspace = session.workspace()
+    stamps = _stamps(run, split, options)
+    return _back_off_scene(workspace, run, split, sample, options, stamps)
 
 
 @st.cache_data(max_entries=32, max_size="100MB", show_spinner=False)

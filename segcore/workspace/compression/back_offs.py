@@ -146,6 +146,18 @@ class BackOffs:
         total = self._scores.counts(run, options.calibrate)[1].total
         return LabelTree.of_dendrogram(build_dendrogram(total), names)
 
+    def is_counted(self, run: str, split: str, options: BackOffOptions) -> bool:
+        """Return whether :meth:`report` needs no pass over images any more.
+
+        Raises:
+            SegcoreError: As :meth:`tree`.
+        """
+        tree = self.tree(run, options)
+        return all(
+            self._cached(run, one, tree, one == split) is not None
+            for one in (options.calibrate, split)
+        )
+
     def calibrate(
         self, run: str, options: BackOffOptions, progress: Progress | None = None
     ) -> tuple[LabelTree, Threshold]:

@@ -50,11 +50,14 @@ def test_the_report_counts_what_the_masks_show(trained, made_up, which) -> None:
 
 def test_what_was_counted_is_not_counted_again(trained, monkeypatch) -> None:
     run, back_offs = trained.members[0], trained.workspace.back_offs
+    assert not back_offs.is_counted(run, "test", PROMISE)
     first = back_offs.report(run, "test", PROMISE).to_json()
+    assert back_offs.is_counted(run, "test", PROMISE)
     monkeypatch.setattr("segcore.workspace.compression.back_offs.tally_image", None)
     assert back_offs.report(run, "test", PROMISE).to_json() == first
     other = BackOffOptions(0.9, "validation", file=ROWS)
     assert back_offs.report(run, "test", other).report.threshold.value == 0
+    assert not back_offs.is_counted(run, "test", BackOffOptions(0.28))  # another tree
 
 
 def test_argmax_and_the_merge_of_like_error_stand_beside_it(trained) -> None:
