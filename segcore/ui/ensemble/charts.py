@@ -117,34 +117,7 @@ def changes_by_distance(bands: Sequence[DistanceGain]) -> go.Figure:
                 + "</extra>",
             )
         )
-    net = 100 * np.array([b.gain.difference for b in known], float)
-    ends = np.array(
-        [
-            [n if e is None else 100 * e for e in b.gain.interval]
-            for n, b in zip(net, known, strict=True)
-        ]
-    ).reshape(-1, 2)
-    line = {"color": "rgba(128,128,128,1)", "thickness": 2, "width": 4}
-    figure.add_trace(
-        go.Scatter(
-            x=names,
-            y=net,
-            mode="markers",
-            name="net, with 95 % interval",
-            marker={
-                "color": "white",
-                "size": 9,
-                "symbol": "diamond",
-                "line": {"width": 2, "color": "rgba(90,90,90,1)"},
-            },
-            error_y={"array": ends[:, 1] - net, "arrayminus": net - ends[:, 0], **line},
-            customdata=ends,
-            hovertemplate=(
-                "%{x}: %{y:+.1f} pp (%{customdata[0]:+.1f} to "
-                "%{customdata[1]:+.1f})<extra>net</extra>"
-            ),
-        )
-    )
+    figure.add_trace(_net_changes(names, known))
     figure.add_hline(y=0, line=_ZERO)
     axis = {
         "title": {"text": "distance to a true boundary"},
@@ -153,6 +126,35 @@ def changes_by_distance(bands: Sequence[DistanceGain]) -> go.Figure:
     }
     return lay_out(
         figure, 320, xaxis=axis, yaxis={"title": {"text": "pixels, %"}}, barmode="relative"
+    )
+
+
+def _net_changes(names: Sequence[str], bands: Sequence[DistanceGain]) -> go.Scatter:
+    """Return the net change of each band, in points, with its interval."""
+    net = 100 * np.array([b.gain.difference for b in bands], float)
+    ends = np.array(
+        [
+            [n if e is None else 100 * e for e in b.gain.interval]
+            for n, b in zip(net, bands, strict=True)
+        ]
+    ).reshape(-1, 2)
+    line = {"color": "rgba(128,128,128,1)", "thickness": 2, "width": 4}
+    return go.Scatter(
+        x=names,
+        y=net,
+        mode="markers",
+        name="net, with 95 % interval",
+        marker={
+            "color": "white",
+            "size": 9,
+            "symbol": "diamond",
+            "line": {"width": 2, "color": "rgba(90,90,90,1)"},
+        },
+        error_y={"array": ends[:, 1] - net, "arrayminus": net - ends[:, 0], **line},
+        customdata=ends,
+        hovertemplate=(
+            "%{x}: %{y:+.1f} pp (%{customdata[0]:+.1f} to %{customdata[1]:+.1f})<extra>net</extra>"
+        ),
     )
 
 

@@ -1,6 +1,7 @@
 """The CRF on a split: search, verdict, gains by class and distance, check elsewhere."""
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from segcore import formatting
 from segcore.catalog import CRF_OBJECTIVES
@@ -8,7 +9,7 @@ from segcore.config import CRFSearchConfig
 from segcore.ui.compare import panels
 from segcore.ui.ensemble import charts, crf_image
 from segcore.ui.ensemble.selection import Choice
-from segcore.ui.shared import manual, run_progress, session, tables
+from segcore.ui.shared import manual, run_links, run_progress, session, tables
 from segcore.workspace.ensembles.results import CRFSearchResult, StepScores
 
 
@@ -20,8 +21,62 @@ def show(choice: Choice, split: str, splits: list[str]) -> None:
     if missing:
         st.warning(missing, icon=":material/info:")
         return
+    run = _search(choice, split)
+    if not run or not run_progress.follow([run], "Searching", "crf"):
+        return
+    with session.errors_shown():
+        result = workspace.crf.search(run)
+    if result.is_stale:
+        st.warning("Predictions changed; run the search again.", icon=":material/warning:")
+    _verdict(result)
+    _charts(result)
+    _alternatives(result, choice)
+    _apply(result, run, splits)
+
+
+def _search(choice: Choice, split: str) -> str | None:
+    """Ask for a search, start it where that is asked for, and return the run to show, if any.
+
+    That is the search of these very settings, or else the latest one over the same members.
+    """
+    crf = session.workspace().crf
     one, two, three = st.columns([2, 3, 2], vertical_alignment="bottom")
-    with one:
+    with session.errors_shown():
+        config = _ask(choice, split, one, two)
+        run = crf.search_run(config)
+    if three.button(
+        "Search again" if run else "Search CRF parameters",
+        type="secondary" if run else "primary",
+        icon=":material/travel_explore:",
+        key="crf_search",
+        width="stretch",
+    ):
+        with session.errors_shown():
+            crf.start(config)
+        st.rerun()
+    if run:
+        return run
+    st.caption(
+        "The temperature is fitted first; then random candidates are narrowed down by "
+        "successive halving, always compared with no CRF and with plain filters. The "
+        "search runs in the background and can be stopped and resumed."
+    )
+    older = [r for r in crf.searches(choice.members) if r.endswith(f"--{split}")]
+    if not older:
+        return None
+    st.caption(f"Showing the latest search over these members, {older[0]}.")
+    return older[0]
+
+
+def _ask(
+    choice: Choice, split: str, left: DeltaGenerator, right: DeltaGenerator
+) -> CRFSearchConfig:
+    """Ask for the number of candidates and the objective.
+
+    Raises:
+        SegcoreError: The members cannot be searched together.
+    """
+    with left:
         candidates = int(
             st.number_input(
                 "Candidates",
@@ -32,7 +87,7 @@ def show(choice: Choice, split: str, splits: list[str]) -> None:
                 help="Number of random CRFs in addition to the default one.",
             )
         )
-    with two:
+    with right:
         objective = st.segmented_control(
             "Objective",
             list(CRF_OBJECTIVES),
@@ -41,50 +96,15 @@ def show(choice: Choice, split: str, splits: list[str]) -> None:
             key="crf_objective",
             required=True,
         )
-    with session.errors_shown():
-        config = CRFSearchConfig(
-            choice.dataset,
-            choice.members,
-            split,
-            choice.rule,
-            choice.weights,
-            candidates=candidates,
-            objective=str(objective),
-        )
-        run = workspace.crf.search_run(config)
-    with three:
-        label = "Search CRF parameters" if not run else "Search again"
-        if st.button(
-            label,
-            type="secondary" if run else "primary",
-            icon=":material/travel_explore:",
-            key="crf_search",
-            width="stretch",
-        ):
-            with session.errors_shown():
-                workspace.crf.start(config)
-            st.rerun()
-    if not run:
-        st.caption(
-            "The temperature is fitted first; then random candidates are narrowed down by "
-            "successive halving, always compared with no CRF and with plain filters. The "
-            "search runs in the background and can be stopped and resumed."
-        )
-        older = [r for r in workspace.crf.searches(choice.members) if r.endswith(f"--{split}")]
-        if not older:
-            return
-        run = older[0]
-        st.caption(f"Showing the latest search over these members, {run}.")
-    if not run_progress.follow([run], "Searching", "crf"):
-        return
-    with session.errors_shown():
-        result = workspace.crf.search(run)
-    if result.is_stale:
-        st.warning("Predictions changed; run the search again.", icon=":material/warning:")
-    _verdict(result)
-    _charts(result)
-    _alternatives(result, choice)
-    _apply(result, run, splits)
+    return CRFSearchConfig(
+        choice.dataset,
+        choice.members,
+        split,
+        choice.rule,
+        choice.weights,
+        candidates=candidates,
+        objective=str(objective),
+    )
 
 
 def _verdict(result: CRFSearchResult) -> None:
@@ -281,15 +301,5 @@ def _apply(result: CRFSearchResult, run: str, splits: list[str]) -> None:
         )
     with st.container(horizontal=True):
         query = {"run": applied, "split": split}
-        st.page_link(
-            "pages/compare.py",
-            label="Compare masks",
-            icon=":material/view_column:",
-            query_params=query,
-        )
-        st.page_link(
-            "pages/evaluate.py",
-            label="Evaluate",
-            icon=":material/fact_check:",
-            query_params={**query, "stage": "crf"},
-        )
+        run_links.compare_masks(query)
+        run_links.evaluate({**query, "stage": "crf"})

@@ -12,9 +12,10 @@ from segcore.postprocess.ensemble import resize_probabilities
 from segcore.postprocess.uncertainty import measure_uncertainty
 from segcore.ui import viewer
 from segcore.ui.ensemble.selection import Choice
-from segcore.ui.shared import manual, run_progress, session, tables
+from segcore.ui.shared import cards, manual, run_links, run_progress, session, tables
 from segcore.ui.viewer import Panel, Scene, TopClasses, pack
 from segcore.workspace import Workspace
+from segcore.workspace.ensembles.ensembles import AgainstMembers
 
 SPLITS = ("validation", "test")
 
@@ -30,7 +31,7 @@ def show(choice: Choice) -> None:
     with right, st.container(border=True, height="stretch"):
         run, split = _combine(choice, splits)
     if run and run_progress.follow([run], "Combining", "combine"):
-        _result(choice, run, split)
+        _result(run, split)
     _disagreement(choice, splits)
 
 
@@ -118,64 +119,12 @@ def _combine(choice: Choice, splits: list[str]) -> tuple[str | None, str]:
     return run, split
 
 
-def _result(choice: Choice, run: str, split: str) -> None:
-    workspace = session.workspace()
+def _result(run: str, split: str) -> None:
+    """Draw how an ensemble compares with its members, and the ways to look at it."""
     with session.errors_shown():
-        against = workspace.ensembles.against_members(run, split)
-    gain = against.comparison.difference
-    difference, (low, high) = plain(gain.value), gain.ends()
-    cards = st.columns(4)
-    cards[0].metric(
-        "Ensemble mean IoU",
-        formatting.percent(against.ensemble),
-        border=True,
-        height="stretch",
-        help=manual.see(
-            (
-                f"{session.plain(run)} on {split}: IoU of each class, correct / (true + "
-                "predicted - correct) pixels, averaged over the classes."
-            ),
-            "metrics#ensembles-and-the-crf",
-        ),
-    )
-    cards[1].metric(
-        "95 % CI",
-        formatting.interval(*against.interval),
-        border=True,
-        height="stretch",
-        help=manual.see(
-            gain.how(),
-            "intervals#how-it-is-made",
-        ),
-    )
-    cards[2].metric(
-        "vs. best member",
-        formatting.points(difference),
-        None if low is None else formatting.points_interval(low, high),
-        delta_color="off",
-        delta_arrow="off",
-        border=True,
-        height="stretch",
-        help=manual.see(
-            (
-                f"Mean IoU of the ensemble minus that of {session.plain(against.best)}. Below: "
-                f"its interval. {gain.how()}"
-            ),
-            "metrics#ensembles-and-the-crf",
-        ),
-    )
-    mean = against.mean_member
-    over_mean = None if mean is None or against.ensemble is None else against.ensemble - mean
-    cards[3].metric(
-        "vs. average member",
-        formatting.points(over_mean),
-        border=True,
-        height="stretch",
-        help=manual.see(
-            "Mean IoU of the ensemble minus the average of its members' mean IoU.",
-            "metrics#ensembles-and-the-crf",
-        ),
-    )
+        against = session.workspace().ensembles.against_members(run, split)
+    _result_cards(against, f"{session.plain(run)} on {split}")
+    low, high = against.comparison.difference.ends()
     if low is not None and high is not None and low <= 0 <= high:
         st.warning(
             ("The gain over the best member is not significant: its 95 % interval contains 0."),
@@ -183,18 +132,46 @@ def _result(choice: Choice, run: str, split: str) -> None:
         )
     with st.container(horizontal=True):
         query = {"run": run, "split": split}
-        st.page_link(
-            "pages/compare.py",
-            label="Compare masks",
-            icon=":material/view_column:",
-            query_params=query,
-        )
-        st.page_link(
-            "pages/evaluate.py",
-            label="Evaluate",
-            icon=":material/fact_check:",
-            query_params=query,
-        )
+        run_links.compare_masks(query)
+        run_links.evaluate(query)
+
+
+def _result_cards(against: AgainstMembers, title: str) -> None:
+    """Draw an ensemble's score, its interval, and its gain over the best and the average member."""
+    difference = against.comparison.difference
+    columns, section = st.columns(4), "metrics#ensembles-and-the-crf"
+    cards.score(
+        columns[0],
+        "Ensemble mean IoU",
+        against.ensemble,
+        f"{title}: IoU of each class, correct / (true + predicted - correct) pixels, averaged "
+        "over the classes.",
+        section,
+    )
+    columns[1].metric(
+        "95 % CI",
+        formatting.interval(*against.interval),
+        border=True,
+        height="stretch",
+        help=manual.see(difference.how(), "intervals#how-it-is-made"),
+    )
+    cards.gain(
+        columns[2],
+        "vs. best member",
+        plain(difference.value),
+        f"Mean IoU of the ensemble minus that of {session.plain(against.best)}. Below: its "
+        f"interval. {difference.how()}",
+        section,
+        interval=difference.ends(),
+    )
+    mean = against.mean_member
+    cards.gain(
+        columns[3],
+        "vs. average member",
+        None if mean is None or against.ensemble is None else against.ensemble - mean,
+        "Mean IoU of the ensemble minus the average of its members' mean IoU.",
+        section,
+    )
 
 
 def _disagreement(choice: Choice, splits: list[str]) -> None:

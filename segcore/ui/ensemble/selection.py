@@ -1,11 +1,13 @@
 """What all tabs of the Ensemble page share: members, aggregation and weights."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import streamlit as st
 
 from segcore.catalog import ENSEMBLE_RULES
 from segcore.ui.shared import session
+from segcore.workspace.ensembles.ensembles import Group
 
 
 @dataclass(frozen=True)
@@ -27,26 +29,9 @@ class Choice:
 
 
 def choose() -> Choice:
-    """Let the user choose; ends the page with a way on where there is nothing to choose from."""
+    """Let the user choose; ends the page with a link where there is nothing to choose from."""
     workspace = session.workspace()
-    known = {
-        r.dataset
-        for r in workspace.runs.rows()
-        if r.kind == "train" and r.status.state == "finished"
-    }
-    names = [n for n in workspace.datasets.names() if known & set(workspace.runs.kin(n))]
-    if not names:
-        session.empty(
-            (
-                "There is no finished training run yet. Train some models, or open the demo, "
-                "which includes five."
-            ),
-            "pages/home.py",
-            "Go to Start",
-        )
-    dataset = session.choose_dataset()
-    if dataset not in names:
-        session.no_runs("There is no finished training run yet. Train some models first.")
+    dataset = _dataset_with_models()
     one, two = st.columns([5, 3], vertical_alignment="bottom")
     candidates = workspace.ensembles.candidates(dataset)
     with session.errors_shown():
@@ -72,17 +57,7 @@ def choose() -> Choice:
             help=" ".join(f"{c.title}: {c.summary}" for c in ENSEMBLE_RULES.values()),
         )
     if len(groups) > 1 or (groups and tuple(chosen) != groups[0].members):
-        with st.container(horizontal=True):
-            for group in groups[:4]:
-                label = f"Select all {len(group.members)} of {group.name}"
-                st.button(
-                    label,
-                    on_click=_take,
-                    args=(group.members,),
-                    help=group.title,
-                    key=f"take_{group.name}",
-                    icon=":material/group_add:",
-                )
+        _offer_groups(groups[:4])
     if not chosen:
         st.info("Select one or more members.", icon=":material/info:")
         st.stop()
@@ -91,6 +66,45 @@ def choose() -> Choice:
     with session.errors_shown():
         dataset = workspace.runs.dataset_of(members)
     return Choice(dataset, members, str(rule), weights)
+
+
+def _dataset_with_models() -> str:
+    """Return the current dataset; ends the page where no model was trained on it."""
+    workspace = session.workspace()
+    known = {
+        r.dataset
+        for r in workspace.runs.rows()
+        if r.kind == "train" and r.status.state == "finished"
+    }
+    names = [n for n in workspace.datasets.names() if known & set(workspace.runs.kin(n))]
+    if not names:
+        session.empty(
+            (
+                "There is no finished training run yet. Train some models, or open the demo, "
+                "which includes five."
+            ),
+            "pages/home.py",
+            "Go to Start",
+        )
+    dataset = session.choose_dataset()
+    if dataset not in names:
+        session.no_runs("There is no finished training run yet. Train some models first.")
+    return dataset
+
+
+def _offer_groups(groups: Sequence[Group]) -> None:
+    """Draw a button for each group of models that differ only by seed or fold, to select all."""
+    with st.container(horizontal=True):
+        for group in groups:
+            label = f"Select all {len(group.members)} of {group.name}"
+            st.button(
+                label,
+                on_click=_take,
+                args=(group.members,),
+                help=group.title,
+                key=f"take_{group.name}",
+                icon=":material/group_add:",
+            )
 
 
 def _take(members: tuple[str, ...]) -> None:

@@ -5,9 +5,30 @@ import streamlit as st
 from segcore import formatting
 from segcore.ui.ensemble import charts
 from segcore.ui.ensemble.selection import Choice, take_weights
-from segcore.ui.shared import manual, run_progress, session, tables
+from segcore.ui.shared import cards, manual, run_progress, session, tables
 from segcore.workspace.ensembles.ensembles import DRAWS
 from segcore.workspace.ensembles.results import SubsetsResult, Weighting
+
+COMPARISONS = (
+    (
+        "Best subset vs. best member",
+        "best_over_single",
+        "Mean IoU of the best subset minus that of the best single member; paired by image.",
+    ),
+    (
+        "Best subset vs. all members",
+        "best_over_all",
+        "Mean IoU of the best subset minus that of all members together: what leaving members "
+        "out gains.",
+    ),
+    (
+        "All members vs. average member",
+        "all_over_mean_member",
+        "Mean IoU of all members together minus the average of the members' own: what averaging "
+        "gains, with nothing selected.",
+    ),
+)
+"""Cards after the best subset's score: title, key in ``SubsetsResult.gains``, explanation."""
 
 
 def show(choice: Choice) -> None:
@@ -71,61 +92,20 @@ def show(choice: Choice) -> None:
 
 
 def _cards(result: SubsetsResult) -> None:
-    cards = st.columns(4)
-    numbers = " ".join(str(m + 1) for m in result.best)
-    low, high = result.best_interval
-    cards[0].metric(
+    first, *others = st.columns(4)
+    numbers, section = " ".join(str(m + 1) for m in result.best), "metrics#ensembles-and-the-crf"
+    cards.score(
+        first,
         "Best subset, mean IoU",
-        formatting.percent(result.best_score),
-        None if low is None else formatting.interval(low, high),
-        delta_color="off",
-        delta_arrow="off",
-        border=True,
-        height="stretch",
-        help=manual.see(
-            (
-                f"Members {numbers}: the subset whose averaged probabilities give the highest "
-                "mean IoU. Below: its 95 % interval."
-            ),
-            "metrics#ensembles-and-the-crf",
-        ),
+        result.best_score,
+        f"Members {numbers}: the subset whose averaged probabilities give the highest mean IoU. "
+        "Below: its 95 % interval.",
+        section,
+        interval=result.best_interval,
     )
-    shown = (
-        (
-            "Best subset vs. best member",
-            "best_over_single",
-            ("Mean IoU of the best subset minus that of the best single member; paired by image."),
-        ),
-        (
-            "Best subset vs. all members",
-            "best_over_all",
-            (
-                "Mean IoU of the best subset minus that of all members together: what leaving "
-                "members out gains."
-            ),
-        ),
-        (
-            "All members vs. average member",
-            "all_over_mean_member",
-            (
-                "Mean IoU of all members together minus the average of the members' own: what "
-                "averaging gains, with nothing selected."
-            ),
-        ),
-    )
-    for card, (title, key, help) in zip(cards[1:], shown, strict=True):
+    for column, (title, key, about) in zip(others, COMPARISONS, strict=True):
         gain = result.gains[key]
-        low, high = gain.interval
-        card.metric(
-            title,
-            formatting.points(gain.difference),
-            None if low is None else formatting.points_interval(low, high),
-            delta_color="off",
-            delta_arrow="off",
-            border=True,
-            height="stretch",
-            help=manual.see(help, "metrics#ensembles-and-the-crf"),
-        )
+        cards.gain(column, title, gain.difference, about, section, interval=gain.interval)
     share = result.chosen_share
     if share is not None:
         st.caption(

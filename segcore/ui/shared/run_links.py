@@ -1,0 +1,30 @@
+"""Links from a run to the pages that show it, worded alike on every page."""
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+
+def compare_masks(query: Mapping[str, str]) -> None:
+    """Link to a run's masks on Compare.
+
+    Args:
+        query: What the link says: "run", and "dataset" or "split" where they are known.
+    """
+    st.page_link(
+        "pages/compare.py",
+        label="Compare masks",
+        icon=":material/view_column:",
+        query_params=query,
+    )
+
+
+def evaluate(query: Mapping[str, str]) -> None:
+    """Link to a run's scores on Evaluate.
+
+    Args:
+        query: As of :func:`compare_masks`, and "stage" where the run has several outputs.
+    """
+    st.page_link(
+        "pages/evaluate.py", label="Evaluate", icon=":material/fact_check:", query_params=query
+    )
