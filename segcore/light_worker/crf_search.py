@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
@@ -17,7 +17,7 @@ from segcore.errors import SegcoreError
 from segcore.evaluation.comparison import crf_effect
 from segcore.evaluation.comparison.crf_effect import Outcome
 from segcore.evaluation.metrics.calibration import fit_temperature
-from segcore.light_worker.journal import Journal
+from segcore.light_worker.journal import Arrays, Journal
 from segcore.light_worker.members import find_members, scored_samples
 from segcore.light_worker.pool import map_ahead
 from segcore.light_worker.progress import Progress
@@ -25,11 +25,12 @@ from segcore.light_worker.steps import (
     Counts,
     SearchTask,
     Step,
+    StepCounts,
     count_steps,
     draw_pixels,
     objective_score,
+    outcome_of,
     plain_filters,
-    unpack,
 )
 from segcore.postprocess.crf_gain import DISTANCES, verdict
 from segcore.postprocess.crf_search import Candidate, Choice, draw_candidates, search_parameters
@@ -73,18 +74,21 @@ class _Search:
             for sample in self.samples
         ]
         self.filters = plain_filters(float(np.median([s.height * s.width for s in self.samples])))
-        self.counted: dict[tuple[int, int], Counts] = {}
+        self.counted: dict[tuple[int, int], StepCounts] = {}
         self._steps: list[Step] = []
         self.temperature = 0.0
-        self._journal = Journal(run, key)
-        for record in self._journal.records:
-            if "temperature" in record:
-                self.temperature = float(record["temperature"])
-            else:
-                self._note(int(record["image"]), record["steps"].tolist(), record["rows"])
+        self._journal = Journal(run, key, self._remember)
+
+    def _remember(self, record: Arrays) -> None:
+        if "temperature" in record:
+            self.temperature = float(record["temperature"])
+        else:
+            self._note(int(record["image"]), record["steps"].tolist(), record["rows"])
 
     def _note(self, image: int, steps: Sequence[int], rows: Counts) -> None:
-        self.counted.update({(step, image): row for step, row in zip(steps, rows, strict=True)})
+        self.counted.update(
+            {(step, image): StepCounts.of(row) for step, row in zip(steps, rows, strict=True)}
+        )
 
     def clear(self) -> None:
         """Remove what was kept for another attempt."""
@@ -137,7 +141,7 @@ class _Search:
             "refined images",
         )
 
-        def count(images: Sequence[int], alive: Sequence[Choice]) -> list[list[Counts]]:
+        def count(images: Sequence[int], alive: Sequence[Choice]) -> Iterator[Iterator[Counts]]:
             wanted = [self._steps.index(choice) for choice in alive]
             filters = list(range(len(choices), len(self._steps)))
             missing = {
@@ -157,7 +161,8 @@ class _Search:
                 self._note(i, steps, rows)
                 self._journal.append({"image": np.array(i), "steps": np.array(steps), "rows": rows})
                 progress.advance(len(steps))
-            return [[self.counted[s, i] for s in wanted] for i in images]
+            for i in images:
+                yield (self.counted[s, i].unpack() for s in wanted)
 
         generator = np.random.default_rng([self.config.seed, 1])
         return search_parameters(
@@ -173,7 +178,7 @@ class _Search:
         """What was counted after a step, over some images or all, in the order of the dataset."""
         number = self._steps.index(step)
         chosen = range(len(self.samples)) if images is None else sorted(images)
-        return unpack(np.stack([self.counted[number, i] for i in chosen]))
+        return outcome_of([self.counted[number, i] for i in chosen])
 
 
 def _steps_in_all(crfs: int, filters: int, images: int) -> int:

@@ -16,7 +16,7 @@ from segcore.errors import SegcoreError
 from segcore.evaluation.counts.confusion import count_confusion
 from segcore.evaluation.counts.sample_counts import SampleCounts
 from segcore.evaluation.counts.scores import mean_iou
-from segcore.light_worker.journal import Journal
+from segcore.light_worker.journal import Arrays, Journal
 from segcore.light_worker.members import Members, find_members
 from segcore.light_worker.pool import map_ahead
 from segcore.light_worker.progress import Progress
@@ -186,11 +186,15 @@ def evaluate_run(
     tasks = plan_tasks(run)
     config = tasks[0].config
     stages = stages_of(config)
-    journal = Journal(
-        run,
-        json.dumps([to_json(config), tasks[0].members.made_from(), tasks[0].dataset.fingerprint]),
-    )
-    counts = _counted(journal, stages)
+    counts: dict[str, dict[str, SampleCounts]] = {}
+
+    def keep(record: Arrays) -> None:
+        counts[str(record["sample"])] = {
+            stage: SampleCounts.stack([record[stage]]) for stage in stages if stage in record
+        }
+
+    key = [to_json(config), tasks[0].members.made_from(), tasks[0].dataset.fingerprint]
+    journal = Journal(run, json.dumps(key), keep)
     todo = [task for task in tasks if task.sample.id not in counts]
     progress = Progress(run, len(tasks), len(tasks) - len(todo), should_stop)
     for result in map_ahead(count_sample, todo, executor, ahead, progress.tick):
@@ -207,13 +211,3 @@ def evaluate_run(
         score = float(mean_iou(joined.total))
         run.write_status(mean_iou=score if np.isfinite(score) else None)
     journal.clear()
-
-
-def _counted(journal: Journal, stages: list[str]) -> dict[str, dict[str, SampleCounts]]:
-    """Return what earlier attempts counted, by sample and stage."""
-    return {
-        str(record["sample"]): {
-            stage: SampleCounts.stack([record[stage]]) for stage in stages if stage in record
-        }
-        for record in journal.records
-    }

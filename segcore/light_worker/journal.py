@@ -9,7 +9,7 @@ import io
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -30,23 +30,23 @@ class Journal:
     Args:
         run: The run.
         key: What the records are made of.
-
-    Attributes:
-        records: What earlier attempts appended, in order.
+        keep: Called with each record that earlier attempts appended, in order, one in memory at a
+            time.
 
     Raises:
         SegcoreError: In the constructor and :meth:`append`: the folder cannot be written.
     """
 
-    def __init__(self, run: RunFolder, key: str) -> None:
+    def __init__(self, run: RunFolder, key: str, keep: Callable[[Arrays], None]) -> None:
         self._path = run.checkpoints / "journal.bin"
         self._end = 0
-        self.records: list[Arrays] = []
-        records = list(self._read())
-        if records and str(records[0][0].get("key")) == key:
-            self.records = [arrays for arrays, _ in records[1:]]
-            self._end = records[-1][1]
-        else:
+        for arrays, end in self._read():
+            if self._end:
+                keep(arrays)
+            elif str(arrays.get("key")) != key:
+                break
+            self._end = end
+        if not self._end:
             self.append({"key": np.array(key)})
 
     def append(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:

@@ -1,5 +1,6 @@
 """One image of a CRF search: members combined, each step tried, everything counted."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from segcore.data.dataset.dataset import Sample
 from segcore.evaluation.comparison.crf_effect import Outcome
 from segcore.evaluation.counts import scores
 from segcore.evaluation.counts.confusion import count_confusion
+from segcore.evaluation.counts.sample_counts import SampleCounts
 from segcore.evaluation.metrics.boundary import border_distances, boundary_iou, count_boundary
 from segcore.evaluation.metrics.calibration import sample_pixels
 from segcore.light_worker.members import Members
@@ -109,11 +111,50 @@ def count_steps(task: SearchTask) -> Counts:
     return np.stack(rows)
 
 
-def unpack(counts: Counts) -> Outcome:
-    """Take apart the counts of N images, (N, C, C + 2 + 4 bands)."""
-    size = counts.shape[1]
-    changes = counts[..., size + 2 :].reshape(len(counts), size, -1, 4).transpose(0, 2, 1, 3)
-    return Outcome(counts[..., :size], counts[..., size : size + 2], changes)
+@dataclass(frozen=True, eq=False)
+class StepCounts:
+    """What one image counted after one step, only numbers that are not 0.
+
+    Attributes:
+        places: Where they are in the flattened (C, C + 2 + 4 bands), ascending int32.
+        values: The numbers, int64.
+        shape: (C, C + 2 + 4 bands).
+    """
+
+    places: npt.NDArray[np.int32]
+    values: Counts
+    shape: tuple[int, int]
+
+    @staticmethod
+    def of(counts: Counts) -> "StepCounts":
+        """Pack (C, C + 2 + 4 bands)."""
+        flat = counts.reshape(-1)
+        places = np.flatnonzero(flat)
+        return StepCounts(places.astype(np.int32), flat[places], (len(counts), counts.shape[1]))
+
+    def unpack(self) -> Counts:
+        """Return the whole (C, C + 2 + 4 bands)."""
+        out = np.zeros(self.shape, np.int64)
+        out.reshape(-1)[self.places] = self.values
+        return out
+
+
+def outcome_of(counts: Sequence[StepCounts]) -> Outcome:
+    """Put what N images counted after one step together."""
+    images, (size, width) = len(counts), counts[0].shape
+    bands = (width - size - 2) // 4
+    confusion = []
+    boundary = np.zeros((images, size, 2), np.int64)
+    class_changes = np.zeros((size, 4), np.int64)
+    band_changes = np.zeros((images, bands, 4), np.int64)
+    for number, one in enumerate(counts):
+        whole = one.unpack()
+        confusion.append(SampleCounts.stack([whole[:, :size]]))
+        boundary[number] = whole[:, size : size + 2]
+        changes = whole[:, size + 2 :].reshape(size, bands, 4)
+        class_changes += changes.sum(1)
+        band_changes[number] = changes.sum(0)
+    return Outcome(SampleCounts.join(confusion), boundary, class_changes, band_changes)
 
 
 def objective_score(counts: Counts, objective: str) -> float:

@@ -13,7 +13,7 @@ from segcore.data.dataset.dataset import Sample
 from segcore.data.health.interval_groups import drawn_by
 from segcore.errors import SegcoreError
 from segcore.evaluation.comparison.subsets import Tallies, score_subsets
-from segcore.light_worker.journal import Journal
+from segcore.light_worker.journal import Arrays, Journal
 from segcore.light_worker.members import Members, find_members, scored_samples
 from segcore.light_worker.pool import map_ahead
 from segcore.light_worker.progress import Progress
@@ -101,15 +101,16 @@ class _Search:
             )
         self.samples = scored_samples(self.members)
         key = [to_json(config), self.members.made_from(), self.members.dataset.fingerprint]
-        self.journal = Journal(run, json.dumps(key))
         self._kept: dict[int, list[Tallies]] = {}
-        for record in self.journal.records:
-            part = Tallies(record["true"], record["predicted"], record["right"])
-            self._kept.setdefault(int(record.get("turn", np.array(0))), []).append(part)
+        self.journal = Journal(run, json.dumps(key), self._remember)
         self._turn = 0
         done = sum(len(part.true) for parts in self._kept.values() for part in parts)
         turns = 1 if self._is_whole else 1 + (len(config.members) - 1) // 2
         self._progress = Progress(run, turns * len(self.samples), done, should_stop)
+
+    def _remember(self, record: Arrays) -> None:
+        part = Tallies(record["true"], record["predicted"], record["right"])
+        self._kept.setdefault(int(record.get("turn", np.array(0))), []).append(part)
 
     @property
     def _is_whole(self) -> bool:

@@ -8,7 +8,7 @@ the better half sees as many more, and so on; those that are left have seen ever
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -39,16 +39,15 @@ class Candidate:
 
     Attributes:
         parameters: The CRF, or None for no CRF.
-        samples: Indices of the images it has seen, in the order of ``counts``.
-        counts: (number of images seen, ...) int64, as the caller's function counted them; for the
-            paired bootstrap against "no CRF".
-        score: Of the sum of ``counts``; higher is better. Scores compare between candidates that
-            saw the same images.
+        samples: Indices of the images it has seen, in the order they were counted.
+        total: Int64 sum over these images of what the caller's function counted.
+        score: Of ``total``; higher is better. Scores compare between candidates that saw the same
+            images.
     """
 
     parameters: Choice
     samples: tuple[int, ...]
-    counts: Counts
+    total: Counts
     score: float
 
 
@@ -80,7 +79,7 @@ def draw_candidates(
 def search_parameters(
     candidates: Sequence[Choice],
     num_samples: int,
-    count: Callable[[Sequence[int], Sequence[Choice]], Sequence[Sequence[Counts]]],
+    count: Callable[[Sequence[int], Sequence[Choice]], Iterable[Iterable[Counts]]],
     score: Callable[[Counts], float],
     generator: np.random.Generator,
     rounds: int = 3,
@@ -93,7 +92,7 @@ def search_parameters(
         num_samples: Number of images; they are seen in an order that is drawn once.
         count: For some images and some candidates, the counts [image][candidate], each an int64
             array of one shape (a confusion matrix, say); read each image once for all candidates,
-            and spread images over processes.
+            and spread images over processes. Rows are summed one at a time.
         score: Of summed counts, higher is better; NaN ranks last.
         generator: Source of randomness.
         rounds: Number of halvings; 0 shows every image to every candidate.
@@ -112,7 +111,7 @@ def search_parameters(
         )
     alive: list[Choice] = [None, *dict.fromkeys(c for c in candidates if c is not None)]
     order = [int(i) for i in generator.permutation(num_samples)]
-    found: dict[Choice, list[Counts]] = {choice: [] for choice in alive}
+    found: dict[Choice, Counts] = {}
     left: list[Candidate] = []
     seen = 0
     for number in range(rounds + 1):
@@ -124,10 +123,14 @@ def search_parameters(
         batch = order[seen:until]
         for row in count(batch, alive) if batch else ():
             for choice, counts in zip(alive, row, strict=True):
-                found[choice].append(np.asarray(counts, np.int64))
+                found[choice] = np.asarray(counts, np.int64) + found.get(choice, 0)
         seen = max(seen, until)
         ranked = sorted(
-            (_judge(choice, order[:seen], found[choice], score) for choice in alive), key=_rank
+            (
+                Candidate(choice, tuple(order[:seen]), found[choice], float(score(found[choice])))
+                for choice in alive
+            ),
+            key=_rank,
         )
         if number == rounds:
             return [*ranked, *left]
@@ -136,16 +139,6 @@ def search_parameters(
         left = [*crfs[len(kept) :], *left]
         alive = [None, *(c.parameters for c in kept)]
     return left
-
-
-def _judge(
-    choice: Choice,
-    samples: Sequence[int],
-    counts: Sequence[Counts],
-    score: Callable[[Counts], float],
-) -> Candidate:
-    stacked = np.stack(counts)
-    return Candidate(choice, tuple(samples), stacked, float(score(stacked.sum(axis=0))))
 
 
 def _rank(candidate: Candidate) -> tuple[float, bool]:

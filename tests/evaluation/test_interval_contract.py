@@ -11,6 +11,7 @@ from segcore.evaluation.compression.evidence import lift_intervals
 from segcore.evaluation.compression.stability import map_intervals
 from segcore.evaluation.compression.tiers import compare_tiers
 from segcore.evaluation.counts import scores
+from segcore.evaluation.counts.sample_counts import SampleCounts
 from segcore.evaluation.metrics.pixel_metrics import PixelMetrics
 from segcore.evaluation.metrics.report import evaluate
 from segcore.evaluation.metrics.robustness import summarise
@@ -66,7 +67,8 @@ def by_crf(a, b, groups):
     def outcome(counts):
         images = len(counts)
         shape = (images, 3, 2)
-        return Outcome(counts, np.ones(shape, np.int64), np.zeros((images, 1, 3, 4), np.int64))
+        changes = np.zeros((3, 4), np.int64), np.zeros((images, 1, 4), np.int64)
+        return Outcome(SampleCounts.of(counts), np.ones(shape, np.int64), *changes)
 
     return judge(outcome(b), outcome(a), groups)["gain"]["mean_iou"]["interval"]
 

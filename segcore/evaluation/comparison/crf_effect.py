@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from segcore.evaluation.counts import scores
 from segcore.evaluation.counts.bootstrap import Interval, bootstrap, paired
+from segcore.evaluation.counts.sample_counts import SampleCounts
 from segcore.evaluation.metrics.boundary import boundary_iou
 
 Counts = npt.NDArray[np.int64]
@@ -23,16 +24,20 @@ Floats = npt.NDArray[np.float64]
 class Outcome:
     """What was counted of one choice over N images, C classes and B bands; int64 pixels.
 
+    The four changes are pixels right before and after, fixed, broken, wrong before and after.
+
     Attributes:
         confusion: (N, C, C), rows true.
         boundary: (N, C, 2) intersection and union near contours, from
             :func:`segcore.evaluation.metrics.boundary.count_boundary`.
-        changes: (N, B, C, 4) pixels right before and after, fixed, broken, wrong before and after.
+        class_changes: (C, 4) changes by true class, over all images and bands.
+        band_changes: (N, B, 4) changes by image and band, over all classes.
     """
 
-    confusion: Counts
+    confusion: SampleCounts
     boundary: Counts
-    changes: Counts
+    class_changes: Counts
+    band_changes: Counts
 
     def scores(self) -> dict[str, float]:
         """Mean IoU, mean boundary IoU and pixel accuracy over the set, 0..1; NaN if undefined."""
@@ -49,8 +54,8 @@ Groups = Sequence[str] | None
 
 
 def difference(
-    before: Counts,
-    after: Counts,
+    before: Counts | SampleCounts,
+    after: Counts | SampleCounts,
     statistic: scores.Statistic,
     groups: Groups = None,
     held: npt.NDArray[np.bool_] | None = None,
@@ -87,7 +92,7 @@ def judge(before: Outcome, after: Outcome, groups: Groups = None) -> dict[str, A
         ``{"mean_iou", "boundary_iou", "pixel_accuracy", "gain": {score: {"difference",
         "interval"}}}``.
     """
-    held = before.confusion.sum((0, 2)) > 0
+    held = before.confusion.held
     mean_iou = scores.mean_by_class(scores.iou, held)
     gain = {
         "mean_iou": difference(before.confusion, after.confusion, mean_iou, groups)[0],
@@ -104,12 +109,12 @@ def by_class(
     before: Outcome, after: Outcome, names: Sequence[str], groups: Groups = None
 ) -> list[dict[str, Any]]:
     """Return each class's IoU before and after, the difference, and its pixels fixed and broken."""
-    seen = before.confusion.sum(2) > 0
+    seen = before.confusion.present
     change = difference(
         before.confusion, after.confusion, scores.by_class(scores.iou, seen.any(0)), groups, seen
     )
     first, second = scores.iou(before.confusion.sum(0)), scores.iou(after.confusion.sum(0))
-    counts = after.changes.sum((0, 1))  # (C, 4)
+    counts = after.class_changes
     return [
         {
             "name": name,
@@ -128,7 +133,7 @@ def by_distance(
     """Return the gain and the pixels fixed and broken, by distance to a true boundary.
 
     Args:
-        after: What was counted; ``changes`` has one band more than ``bands`` has ends.
+        after: What was counted; it has one band more than ``bands`` has ends.
         bands: Ascending upper ends in pixels.
         groups: Draw whole groups of images; length N.
 
@@ -136,7 +141,7 @@ def by_distance(
         ``{"from", "to" (None for the last), "pixels", "fixed", "broken", "difference",
         "interval"}`` each; the difference is that of accuracy in the band.
     """
-    counts = after.changes.sum(2)  # (N, B, 4)
+    counts = after.band_changes
     pixels = counts.sum(-1)
     was = np.stack([counts[..., 0] + counts[..., 2], pixels], axis=-1)
     now = np.stack([counts[..., 0] + counts[..., 1], pixels], axis=-1)

@@ -14,6 +14,7 @@ from segcore.data.augmentation.preprocessing import prepare
 from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
 from segcore.evaluation.counts.confusion import count_confusion
+from segcore.evaluation.counts.sample_counts import SampleCounts
 from segcore.evaluation.metrics.robustness import CLEAN, stage_name
 from segcore.postprocess.ensemble import resize_probabilities
 from segcore.runs.folder.run_folder import RunFolder
@@ -25,8 +26,6 @@ from segcore.training.input.pipeline import load_ahead
 from segcore.training.input.reader import SampleReader, resize_image
 from segcore.training.loop.progress import Progress
 from segcore.training.strategy import configure, describe
-
-Counts = npt.NDArray[np.int64]
 
 
 def choose_samples(samples: list[Sample], number: int) -> list[Sample]:
@@ -82,7 +81,7 @@ def measure_robustness(run: RunFolder, sources: Sequence[RunFolder], dataset: Da
             is_done = stage in run.stages(config.split)
             if not is_done or run.read_counts(config.split, stage)[0] != ids:
                 counts = work.count_step(name, severity, (number, len(steps)))
-                run.write_counts(config.split, stage, ids, np.stack(counts))
+                run.write_counts(config.split, stage, ids, counts)
         progress.update(
             progress=1.0,
             seconds_left=0.0,
@@ -117,8 +116,8 @@ class _Work:
         self.preparations = [preprocessing_of(source) for source in sources]
         self.batch_size = min(network.batch_size for network in self.networks)
 
-    def count_step(self, name: str, severity: int, step: tuple[int, int]) -> list[Counts]:
-        """Return the (C, C) counts of every sample under one corruption.
+    def count_step(self, name: str, severity: int, step: tuple[int, int]) -> SampleCounts:
+        """Return the counts of every sample under one corruption.
 
         Args:
             name: The corruption; "" for clean images.
@@ -132,7 +131,7 @@ class _Work:
         def load(position: int) -> list[npt.NDArray[np.uint8]]:
             return self._inputs(self.samples[position], name, severity)
 
-        counts: list[Counts] = []
+        counts: list[SampleCounts] = []
         with (
             ThreadPoolExecutor(2, "counters") as pool,
             closing(load_ahead(load, 0, len(self.samples), self.batch_size)) as images,
@@ -147,7 +146,7 @@ class _Work:
                 counts.extend(pool.map(self._count, batch_samples, answers))
                 done = step[0] + len(counts) / len(self.samples)
                 self.progress.update(progress=done / step[1])
-        return counts
+        return SampleCounts.join(counts)
 
     def _inputs(self, sample: Sample, name: str, severity: int) -> list[npt.NDArray[np.uint8]]:
         """Return one sample as each network takes it."""
@@ -160,7 +159,7 @@ class _Work:
             for p, network in zip(self.preparations, self.networks, strict=True)
         ]
 
-    def _count(self, sample: Sample, answers: tuple[npt.NDArray[np.float32], ...]) -> Counts:
+    def _count(self, sample: Sample, answers: tuple[npt.NDArray[np.float32], ...]) -> SampleCounts:
         probabilities = answers[0]
         if len(self.sources) > 1:
             probabilities = combine_networks(
@@ -171,9 +170,10 @@ class _Work:
             .argmax(axis=-1)
             .astype(self.labels.mask_dtype)
         )
-        return count_confusion(
+        matrix = count_confusion(
             self.reader.read_mask(sample),
             predicted,
             self.labels.num_classes,
             self.labels.ignore_index,
         )
+        return SampleCounts.stack([matrix])

@@ -86,7 +86,7 @@ def show(runs: Sequence[str], split: str) -> None:
     matrix, images = st.columns([3, 2], gap="large")
     with matrix:
         figure = fixed_broken_chart.matrix(
-            {"net": changes.net, "fixed": changes.fixed.sum(0), "broken": changes.broken.sum(0)}[
+            {"net": changes.net, "fixed": changes.fixed.total, "broken": changes.broken.total}[
                 what
             ],
             labels,
@@ -114,7 +114,7 @@ def show(runs: Sequence[str], split: str) -> None:
 
 def _cards(changes: FixedBroken) -> None:
     fixed, broken = int(changes.fixed.sum()), int(changes.broken.sum())
-    gains = (changes.fixed - changes.broken).sum((1, 2))
+    gains = changes.pixels()
     cards = st.columns(4)
     for card, (label, value, help) in zip(
         cards,
@@ -166,9 +166,7 @@ def _images(
             st.rerun()
     else:
         st.markdown("**Most changed images**")
-        values = {"fixed": changes.fixed, "broken": changes.broken}.get(
-            what, changes.fixed - changes.broken
-        ).sum((1, 2))
+        values = changes.pixels(what)
         order = np.argsort(-np.abs(values), kind="stable")
         rows = [(changes.sample_ids[i], int(values[i])) for i in order if values[i]]
     event = tables.draw(

@@ -160,16 +160,16 @@ class Tiers:
                 "predict that split again."
             )
 
-        def count(sample: Sample) -> Counts:
-            return self._count(run, split, sample, label_map, label_set)
+        def count(sample: Sample) -> SampleCounts:
+            return SampleCounts.stack([self._count(run, split, sample, label_map, label_set)])
 
-        matrices: list[Counts] = []
+        matrices: list[SampleCounts] = []
         with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool:
             for sample, matrix in zip(samples, pool.map(count, samples), strict=True):
                 matrices.append(matrix)
                 if progress:
                     progress(len(matrices), len(samples), sample.id)
-        ids, counts = [s.id for s in samples], SampleCounts.stack(matrices)
+        ids, counts = [s.id for s in samples], SampleCounts.join(matrices)
         folder.write_counts(_place(split), stage, ids, counts)
         return ids, counts
 

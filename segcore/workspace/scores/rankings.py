@@ -13,6 +13,7 @@ from segcore.config import EvaluateConfig
 from segcore.errors import SegcoreError, unknown
 from segcore.evaluation.counts import scores
 from segcore.evaluation.counts.fixed_broken import FixedBroken, count_fixed_broken
+from segcore.evaluation.counts.sample_counts import SampleCounts
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace.runs.runs import Runs, prediction_id
 from segcore.workspace.scores.scenes import Scenes
@@ -208,7 +209,7 @@ class Rankings:
         except SegcoreError:
             pass
         counted = self._count_fixed_broken(run, other, split, (stage, other_stage), progress)
-        if np.count_nonzero(counted.fixed) + np.count_nonzero(counted.broken) <= KEPT_CELLS:
+        if counted.cells <= KEPT_CELLS:
             with suppress(SegcoreError):  # a read-only workspace can still be looked at
                 holder.write_json(document, {"made_from": stamps, **counted.to_json()})
         return counted
@@ -231,19 +232,22 @@ class Rankings:
             if s.id in known and s.mask is not None
         ]
         size = labels.num_classes
-        pairs: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
+        none = SampleCounts.of(np.zeros((0, size, size), np.int64))
+        fixed, broken = [none], [none]
         scored = 0
         for number, sample in enumerate(samples, start=1):
             true = self._scenes.truth(dataset, sample.id, label_map)
             a, b = (
                 self.mask(r, split, sample.id, s) for r, s in zip((run, other), stages, strict=True)
             )
-            pairs.append(count_fixed_broken(true, a, b, size, labels.ignore_index))
+            pair = count_fixed_broken(true, a, b, size, labels.ignore_index)
+            for counts, matrix in zip((fixed, broken), pair, strict=True):
+                counts.append(SampleCounts.stack([matrix]))
             scored += int((true != labels.ignore_index).sum())
             if progress:
                 progress(number, len(samples), sample.id)
-        both = np.array(pairs, np.int64).reshape(len(pairs), 2, size, size)
-        return FixedBroken(tuple(s.id for s in samples), both[:, 0], both[:, 1], scored)
+        joined = SampleCounts.join(fixed), SampleCounts.join(broken)
+        return FixedBroken(tuple(s.id for s in samples), *joined, scored)
 
     def mask(self, run: str, split: str, sample: str, stage: str = "") -> npt.NDArray[Any]:
         """Return the mask that a run's stage gives, (H, W) indices.

@@ -10,16 +10,20 @@ from segcore.evaluation.comparison.crf_effect import (
     difference,
     judge,
 )
+from segcore.evaluation.counts.sample_counts import SampleCounts
 from segcore.evaluation.counts.scores import mean_iou
 from tests.evaluation.plain_loop import plain_interval
 
 
 def outcome(confusion, changes=None) -> Outcome:
     images, size = confusion.shape[:2]
+    if changes is None:
+        changes = np.zeros((images, 2, size, 4), np.int64)
     return Outcome(
-        confusion,
+        SampleCounts.of(confusion),
         np.ones((images, size, 2), np.int64),
-        np.zeros((images, 2, size, 4), np.int64) if changes is None else changes,
+        changes.sum((0, 1)),
+        changes.sum(2),
     )
 
 

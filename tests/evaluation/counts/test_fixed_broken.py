@@ -7,6 +7,7 @@ import pytest
 
 from segcore.errors import SegcoreError
 from segcore.evaluation.counts.fixed_broken import FixedBroken, count_fixed_broken
+from segcore.evaluation.counts.sample_counts import SampleCounts
 
 
 def test_by_hand() -> None:
@@ -43,7 +44,10 @@ def test_the_net_is_the_difference_of_right_pixels_and_swapping_turns_it_round(s
 def test_the_images_of_a_pair_come_by_size_of_change() -> None:
     fixed, broken = np.zeros((3, 2, 2), np.int64), np.zeros((3, 2, 2), np.int64)
     fixed[0, 0, 1], broken[1, 0, 1], fixed[2, 1, 0] = 4, 9, 5
-    found = FixedBroken(("x", "y", "z"), fixed, broken, 100)
+    found = FixedBroken(("x", "y", "z"), SampleCounts.of(fixed), SampleCounts.of(broken), 100)
+    for what, dense in (("fixed", fixed), ("broken", broken), ("net", fixed - broken)):
+        np.testing.assert_array_equal(found.pixels(what), dense.sum((1, 2)))
+    assert found.cells == 3
     assert found.hardest(0, 1) == [("y", -9), ("x", 4)]
     assert found.hardest(0, 1, "fixed") == [("x", 4)]
     assert found.net.tolist() == [[0, -5], [5, 0]]

@@ -1,6 +1,7 @@
 """Sparse counts answer like the array they stand for, in memory and on disk."""
 
 import io
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from segcore.errors import SegcoreError
 from segcore.evaluation.compression.compression import fold, fold_images
 from segcore.evaluation.counts import scores
+from segcore.evaluation.counts.fixed_broken import FixedBroken
 from segcore.evaluation.counts.packed_counts import decode_counts, encode_counts
 from segcore.evaluation.counts.sample_counts import SampleCounts
 from segcore.labels import LabelMap
@@ -110,3 +112,29 @@ def test_what_is_no_counts_is_damaged(changes):
     assert decode_counts(packed())[0] == ["a", "b"]
     with pytest.raises(SegcoreError, match="damaged"):
         decode_counts(packed(**changes))
+
+
+def test_fixed_and_broken_pixels_of_many_images_and_classes_take_little_memory():
+    """20,000 images x 150 classes: an array of int64 would take 3.6 GB for each of the two."""
+    images, classes = 20_000, 150
+    draw = np.random.default_rng(0)
+    tracemalloc.start()
+    parts = [
+        SampleCounts.from_cells(
+            draw.integers(1, 900, 12),
+            np.sort(draw.choice(classes**2, 12, replace=False)),
+            np.array([0, 12]),
+            classes,
+        )
+        for _ in range(images)
+    ]
+    pair = FixedBroken(
+        tuple(map(str, range(images))), SampleCounts.join(parts), SampleCounts.join(parts[::-1]), 1
+    )
+    again = FixedBroken.from_json(pair.to_json())
+    rows, net, values = again.hardest(3, 4), again.net, again.pixels()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 600e6
+    assert again.cells == 2 * 12 * images and net.sum() == values.sum() == 0
+    assert {name for name, _ in rows} <= set(again.sample_ids)

@@ -91,8 +91,8 @@ def test_an_exchange_is_counted_once_until_a_run_is_made_anew(trained, monkeypat
     )
     again = rankings.fixed_broken(a, b, "test")
     assert not counted and again.sample_ids == found.sample_ids and again.scored == found.scored
-    np.testing.assert_array_equal(again.fixed, found.fixed)
-    np.testing.assert_array_equal(again.broken, found.broken)
+    np.testing.assert_array_equal(np.asarray(again.fixed), np.asarray(found.fixed))
+    np.testing.assert_array_equal(np.asarray(again.broken), np.asarray(found.broken))
     trained.workspace.runs.open(f"{b}--test").write_status(finished=2e9)
     np.testing.assert_array_equal(rankings.fixed_broken(a, b, "test").net, found.net)
     assert counted
