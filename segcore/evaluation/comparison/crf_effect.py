@@ -110,8 +110,9 @@ def by_class(
 ) -> list[dict[str, Any]]:
     """Return each class's IoU before and after, the difference, and its pixels fixed and broken."""
     seen = before.confusion.present
+    held = before.confusion.held
     change = difference(
-        before.confusion, after.confusion, scores.by_class(scores.iou, seen.any(0)), groups, seen
+        before.confusion, after.confusion, scores.by_class(scores.iou, held), groups, seen
     )
     first, second = scores.iou(before.confusion.sum(0)), scores.iou(after.confusion.sum(0))
     counts = after.class_changes
