@@ -53,6 +53,8 @@ warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # dama
 warnings.simplefilter("error", Image.DecompressionBombWarning)  # refused in a sentence, not printed
 
 _EXIF_ORIENTATION = 0x0112
+_SUBFILE_TYPE = 254
+_PART_OF_ANOTHER = 1 | 4  # an overview, a transparency mask
 TWELVE_BITS = 4095
 """The greatest value of 12 bits: a grey image of 16 that stays below is read as one of 12."""
 
@@ -135,7 +137,7 @@ def frame_of(path: Path) -> Frame:
     """Return how an image lies in its file, from its header alone.
 
     Raises:
-        SegcoreError: As :func:`open_image`.
+        SegcoreError: As :func:`open_image`, or the file is a stack of images.
     """
     header = read_png_header(path)
     if header is not None:
@@ -143,8 +145,35 @@ def frame_of(path: Path) -> Frame:
     with open_image(path) as image:
         width, height = image.size
         orientation = _orientation(image)
+        if is_stack(image):
+            raise several_images(path.name)
     size = (width, height) if orientation in (5, 6, 7, 8) else (height, width)
     return Frame(size, (height, width), orientation)
+
+
+def is_stack(image: Image.Image) -> bool:
+    """Whether an open file holds further images of the same size, of which only one would be seen.
+
+    Overviews and masks within a TIFF are parts of its one image.
+    """
+    kinds = (TiffImagePlugin.TiffImageFile, GifImagePlugin.GifImageFile)
+    if not isinstance(image, kinds) and not getattr(image, "is_animated", False):
+        return False
+    size = image.size
+    try:
+        image.seek(1)
+    except EOFError:
+        return False
+    kind = getattr(image, "tag_v2", {}).get(_SUBFILE_TYPE, 0)
+    return image.size == size and not kind & _PART_OF_ANOTHER
+
+
+def several_images(name: str) -> SegcoreError:
+    """Return the error of a file that holds a stack of images."""
+    return SegcoreError(
+        f"Expected one image in {name}, received a file of several pages or frames, of which only "
+        "the first would be read: save each as a file of its own, image and mask alike."
+    )
 
 
 def turn_upright(pixels: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:

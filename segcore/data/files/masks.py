@@ -6,6 +6,7 @@ colour. What marks "nothing here" becomes a code of its own: :data:`NO_DATA` amo
 :data:`HIDDEN` among colours. Each cause for which a file cannot be read has its own sentence.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from segcore.data.files.georeference import is_available, open_raster
-from segcore.data.files.images import image_size, open_image
+from segcore.data.files.images import image_size, is_stack, open_image, several_images
 from segcore.data.files.png import decode_grey, decode_rgb, read_png_header
 from segcore.errors import SegcoreError
 
@@ -104,6 +105,7 @@ def read_ids(path: Path) -> npt.NDArray[Any]:
     ids = decode_grey(path)
     if ids is not None:
         return ids
+    _refuse_unfit(path)
     band = _raster_band(path)
     if band is None:
         with open_image(path) as image:
@@ -154,6 +156,7 @@ def read_colors(path: Path) -> npt.NDArray[np.uint32]:
         pixels = decode_rgb(path)
         if pixels is not None:
             return pack_colors(pixels)
+    _refuse_unfit(path)
     with open_image(path) as image:
         if image.mode == "P":
             palette = np.zeros((256, 3), np.uint32)
@@ -171,6 +174,21 @@ def read_colors(path: Path) -> npt.NDArray[np.uint32]:
     if hidden is not None:
         packed[hidden] = HIDDEN
     return packed
+
+
+def palette_colors(path: Path) -> dict[int, int]:
+    """Return the colour (0xRRGGBB) of each index that a palette mask uses; {} where it is damaged."""
+    try:
+        with open_image(path) as image:
+            indices = np.unique(np.asarray(image)).tolist()
+            values = image.getpalette("RGB") or []
+    except SegcoreError:
+        return {}
+    colors = np.zeros((256, 3), np.int64)
+    given = np.array(values, np.int64).reshape(-1, 3)[:256]
+    colors[: len(given)] = given
+    codes = (colors @ [1 << 16, 1 << 8, 1]).tolist()
+    return {index: codes[index] for index in indices}
 
 
 def resize_mask(mask: npt.NDArray[Any], size: tuple[int, int]) -> npt.NDArray[Any]:
@@ -208,14 +226,19 @@ def pack_colors(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint32]:
 
 
 def _hidden(image: Image.Image, codes: npt.NDArray[Any]) -> npt.NDArray[np.bool_] | None:
-    """Return where an image is transparent, if several values lie hidden there; else None."""
+    """Return where an image is transparent, if that means something of its own; else None.
+
+    It does where several values lie hidden, or one that is seen elsewhere too. One that is seen
+    nowhere else is a class that happens to be clear.
+    """
     if image.mode not in ("LA", "RGBA"):
         return None
     clear = np.asarray(image.getchannel("A")) == 0
     if not clear.any() or clear.all():
         return None
     values = codes[clear]
-    return None if (values == values[0]).all() else clear
+    alone = (values == values[0]).all() and not (codes[~clear] == values[0]).any()
+    return None if alone else clear
 
 
 def _one_channel(image: Image.Image, name: str) -> npt.NDArray[Any]:
@@ -237,6 +260,35 @@ def _one_channel(image: Image.Image, name: str) -> npt.NDArray[Any]:
     return red if hidden is None else np.where(hidden, -1, red.astype(np.int32))
 
 
+def _refuse_stack(path: Path) -> None:
+    stack = False
+    with suppress(SegcoreError), open_image(path) as image:  # else rasterio says what is wrong
+        stack = is_stack(image)
+    if stack:
+        raise several_images(path.name)
+
+
+def _refuse_unfit(path: Path) -> None:
+    """Refuse files that cannot hold a mask whatever their name: a JPEG, a lossy WebP, a stack.
+
+    Raises:
+        SegcoreError: It is one.
+    """
+    try:
+        with open(path, "rb") as file:
+            start = file.read(4096)
+    except OSError:
+        return
+    webp = start[:4] == b"RIFF" and start[8:12] == b"WEBP"
+    if start.startswith(b"\xff\xd8\xff") or (webp and b"VP8 " in start):
+        raise SegcoreError(
+            f"Expected a mask without loss, received the {'WebP' if webp else 'JPEG'} {path.name}, "
+            "which blurs labels: export it as PNG."
+        )
+    if start.startswith((*_TIFF, b"GIF8")) or webp:
+        _refuse_stack(path)
+
+
 def _nodata_of(image: Image.Image) -> float | None:
     """The nodata value that GDAL noted in a TIFF, or None."""
     text = getattr(image, "tag_v2", {}).get(_NODATA_TAG)
@@ -256,22 +308,34 @@ def _only_raster(path: Path) -> bool:
 
 
 def _raster_band(path: Path) -> _Band | None:
-    """Read a TIFF of one band with rasterio where it can do more than Pillow; else None."""
+    """Read a TIFF of one band with rasterio where it can do more than Pillow; else None.
+
+    Raises:
+        SegcoreError: It has several bands, of kinds that make no colours.
+    """
     if not _only_raster(path):
         return None
+    only = False
     try:
         with open_image(path) as image:
             if image.mode not in ("I", "F") and _nodata_of(image) is None:
                 return None
     except SegcoreError:
-        pass  # perhaps a kind of TIFF that only rasterio reads
+        only = True  # perhaps a kind of TIFF that rasterio alone reads
+    count = 0
     try:
         with open_raster(path) as raster:
-            if raster.count != 1 or np.dtype(raster.dtypes[0]).kind not in "iuf":
-                return None
-            return _Band(raster.read(1), raster.nodata)
+            count = raster.count
+            if count == 1 and np.dtype(raster.dtypes[0]).kind in "iuf":
+                return _Band(raster.read(1), raster.nodata)
     except SegcoreError:
         return None
+    if count > 1 and only:
+        raise SegcoreError(
+            f"Expected a mask of one band, {path.name} has {count}: save the class of each pixel "
+            "as one number, as argmax over bands of classes gives."
+        )
+    return None
 
 
 def _as_ids(band: _Band, name: str) -> npt.NDArray[Any]:

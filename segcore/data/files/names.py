@@ -10,6 +10,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable
 from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
 
 from segcore.errors import SegcoreError
 
@@ -71,11 +72,13 @@ def name_keys(name: str) -> tuple[str, str, str]:
     """Return the keys by which a name is compared, strictest first.
 
     Returns:
-        :func:`name_key`; the same in folded case; the same without nnU-Net's channel ``_0000``.
-        A later key counts only where an earlier one finds no partner.
+        :func:`name_key`; the same in folded case, with letters in their plain form (NFKC), without
+        %20 for a space and without space around a part; that without nnU-Net's channel ``_0000``. A
+        later key counts only where an earlier one finds no partner.
     """
     key = name_key(name)
-    folded = key.casefold()
+    plain = unicodedata.normalize("NFKC", unquote(key)).casefold()
+    folded = "/".join(part.strip() for part in plain.split("/"))
     return key, folded, folded.removesuffix("_0000")
 
 
@@ -114,7 +117,8 @@ def list_files(
     Args:
         folder: The folder.
         suffixes: Endings in lower case that are wanted; None for all files.
-        links: Whether files that are symbolic links count.
+        links: Whether symbolic links to files and folders count; a folder that leads back to one
+            it lies in is passed over.
 
     Returns:
         Paths below the folder with "/", in natural order.
@@ -123,6 +127,7 @@ def list_files(
         SegcoreError: The folder cannot be listed, or holds more than two million files.
     """
     names: list[str] = []
+    above: dict[str, tuple[str, ...]] = {str(folder): (os.path.realpath(folder),)}
 
     def refuse(error: OSError) -> None:
         raise SegcoreError(
@@ -130,8 +135,10 @@ def list_files(
             f"({error.strerror or error}): check its permissions."
         ) from error
 
-    for place, folders, files in os.walk(folder, onerror=refuse):
+    for place, folders, files in os.walk(folder, onerror=refuse, followlinks=links):
         folders[:] = sorted(f for f in folders if not is_litter(f))
+        if links:
+            folders[:] = _without_loops(place, folders, above)
         below = Path(place).relative_to(folder)
         for file in files:
             if is_litter(file):
@@ -147,6 +154,20 @@ def list_files(
                 "smaller folder."
             )
     return sorted(names, key=natural_order)
+
+
+def _without_loops(
+    place: str, folders: Iterable[str], above: dict[str, tuple[str, ...]]
+) -> list[str]:
+    """Return the folders of a place that are none of those it lies in; notes where each leads."""
+    chain, kept = above.pop(place), []
+    for folder in folders:
+        inner = f"{place}{os.sep}{folder}"
+        real = os.path.realpath(inner)
+        if real not in chain:
+            above[inner] = (*chain, real)
+            kept.append(folder)
+    return kept
 
 
 def list_images(folder: Path, *, links: bool = True) -> list[str]:

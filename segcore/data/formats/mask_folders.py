@@ -89,6 +89,25 @@ class MaskFolders:
             )
         return true, predicted
 
+    def check_void(self, classes_held: int, ignored: int) -> None:
+        """Refuse ground truth in which 255, taken for void, seems to be the foreground.
+
+        Args:
+            classes_held: How many scored classes the truth holds.
+            ignored: Pixels of it that are not scored.
+
+        Raises:
+            SegcoreError: It holds one class at most beside pixels that no class table ignores.
+        """
+        declared = self.label_set.ignored or self.label_set.num_classes < 2
+        if ignored and classes_held < 2 and not declared:
+            raise SegcoreError(
+                f"Expected ground truth of the ids that the class table declares, received masks "
+                f"of {classes_held} of its {self.label_set.num_classes} classes and of 255 (or no "
+                f"data) in {ignored} pixels: declare 255 in the class table, as a class if it is "
+                "the foreground or as ignored if it is void."
+            )
+
 
 def pair_mask_folders(truth: Path, prediction: Path, classes: Path) -> MaskFolders:
     """Match the masks of two folders by name, as import-predictions does.

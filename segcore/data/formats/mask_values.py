@@ -13,6 +13,7 @@ from segcore.data.files.masks import (
     NO_DATA,
     mask_mode,
     mask_size,
+    palette_colors,
     read_colors,
     read_ids,
 )
@@ -46,6 +47,8 @@ def read_mask_indices(path: Path, label_set: LabelSet, values: str = "auto") -> 
     if values != "auto":
         return to_indices(read_ids(path), label_set, values, path.name)
     mode = mask_mode(path)
+    if mode == "P":
+        _check_palette(path, label_set)
     ways: list[tuple[str, Callable[[Path], npt.NDArray[Any]]]] = [
         ("ids", read_ids),
         ("colors", read_colors),
@@ -61,6 +64,31 @@ def read_mask_indices(path: Path, label_set: LabelSet, values: str = "auto") -> 
         except SegcoreError as error:
             first = first or error
     raise first or SegcoreError(f"{path.name} cannot be read as a mask: save it as PNG.")
+
+
+def _check_palette(path: Path, label_set: LabelSet) -> None:
+    """Refuse a palette that numbers the classes' own colours in another order.
+
+    Raises:
+        SegcoreError: By index and by colour the mask would show different classes.
+    """
+    classes = (*label_set.classes, *label_set.ignored)
+    of_color = {int(color_to_hex(c.color)[1:], 16): c for c in reversed(classes)}
+    of_id = {c.id: c for c in classes}
+    used = palette_colors(path)
+    by_id = used.keys() <= {*of_id, *USUAL_VOID}
+    by_color = set(used.values()) <= of_color.keys() and len(set(used.values())) == len(used)
+    if not (by_id and by_color):
+        return
+    for index, color in used.items():
+        named = of_id.get(index)
+        if named is not None and named.color != of_color[color].color:
+            raise SegcoreError(
+                f"Expected a palette that numbers the classes as their table does, {path.name} "
+                f"gives index {index}, the id of {named.name!r}, the colour of "
+                f"{of_color[color].name!r}: save it without a palette, or say how it is to be read "
+                "(import-predictions --values ids or colors)."
+            )
 
 
 def to_indices(
@@ -108,7 +136,7 @@ def _unknown_codes(
     return (
         f"Expected only {what} of the declared classes in {name}, received {shown}{more} in "
         f"{int(counts.sum())} pixels: declare them in the class table, or say how pixels are to "
-        "be read (--values ids, indices or colors)."
+        "be read (import-predictions --values ids, indices or colors)."
     )
 
 

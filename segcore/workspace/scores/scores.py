@@ -476,9 +476,9 @@ class Scores:
             sizes.append((true.shape[0], true.shape[1]))
             if progress:
                 progress(index + 1, len(pairs.names), name)
-        return evaluate(
-            SampleCounts.join(counts), pairs.names, pairs.label_set, truth.name, sizes=sizes
-        )
+        joined = SampleCounts.join(counts)
+        pairs.check_void(joined.held.sum(), sum(h * w for h, w in sizes) - joined.sum())
+        return evaluate(joined, pairs.names, pairs.label_set, truth.name, sizes=sizes)
 
     def ensemble(self, run: str) -> EnsembleScores:
         """Return the scores of an evaluate run: each member, their combination, and with the CRF.
