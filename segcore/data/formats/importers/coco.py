@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -11,13 +12,19 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.data.files.images import image_size
-from segcore.data.files.masks import MAX_ID, read_colors
+from segcore.data.files.masks import COLOR_MODES, MAX_ID, mask_mode, read_colors, read_ids
+from segcore.data.files.names import name_keys
 from segcore.data.files.png import MAX_PIXELS
 from segcore.data.formats.importers.class_tables import DeclaredClass, parse_color
 from segcore.data.formats.importers.paired_folders import sample_id, unique_ids
 from segcore.data.formats.importers.pairs.places import read_place
 from segcore.data.formats.importers.pairs.roles import split_roles
-from segcore.data.formats.importers.polygons import BACKGROUND, cover_polygon, decode_runs
+from segcore.data.formats.importers.polygons import (
+    BACKGROUND,
+    check_pixels_meant,
+    cover_polygon,
+    decode_runs,
+)
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import SPLIT_NAMES, Layout, Pair, Source
 from segcore.errors import SegcoreError
@@ -129,6 +136,7 @@ def read(source: Source) -> Layout:
     by_name: dict[str, list[PurePosixPath]] = defaultdict(list)
     for path in source.images:
         by_name[_key(path)].append(path)
+        by_name[_loose_key(path)].append(path)
     pairs: list[Pair] = []
     problems: list[Problem] = []
     for name, data in tables.items():
@@ -194,15 +202,14 @@ class _Table:
 def _pairs(source: Source, table: _Table, problems: list[Problem]) -> list[Pair]:
     of_image: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for annotation in table.data["annotations"]:
-        of_image[str(annotation.get("image_id"))].append(annotation)
+        of_image[_image_id(annotation.get("image_id"))].append(annotation)
     split = _split_of(table.name)
     pairs = []
     for row in table.data["images"]:
         file = PurePosixPath(str(row.get("file_name", "")).replace("\\", "/"))
-        found = _nearest(
-            [p for p in table.by_name.get(_key(file), ()) if not _is_panoptic(p)], file, table.name
-        )
-        annotations = of_image.pop(str(row.get("id")), [])
+        of_name = table.by_name.get(_key(file)) or table.by_name.get(_loose_key(file)) or []
+        found = _nearest([p for p in of_name if not _is_panoptic(p)], file, table.name)
+        annotations = of_image.pop(_image_id(row.get("id")), [])
         if len(found) != 1:
             what = f"{table.name} names this image, " + (
                 f"{len(found)} files have this name ({list_names([str(p) for p in found], 4)})"
@@ -240,6 +247,16 @@ def _pairs(source: Source, table: _Table, problems: list[Problem]) -> list[Pair]
 
 def _key(path: PurePosixPath) -> str:
     return unicodedata.normalize("NFC", path.name)
+
+
+def _loose_key(path: PurePosixPath) -> str:
+    """What of a name counts where no file bears it: without case and ending."""
+    return f"{name_keys(path.name)[1]} without ending"
+
+
+def _image_id(value: Any) -> str:
+    """Return an image id as text: 7, 7.0 and "7" are one."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _panoptic_png(
@@ -355,19 +372,20 @@ def _draw_shape(mask: npt.NDArray[np.uint16], shape: Any, number: int) -> int:
             )
         mask[runs] = number
         return int(np.count_nonzero(runs))
-    if isinstance(shape[0], (int, float)):
-        return cover_polygon(mask, shape, number)
-    return sum(cover_polygon(mask, polygon, number) for polygon in shape)
+    polygons = [shape] if isinstance(shape[0], (int, float)) else shape
+    for polygon in polygons:
+        check_pixels_meant(polygon, mask.shape)
+    return sum(cover_polygon(mask, polygon, number) for polygon in polygons)
 
 
 def draw_panoptic(pair: Pair) -> npt.NDArray[np.uint16]:
-    """Turn a panoptic PNG (segment id R + 256 G + 65536 B) into categories; the rest is void.
+    """Turn a panoptic PNG (segment id R + 256 G + 65536 B, or grey) into categories; 0 is void.
 
     Returns:
         (H, W) uint16 category ids.
 
     Raises:
-        SegcoreError: The PNG or its list of segments is damaged.
+        SegcoreError: The PNG or its list of segments is damaged, or one holds what the other lacks.
     """
     drawing: Drawing = pair.extra
     if pair.mask is None:
@@ -375,8 +393,11 @@ def draw_panoptic(pair: Pair) -> npt.NDArray[np.uint16]:
             f"The image {pair.image.name} has no panoptic PNG: add it, or remove the image "
             "from the JSON."
         )
-    codes = read_colors(pair.mask)
-    segments = (codes >> 16) | (codes & 0xFF00) | ((codes & 255) << 16)
+    if mask_mode(pair.mask) in COLOR_MODES:
+        codes = read_colors(pair.mask)
+        segments = (codes >> 16) | (codes & 0xFF00) | ((codes & 255) << 16)
+    else:
+        segments = read_ids(pair.mask)
     try:
         category = {
             int(s["id"]): int(s["category_id"])
@@ -387,6 +408,30 @@ def draw_panoptic(pair: Pair) -> npt.NDArray[np.uint16]:
         raise SegcoreError(
             f"Expected segments of {pair.image.name}, received damaged ones: export again."
         ) from error
-    found, inverse = np.unique(segments, return_inverse=True)
+    found, inverse, pixels = np.unique(segments, return_inverse=True, return_counts=True)
+    _check_segments(category.keys(), dict(zip(found.tolist(), pixels.tolist(), strict=True)))
     values = np.array([category.get(int(number), drawing.empty) for number in found], np.uint16)
     return values[inverse].reshape(segments.shape)
+
+
+def _check_segments(listed: Collection[int], held: Mapping[int, int]) -> None:
+    """Refuse a PNG whose segments are not those of its list; segment 0 is nothing."""
+    unlisted = sorted(number for number in held if number and number not in listed)
+    absent = sorted(number for number in listed if number not in held)
+    if unlisted:
+        share = sum(held[number] for number in unlisted) / sum(held.values())
+        raise SegcoreError(
+            "Expected each segment of the panoptic PNG in its segments_info, received "
+            f"{plural(len(unlisted), 'segment')} without an entry ({_shown_ids(unlisted)}: "
+            f"{share:.2%} of the pixels): export again."
+        )
+    if absent:
+        raise SegcoreError(
+            "Expected pixels of each segment in segments_info, the panoptic PNG holds none of "
+            f"{_shown_ids(absent)}: export again, without scaling."
+        )
+
+
+def _shown_ids(numbers: Sequence[int]) -> str:
+    """Return up to six numbers for a sentence."""
+    return ", ".join(map(str, numbers[:6])) + (", ..." if len(numbers) > 6 else "")

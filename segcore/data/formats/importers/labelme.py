@@ -16,7 +16,12 @@ from segcore.data.files.png import MAX_PIXELS
 from segcore.data.formats.importers.class_tables import DeclaredClass
 from segcore.data.formats.importers.paired_folders import sample_id, unique_ids
 from segcore.data.formats.importers.pairs.places import read_place
-from segcore.data.formats.importers.polygons import BACKGROUND, check_reach, draw_polygon
+from segcore.data.formats.importers.polygons import (
+    BACKGROUND,
+    check_pixels_meant,
+    check_reach,
+    draw_polygon,
+)
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import Layout, Pair, Source
 from segcore.errors import SegcoreError
@@ -25,6 +30,8 @@ from segcore.text_files import read_json
 
 BACKGROUND_NAMES = frozenset(("_background_", BACKGROUND))
 VOID_NAMES = frozenset(("__ignore__", "void", "ignore"))
+"""Labels of background and void, in lower case."""
+
 KINDS_WITHOUT_AREA = ("line", "linestrip", "point", "points")
 PEEK_BYTES = 4096
 
@@ -55,16 +62,17 @@ class _Annotation:
 
 
 def matches(source: Source) -> bool:
-    """Whether a JSON of the same stem as an image begins as LabelMe's do."""
+    """Whether a JSON begins as LabelMe's do, one of the same stem as an image first."""
+    if not source.images:
+        return False
     written = [PurePosixPath(name) for name in source.files if name.lower().endswith(".json")]
     stems = {path.stem for path in source.images} if written else set()
-    return any(
-        _begins_with_shapes(source.root / name)
-        for name in [name for name in written if name.stem in stems][:3]
-    )
+    named = [name for name in written if name.stem in stems]
+    return any(begins_with_shapes(source.root / name) for name in (named or written)[:3])
 
 
-def _begins_with_shapes(file: Path) -> bool:
+def begins_with_shapes(file: Path) -> bool:
+    """Whether a file holds LabelMe's list of shapes near its beginning."""
     with open(file, "rb") as opened:
         return b'"shapes"' in opened.read(PEEK_BYTES)
 
@@ -95,6 +103,8 @@ def read(source: Source) -> Layout:
         except SegcoreError as error:
             problems.append(Problem.of(name, error))
             continue
+        if not same and named:
+            same = elsewhere[PurePosixPath(named).stem]
         images = [p for p in same if p.name == named] if len(same) > 1 else same
         if len(images) != 1:
             shown = list_names([str(p) for p in same], 4)
@@ -114,7 +124,7 @@ def read(source: Source) -> Layout:
             )
     annotations = _drop_lines(annotations, problems)
     labels = {str(s["label"]) for annotation in annotations for s in annotation.shapes}
-    return _lay_out(source, annotations, sorted(labels - BACKGROUND_NAMES - VOID_NAMES), problems)
+    return _lay_out(source, annotations, sorted(labels), problems)
 
 
 def _load(file: Path) -> tuple[tuple[dict[str, Any], ...], tuple[int, int] | None, str]:
@@ -150,9 +160,12 @@ def _drop_lines(annotations: list[_Annotation], problems: list[Problem]) -> list
 def _lay_out(
     source: Source, annotations: list[_Annotation], labels: list[str], problems: list[Problem]
 ) -> Layout:
+    ground = {label for label in labels if label.strip().lower() in BACKGROUND_NAMES}
+    ignored = {label for label in labels if label.strip().lower() in VOID_NAMES}
+    labels = [label for label in labels if label not in ground | ignored]
     numbers = {label: position for position, label in enumerate(labels, start=1)}
     void = len(labels) + 1
-    numbers |= dict.fromkeys(BACKGROUND_NAMES, 0) | dict.fromkeys(VOID_NAMES, void)
+    numbers |= dict.fromkeys(ground, 0) | dict.fromkeys(ignored, void)
     declared = [
         DeclaredClass(BACKGROUND, 0, (0, 0, 0)),
         *(DeclaredClass(label, numbers[label]) for label in labels),
@@ -213,6 +226,7 @@ def draw(pair: Pair) -> npt.NDArray[np.uint16]:
             corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
             draw_polygon(mask, corners, number)
         elif kind in ("polygon", "rectangle"):
+            check_pixels_meant(points, mask.shape)
             draw_polygon(mask, points, number)
         else:
             raise SegcoreError(

@@ -130,6 +130,24 @@ def check_reach(corners: npt.NDArray[np.float64], shape: tuple[int, ...]) -> Non
         )
 
 
+def check_pixels_meant(points: Any, shape: tuple[int, ...]) -> None:
+    """Refuse corners in shares of the sides where pixels are meant: all from 0 to 1, not whole.
+
+    Args:
+        points: (x, y) corners, or the same numbers in one flat list.
+        shape: (height, width) of the image.
+
+    Raises:
+        SegcoreError: They look like shares.
+    """
+    corners = _corners(points)
+    if min(shape) > 2 and corners.min() >= 0 and corners.max() <= 1 and (corners % 1).any():
+        raise SegcoreError(
+            "Expected corners in pixels, received a shape between 0 and 1, as shares of width and "
+            "height are: multiply x by the width and y by the height."
+        )
+
+
 def _mark_pixel(mask: npt.NDArray[np.uint16], corners: npt.NDArray[np.float64], value: int) -> int:
     """Mark the pixel under the middle of a polygon smaller than a pixel, and count it."""
     x, y = np.floor(corners.mean(0)).astype(int)

@@ -2,14 +2,20 @@
 
 import re
 from collections import defaultdict
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import PurePosixPath
 
+import numpy as np
+
+from segcore.data.files.images import image_size
 from segcore.data.files.names import strip_suffixes
 from segcore.data.formats.importers.annotations.shapes import (
     Drawing,
     ImageFinder,
     Numbers,
     Runs,
+    decode_runs_from_1,
     draw,
     unannotated,
 )
@@ -18,12 +24,29 @@ from segcore.data.formats.importers.pairs.places import read_place
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import Layout, Pair, Source
 from segcore.errors import SegcoreError
-from segcore.text_files import read_text, split_rows
+from segcore.labels import list_names
+from segcore.text_files import decode_text, read_text, split_rows
 
 MAX_BYTES = 1 << 30
-PEEK_BYTES = 2048
+PEEK_BYTES = 65536
 MOST_FILES = 40
-RUNS = ("encodedpixels", "encoding", "rle", "rle_mask", "mask_rle", "segmentation_rle")
+RUNS = (
+    "encodedpixels",
+    "encoded_pixels",
+    "encoding",
+    "rle",
+    "rle_mask",
+    "mask_rle",
+    "segmentation_rle",
+)
+PERHAPS_RUNS = ("annotation", "annotations", "segmentation", "mask", "masks", "pixels", "runs")
+"""Columns that hold run lengths if their cells look so."""
+
+_CELL = re.compile(r"\d+ \d+( \d+ \d+)*")
+PROBES = 48
+MARGIN = 1.2
+"""By how much shorter the outlines must be for runs to be read along the rows."""
+
 IMAGES = ("imageid_classid", "image_label", "imageid", "image_id", "id", "img", "image", "filename")
 CLASSES = ("classid", "class_id", "class", "label", "category")
 NOTHING = frozenset(("", "-1", "nan", "none", "null", "1 0"))
@@ -37,19 +60,37 @@ def matches(source: Source) -> bool:
 
 def _tables(source: Source) -> list[str]:
     names = [n for n in source.named(r".*\.csv") if "submission" not in n.lower()]
-    tables = [n for n in names[:MOST_FILES] if set(_header(source, n)) & set(RUNS)]
+    tables = [n for n in names[:MOST_FILES] if _runs_column(_beginning(source, n))]
     train = [n for n in tables if "train" in PurePosixPath(n).stem.lower()]
     return train or tables
 
 
-def _header(source: Source, name: str) -> list[str]:
+def _beginning(source: Source, name: str) -> list[list[str]]:
+    """Return the first rows of a table; none where it is no text."""
     try:
         with open(source.root / name, "rb") as file:
             start = file.read(PEEK_BYTES)
-        first = re.split(rb"[\r\n]", start, maxsplit=1)[0].decode("utf-8-sig")
-        return [cell.lower() for cell in split_rows(first, name)[0]]
-    except (OSError, UnicodeDecodeError, IndexError, SegcoreError):
+        if len(start) == PEEK_BYTES:  # a last row that breaks off is none
+            start = start[: start.rfind(b"\n") // 2 * 2 or None]
+        return split_rows(decode_text(start, name).text, name)
+    except (OSError, SegcoreError):
         return []
+
+
+def _runs_column(rows: list[list[str]]) -> str:
+    """Return the name of the column of run lengths, "" for none."""
+    header = [cell.lower() for cell in rows[0]] if rows else []
+    for name in RUNS:
+        if name in header:
+            return name
+    for name in PERHAPS_RUNS:
+        if name in header:
+            at = header.index(name)
+            cells = [row[at] for row in rows[1:] if at < len(row)]
+            full = [cell for cell in cells if cell.lower() not in NOTHING]
+            if full and all(_CELL.fullmatch(cell) for cell in full):
+                return name
+    return ""
 
 
 def read(source: Source) -> Layout:
@@ -58,11 +99,12 @@ def read(source: Source) -> Layout:
     Raises:
         SegcoreError: The table has no column of images, or no row names an image that is there.
     """
-    table = _tables(source)[0]
+    tables = _tables(source)
+    table = list_names(tables, 3)
     finder, numbers = ImageFinder(source.images), Numbers()
     runs: dict[PurePosixPath, list[Runs]] = defaultdict(list)
     lost: dict[str, None] = {}
-    for image_name, label, text in _rows(source, table):
+    for image_name, label, text in (row for name in tables for row in _rows(source, name)):
         image = finder.find(image_name)
         if image is None:
             lost[image_name] = None
@@ -78,22 +120,30 @@ def read(source: Source) -> Layout:
             f"{len(lost)} among the {len(source.images)} image files: put them next to it."
         )
     problems: list[Problem] = []
+    if len(tables) > 1:
+        problems.append(
+            Problem(
+                "", f"the run lengths of {table} are united", "remove tables that are not meant"
+            )
+        )
+    by_rows = _choose_order(source, runs, table, problems)
     if lost:
         what = f"{table} names {len(lost)} images that are not there, such as {next(iter(lost))}"
         problems.append(Problem("", what[:200], "add them if they belong to the dataset"))
     pairs = []
     for image in source.images:
         if image in runs:
+            drawing = Drawing(tuple(replace(r, by_rows=by_rows) for r in runs[image]))
             place = read_place(image)
             pairs.append(
                 Pair(
                     sample_id(_folders(place.folders, image.stem), strip_suffixes(image.name)),
                     source.root / image,
-                    source.root / table,
+                    source.root / tables[0],
                     place.split,
                     "",
-                    Drawing(tuple(runs[image])),
-                    Drawing(tuple(runs[image])).classes,
+                    drawing,
+                    drawing.classes,
                 )
             )
     problems += unannotated(source.images, pairs, source.root, f"row in {table}")
@@ -107,6 +157,41 @@ def read(source: Source) -> Layout:
     )
 
 
+def _choose_order(
+    source: Source,
+    runs: dict[PurePosixPath, list[Runs]],
+    table: str,
+    problems: list[Problem],
+) -> bool:
+    """Return whether runs go along the rows: read in the wrong order, a shape falls into stripes.
+
+    Reports it, and also where all images are square, whose shapes only lie transposed.
+    """
+    outlines = np.zeros(2)
+    held = [(image, one) for image, own in runs.items() for one in own[:2]]
+    square = True
+    for image, one in held[:: max(1, len(held) // PROBES)][:PROBES]:
+        with suppress(SegcoreError):
+            size = image_size(source.root / image)
+            square = square and size[0] == size[1]
+            for by_rows in (False, True):
+                mask = decode_runs_from_1(one.text, size, by_rows)
+                edges = sum(int((np.diff(mask, axis=a)).sum()) for a in (0, 1))
+                outlines[int(by_rows)] += edges
+    if held and square:
+        what = (
+            f"the runs of {table} are read down the columns, as Kaggle's usually go; the images "
+            "are square, so that runs along the rows would only lie transposed"
+        )
+        problems.append(Problem("", what, "look at one; transpose the runs if the masks lie wrong"))
+        return False
+    if MARGIN * outlines[1] < outlines[0]:
+        what = f"the runs of {table} go along the rows, not down the columns, as their shapes show"
+        problems.append(Problem("", what, "look at one of them"))
+        return True
+    return False
+
+
 def _folders(folders: tuple[str, ...], stem: str) -> tuple[str, ...]:
     """Folders of an image without one of its own name, as in ``abc/images/abc.png``."""
     return tuple(folder for folder in folders if folder != stem)
@@ -116,7 +201,7 @@ def _rows(source: Source, table: str) -> list[tuple[str, str, str]]:
     """Return (image, class, run lengths) of each row of a table."""
     header, *rows = split_rows(read_text(source.root / table, MAX_BYTES).text, table)
     names = [cell.lower() for cell in header]
-    at_runs = next(names.index(n) for n in RUNS if n in names)
+    at_runs = names.index(_runs_column([header, *rows]))
     at_image = next((names.index(n) for n in IMAGES if n in names), None)
     at_class = next((names.index(n) for n in CLASSES if n in names), None)
     if at_image is None:

@@ -17,7 +17,12 @@ from segcore.data.files.borders import foreign_bytes
 from segcore.data.files.images import image_size, open_stream
 from segcore.data.files.names import name_keys
 from segcore.data.formats.importers.class_tables import DeclaredClass
-from segcore.data.formats.importers.polygons import BACKGROUND, draw_polygon, fill_polygon
+from segcore.data.formats.importers.polygons import (
+    BACKGROUND,
+    check_pixels_meant,
+    draw_polygon,
+    fill_polygon,
+)
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import Pair
 from segcore.errors import SegcoreError
@@ -62,15 +67,17 @@ class Bitmap:
 
 @dataclass(frozen=True)
 class Runs:
-    """Run lengths down the columns: start and length in turn, counted from 1, as text.
+    """Run lengths: start and length in turn, counted from 1, as text.
 
     Attributes:
         value: What their pixels become.
         text: "17 6 33 6".
+        by_rows: Whether pixels are counted along the rows, not down the columns.
     """
 
     value: int
     text: str
+    by_rows: bool = False
 
 
 Shape = Polygon | Bitmap | Runs
@@ -113,12 +120,14 @@ def draw(pair: Pair) -> npt.NDArray[np.uint16]:
         elif isinstance(shape, Bitmap):
             _paste(mask, shape, pair.id)
         else:
-            mask[decode_runs_from_1(shape.text, size)] = shape.value
+            mask[decode_runs_from_1(shape.text, size, shape.by_rows)] = shape.value
     return mask
 
 
 def _draw_polygon(mask: npt.NDArray[np.uint16], polygon: Polygon) -> None:
     scale = np.array([mask.shape[1], mask.shape[0]], np.float64) if polygon.relative else 1.0
+    if not polygon.relative:
+        check_pixels_meant(polygon.corners, mask.shape)
     if not polygon.holes:
         draw_polygon(mask, list(_points(polygon.corners) * scale), polygon.value)
         return
@@ -179,12 +188,15 @@ def decode_bitmap(text: str, name: str) -> npt.NDArray[np.bool_]:
         return np.asarray(image.convert("L") if image.mode != "1" else image) > 0
 
 
-def decode_runs_from_1(text: str, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    """Decode run lengths as Kaggle's competitions write them: pixels from 1, down the columns.
+def decode_runs_from_1(
+    text: str, size: tuple[int, int], by_rows: bool = False
+) -> npt.NDArray[np.bool_]:
+    """Decode run lengths as Kaggle's competitions write them: pixels counted from 1.
 
     Args:
         text: Start and length in turn.
         size: (height, width) of the image.
+        by_rows: Whether pixels are counted along the rows; else down the columns.
 
     Returns:
         (H, W) bool.
@@ -210,7 +222,7 @@ def decode_runs_from_1(text: str, size: tuple[int, int]) -> npt.NDArray[np.bool_
     np.add.at(steps, runs[:, 0] - 1, 1)
     np.add.at(steps, ends, -1)
     flat = np.cumsum(steps)[:-1] > 0
-    return np.ascontiguousarray(flat.reshape(width, height).T)
+    return flat.reshape(size) if by_rows else np.ascontiguousarray(flat.reshape(width, height).T)
 
 
 @dataclass

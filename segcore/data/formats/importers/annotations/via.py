@@ -22,6 +22,7 @@ from segcore.data.formats.importers.pairs.places import read_place
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import Layout, Pair, Source
 from segcore.errors import SegcoreError
+from segcore.labels import list_names, plural
 from segcore.text_files import read_json
 
 PEEK_BYTES = 8192
@@ -97,7 +98,11 @@ def read(source: Source) -> Layout:
                     drawing.classes,
                 )
             )
+    nameless = skipped.pop(NO_CLASS, 0)
     problems += passed_over(skipped)
+    if nameless and len(numbers.of) > 1:
+        what = f"{plural(nameless, 'region')} without a class are taken for {NO_CLASS!r}"
+        problems.append(Problem("", what, "name their class, or remove them"))
     problems += unannotated(source.images, pairs, source.root, "regions in the JSON")
     return Layout(
         "VIA",
@@ -117,7 +122,10 @@ def _shapes(regions: Any, numbers: Numbers, skipped: Counter[str]) -> tuple[Poly
         if corners is None:
             skipped[str(form["name"])] += 1
         else:
-            shapes.append(Polygon(numbers[_label(region.get("region_attributes"))], corners))
+            label = _label(region.get("region_attributes"))
+            if not label:
+                skipped[NO_CLASS] += 1
+            shapes.append(Polygon(numbers[label or NO_CLASS], corners))
     return tuple(shapes)
 
 
@@ -149,9 +157,13 @@ def _corners(form: dict[str, Any]) -> list[tuple[float, float]] | None:
 
 
 def _label(attributes: Any) -> str:
-    """Return the class of a region: the usual attribute, else the only one."""
+    """Return the class of a region: the usual attribute, else the only one; "" for none.
+
+    Raises:
+        SegcoreError: Several attributes may hold it.
+    """
     if not isinstance(attributes, dict):
-        return NO_CLASS
+        return ""
     known = {str(key).strip().lower(): value for key, value in attributes.items()}
     value = next((known[key] for key in KEYS if known.get(key)), None)
     if value is None and len(known) == 1:
@@ -163,4 +175,9 @@ def _label(attributes: Any) -> str:
                 f"Expected one class a region, received {len(ticked)} ticked: choose one."
             )
         value = ticked[0]
-    return str(value).strip() or NO_CLASS if value is not None else NO_CLASS
+    if value is None and len(known) > 1:
+        raise SegcoreError(
+            f"Expected the class of a region in an attribute such as 'class', received "
+            f"{list_names(list(known), 6)}: rename the one that holds the class to 'class'."
+        )
+    return str(value).strip() if value is not None else ""

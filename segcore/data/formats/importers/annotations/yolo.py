@@ -23,11 +23,16 @@ from segcore.data.formats.importers.polygons import BACKGROUND
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import Layout, Pair, Source
 from segcore.errors import SegcoreError
+from segcore.labels import list_names
 from segcore.text_files import MAX_BYTES, read_text
 
 _LABELS = r"(.*/)?labels/(.*/)?[^/]+\.txt"
 _LINE = re.compile(r"\d+(\s+-?[\d.]+(e-?\d+)?){4,}\s*", re.IGNORECASE)
 _YAML = r"(.*/)?(data|dataset)[^/]*\.ya?ml"
+CLASS_LISTS = ("classes.txt", "obj.names")
+_CLASS_LISTS = r"(.*/)?(classes\.txt|obj\.names)"
+"""Lists of class names, one a line, as Label Studio, CVAT and LabelImg write them."""
+
 MAX_CLASS = 9999
 
 
@@ -37,7 +42,8 @@ def matches(source: Source) -> bool:
     if not names:
         return False
     stems = {path.stem for path in source.images}
-    for name in [n for n in names if PurePosixPath(n).stem in stems][:50]:
+    paired = [n for n in names if PurePosixPath(n).stem in stems]
+    for name in [n for n in paired if PurePosixPath(n).name.lower() not in CLASS_LISTS][:50]:
         try:
             lines = read_text(source.root / name).text.splitlines()
         except SegcoreError:
@@ -60,13 +66,13 @@ def read(source: Source) -> Layout:
     highest, boxes = -1, 0
     for name in source.named(_LABELS):
         path = PurePosixPath(name)
+        if path.name.lower() in CLASS_LISTS:
+            continue
         at = max(i for i, part in enumerate(path.parts[:-1]) if part.lower() == "labels")
         folder = PurePosixPath(*path.parts[:at], "images", *path.parts[at + 1 : -1])
         image = finder.find(path.stem, folder)
         if image is None:
-            problems.append(
-                Problem(name, "these labels have no image", "add the image under the same name")
-            )
+            problems.append(_without_image(source, path))
             continue
         try:
             shapes, count = _shapes(read_text(source.root / name, MAX_BYTES).text, name)
@@ -111,6 +117,15 @@ def read(source: Source) -> Layout:
         tuple(problems),
         draw,
     )
+
+
+def _without_image(source: Source, path: PurePosixPath) -> Problem:
+    """Say why labels have no image: none of their name, or several."""
+    several = [str(image) for image in source.images if image.stem == path.stem]
+    if len(several) > 1:
+        what = f"these labels have {len(several)} images ({list_names(several, 4)})"
+        return Problem(str(path), what, "keep one of them")
+    return Problem(str(path), "these labels have no image", "add the image under the same name")
 
 
 def _classes(titles: Mapping[int, str], highest: int) -> list[DeclaredClass]:
@@ -170,6 +185,15 @@ def _titles(source: Source) -> tuple[dict[int, str], str]:
             raise SegcoreError(f"Expected class numbers from 0 in {file}: correct 'names'.")
         if len(set(titles.values())) < len(titles):
             titles = {number: f"{title} {number}" for number, title in titles.items()}
+        if isinstance(data, dict) and "kpt_shape" in data:
+            raise SegcoreError(
+                f"Expected YOLO polygons, {file} declares keypoints (kpt_shape), whose lines say "
+                "nothing of outlines: export the dataset for segmentation."
+            )
         if titles:
             return titles, file
-    return {}, ""
+    lists = sorted(source.named(_CLASS_LISTS), key=lambda name: (name.count("/"), name))
+    if not lists:
+        return {}, ""
+    lines = read_text(source.root / lists[0]).text.splitlines()
+    return {n: line.strip() for n, line in enumerate(lines) if line.strip()}, lists[0]
