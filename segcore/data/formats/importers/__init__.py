@@ -141,7 +141,10 @@ def recognise(
         SegcoreError: No reader does, or the reader finds no sample.
     """
     if pairing:
-        return _with_note(paired_folders.read(source, pairing), source)
+        layout = paired_folders.read(source, pairing)
+        if not layout.declared and nnunet.matches(source):
+            layout = nnunet.with_classes(layout, source)
+        return _with_note(layout, source)
     for reader in READERS.values():
         if not reader.matches(source):
             continue
@@ -150,9 +153,12 @@ def recognise(
             source = reader.unpack(source, staging.unpacked / ".tables", limit, progress)
         layout = _with_note(reader.read(source), source)
         if not layout.pairs:
+            first = ": check the file names"
+            if layout.problems:
+                first = f"; the first problem is {layout.problems[0].sentence.rstrip('.')}"
             raise SegcoreError(
-                f"Expected images with masks in {source.root}, found none that fit "
-                "together: check the file names."
+                f"Expected images with masks in {source.root} ({layout.title}), found none that "
+                f"fit together{first}."
             )
         return layout
     raise SegcoreError(

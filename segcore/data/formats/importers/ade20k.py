@@ -7,18 +7,27 @@ from segcore.data.formats.importers.class_tables import DeclaredClass
 from segcore.data.formats.importers.source import Layout, Source
 from segcore.errors import SegcoreError
 
+_WHOLE = r"(.*/)?ADE_(train|val|frame)_\w*_seg\.png"
+
 
 def matches(source: Source) -> bool:
-    """Whether ``objectInfo150.txt`` lies there."""
-    return bool(source.named(r"(.*/)?objectInfo150\.txt"))
+    """Whether ``objectInfo150.txt`` lies there, or the whole ADE20K with its coloured masks."""
+    return bool(source.named(r"(.*/)?objectInfo150\.txt") or source.named(_WHOLE))
 
 
 def read(source: Source) -> Layout:
     """Read ADE20K: classes 1..150 by the first of their names in ``objectInfo150.txt``.
 
     Raises:
-        SegcoreError: The table cannot be understood, or images or masks are missing.
+        SegcoreError: The table cannot be understood, images or masks are missing, or these are the
+            masks of the whole ADE20K, whose colours mix classes with instances.
     """
+    if source.named(_WHOLE):
+        raise SegcoreError(
+            "Expected ADE20K as of SceneParse (ADEChallengeData2016, 150 classes as ids), received "
+            "the whole dataset, whose *_seg.png hold class and instance in their colours: take "
+            "ADEChallengeData2016, or turn them into ids first (class = R // 10 * 256 + G)."
+        )
     table = source.named(r"(.*/)?objectInfo150\.txt")[0]
     declared = [DeclaredClass("other", 0, (0, 0, 0), True)]
     names: set[str] = {"other"}

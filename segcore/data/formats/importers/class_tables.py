@@ -154,6 +154,7 @@ def _parse_id(value: Any, where: str) -> int:
         text = str(value).strip()
     except ValueError:
         text = ""
+    text = text.replace(",", ".")  # a spreadsheet's decimal comma
     if not re.fullmatch(r"\d{1,5}(\.0+)?", text, re.ASCII) or int(text.split(".")[0]) > 65535:
         raise SegcoreError(
             f"Expected a class id from 0 to 65535 in {where}, received {shown(value)}: correct it."

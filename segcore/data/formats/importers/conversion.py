@@ -22,6 +22,7 @@ from segcore.data.files.masks import (
     mask_mode,
     mask_size,
     may_lack_data,
+    palette_colors,
     read_colors,
     read_ids,
 )
@@ -51,6 +52,7 @@ from segcore.labels import color_to_hex, list_names, plural
 
 In = TypeVar("In")
 
+MOSTLY_IGNORED = 0.4
 PROBES = 16
 """Masks that are read to decide between ids and colours."""
 
@@ -92,6 +94,9 @@ def read_codes(layout: Layout, pair: Pair, by: str, stored: bool = False) -> Mas
     frame = frame_of(pair.image)
     if layout.draw is not None:
         codes = layout.draw(pair)
+        sized = getattr(pair.extra, "size", None) is not None or not hasattr(pair.extra, "size")
+        if not sized and frame.orientation != 1:
+            return MaskCodes(codes)
         found = set(np.unique(runs_of(codes)[0]).tolist())
         if pair.classes and not found & pair.classes:
             raise SegcoreError(
@@ -101,11 +106,6 @@ def read_codes(layout: Layout, pair: Pair, by: str, stored: bool = False) -> Mas
         return _fit(pair, frame, codes, stored, scale=True)
     masks = (pair.mask, *pair.more)
     for file in masks:
-        if file.suffix.lower() in (".jpg", ".jpeg"):
-            raise SegcoreError(
-                f"Expected a mask without loss, received the JPEG {file.name}, which "
-                "blurs labels: export it as PNG."
-            )
         size = mask_size(file)
         if size not in (frame.size, frame.stored):
             raise _other_size(pair, frame, size)
@@ -203,20 +203,25 @@ def choose_by(layout: Layout, progress: Progress | None = None) -> ReadBy:
     colored = [f for mode in COLOR_MODES for f in modes.get(mode, ())]
     has_colors = any(row.color is not None for row in layout.declared)
     ids = {row.id for row in layout.declared if row.id is not None}
+    colors = {color_code(row.color) for row in layout.declared if row.color is not None}
+    _refuse_mixed_bits(modes)
     if colored and layout.by == "auto":
         probes = spread(colored, PROBES)
-        by_ids = not has_colors and all(_is(is_grey, file) for file in probes)
+        if has_colors and all(_fits(read_colors, file, colors) for file in probes):
+            return ReadBy("color")
+        by_ids = all(_is(is_grey, file) for file in probes) and (
+            not has_colors or (ids and all(_fits(read_ids, file, ids) for file in probes))
+        )
         by_red = ids and all(_is(lambda f: holds_red_ids(f, ids), file) for file in probes)
         return ReadBy("index" if by_ids or by_red else "color")
     palettes = modes.get("P", [])
     used = survey_palettes(palettes, progress) if palettes else UsedColors()
-    colors = {color_code(row.color) for row in layout.declared if row.color is not None}
     if used.disagreement:
         return _by_disagreeing(layout, used, colors, len(palettes) < len(files))
     if palettes and has_colors and layout.by == "auto":
         probes = spread(palettes, PROBES)
         if ids and all(_fits(read_ids, f, ids) for f in probes):
-            return ReadBy("index")
+            return _by_table_or_palette(layout, probes, colors)
         if not ids or all(_fits(read_colors, f, colors) for f in probes):
             return ReadBy("color")
     return ReadBy("index")
@@ -237,6 +242,45 @@ def _by_disagreeing(layout: Layout, used: UsedColors, colors: set[int], mixed: b
         + ("some masks have no palette" if mixed else "two indices of a mask share a colour")
         + ": save all masks with one palette, or declare the ids in a classes.csv."
     )
+
+
+def _by_table_or_palette(layout: Layout, palettes: Sequence[Path], colors: set[int]) -> ReadBy:
+    """Decide between the ids and the colours of a table where palettes number these otherwise."""
+    named = {row.id: color_code(row.color) for row in layout.declared if row.color and row.id}
+    used: dict[int, int] = {}
+    for file in palettes:
+        used |= palette_colors(file)
+    against = {i: c for i, c in used.items() if i in named and named[i] != c}
+    if not against or not set(used.values()) <= colors or len(set(used.values())) < len(used):
+        return ReadBy("index")
+    index, color = next(iter(against.items()))
+    what = (
+        f"the palettes of the masks number the colours of {layout.declared_in or 'the label set'} "
+        f"otherwise (index {index} is {color_to_hex(code_color(color))} there and "
+        f"{color_to_hex(code_color(named[index]))} in the table); they are read by colour"
+    )
+    fix = "take the colours out of the table if the ids are right"
+    return ReadBy("color", (Problem("", what, fix),))
+
+
+def _refuse_mixed_bits(modes: dict[str, list[Path]]) -> None:
+    """Refuse masks of 1 bit next to others in which white is 255: white would be two classes.
+
+    Raises:
+        SegcoreError: There are such.
+    """
+    if not modes.get("1") or not modes.get("L"):
+        return
+    held: set[int] = set()
+    for file in spread(modes["L"], PROBES):
+        with suppress(SegcoreError):
+            held |= set(np.unique(read_ids(file)).tolist())
+    if 255 in held and 1 not in held:
+        raise SegcoreError(
+            f"Expected masks of one kind, received {plural(len(modes['1']), 'mask')} of 1 bit, "
+            f"whose white is 1 ({modes['1'][0].name}), and {len(modes['L'])} of 8 bits, whose white "
+            f"is 255 ({modes['L'][0].name}): save all alike."
+        )
 
 
 def _mode_or_none(file: Path) -> str:
@@ -340,7 +384,7 @@ def _no_data_problem(survey: Survey, code: int) -> tuple[Problem, ...]:
     if not pixels:
         return ()
     if code == HIDDEN:
-        what = "transparent pixels hide several colours"
+        what = "transparent pixels hide several colours, or one that is seen elsewhere too"
         fix = "save the masks without transparency if these colours are classes"
     else:
         what = "masks hold pixels that are no data (nodata value, NaN, -1, or transparent)"
@@ -389,6 +433,8 @@ class _Converted:
     classes: frozenset[int] = frozenset()
     turned: bool | None = None
     undecided: bool = False
+    ignored: int = 0
+    pixels: int = 0
 
 
 def convert(
@@ -403,7 +449,8 @@ def convert(
 
     Returns:
         The samples written, in the order of the source, and a problem for each that was left out
-        or changed, for turned images that cannot be decided, and for classes that no mask holds.
+        or changed, for turned images that cannot be decided, for classes that no mask holds, and
+        where most pixels are ignored.
     """
 
     def bring_in(pair: Pair, stored: bool = False) -> _Converted:
@@ -425,6 +472,8 @@ def convert(
             frozenset(np.unique(runs_of(mask)[0]).tolist()),
             read.turned,
             turns and read.turned is None,
+            int(np.count_nonzero(mask == labelling.label_set.ignore_index)),
+            mask.size,
         )
 
     results = list(scan(bring_in, layout.pairs, None, progress, "importing"))
@@ -436,8 +485,13 @@ def convert(
         for n in undecided if stored else ():
             results[n] = bring_in(layout.pairs[n], stored=True)
     problems.extend(r.problem for r in results if r.problem)
+    problems.extend(_alike(labelling))
     if layout.declared:
         problems.extend(_absent(labelling, frozenset().union(*(r.classes for r in results))))
+    ignored = sum(r.ignored for r in results) / max(1, sum(r.pixels for r in results))
+    if ignored > MOSTLY_IGNORED:
+        what = f"{ignored:.0%} of the pixels are ignored, as void or unlabelled"
+        problems.append(Problem("", what, "check the class table against the masks' ids"))
     return [r.sample for r in results if r.sample], problems
 
 
@@ -449,6 +503,17 @@ def _undecided(number: int, stored: bool) -> Problem:
     )
     what += "stored, like the other masks of the set" if stored else "seen"
     return Problem("", what, "look at one of them; save such images upright if the masks lie wrong")
+
+
+def _alike(labelling: Labelling) -> list[Problem]:
+    """Name classes that differ in case or spaces only."""
+    names: dict[str, list[str]] = {}
+    for one in labelling.label_set.classes:
+        names.setdefault(" ".join(one.name.casefold().split()), []).append(one.name)
+    twins = [repr(name) for own in names.values() if len(own) > 1 for name in own]
+    what = f"classes differ in case or spaces only: {list_names(twins)}"
+    fix = "give them one name where they were annotated, or merge them by a label map"
+    return [Problem("", what, fix)] if twins else []
 
 
 def _absent(labelling: Labelling, present: frozenset[int]) -> list[Problem]:

@@ -1,9 +1,13 @@
 """What a source holds where no masks were found, and the way out."""
 
 import re
+from pathlib import PurePosixPath
 
 from segcore.data.files.names import count_endings
 from segcore.data.formats.importers.source import Source
+
+MOST_FILES = 20
+PEEK_BYTES = 4096
 
 _KNOWN: tuple[tuple[str, str], ...] = (
     (r"(.*/)?[^/]+\.nii(\.gz)?", "NIfTI is read in nnU-Net's layout"),
@@ -14,10 +18,32 @@ _KNOWN: tuple[tuple[str, str], ...] = (
     (r"(.*/)?[^/]+\.dcm", "DICOM is not read: save images and masks as PNG"),
     (r"(.*/)?[^/]+\.xml", "XML of boxes is not read: boxes say nothing of outlines"),
     (r"(.*/)?[^/]+\.(h5|hdf5|tfrecords?)", "HDF5 and TFRecord are not read: save PNG"),
+    (
+        r"(.*/)?[^/]+\.(heic|heif|avif|jp2|j2k|dng|nef|cr2|arw)",
+        "HEIC, AVIF, JPEG 2000 and raw photographs are not read: convert them to PNG or JPEG",
+    ),
     (r"(.*/)?[^/]+\.svg", "SVG is not read: save masks as PNG"),
     (r"(.*/)?[^/]+\.json", "the JSON is of no known form: export masks as PNG"),
     (r"(.*/)?[^/]+\.csv", "the CSV has no run lengths (EncodedPixels)"),
 )  # fmt: skip
+
+
+def _looked_into(source: Source) -> list[str]:
+    """Hints from the first bytes of XML and JSON files."""
+    hints = []
+    for name in source.named(r".*\.(xml|json)")[:MOST_FILES]:
+        try:
+            with open(source.root / name, "rb") as file:
+                start = file.read(PEEK_BYTES)
+        except OSError:
+            continue
+        if name.lower().endswith(".xml") and re.search(rb"<(polygon|mask|image) ", start):
+            hints.append("CVAT's XML is not read: export 'Segmentation mask 1.1' or COCO from CVAT")
+        elif b'"shapes"' in start and not source.images:
+            hints.append(
+                "its JSON are LabelMe's, whose images are not there: put them next to them"
+            )
+    return list(dict.fromkeys(hints))
 
 
 def describe(source: Source) -> str:
@@ -26,10 +52,12 @@ def describe(source: Source) -> str:
     Returns:
         Sentence parts such as "it holds 4 .jpg, 1 .csv: the CSV has ..."; "" for images alone.
     """
-    hints = []
+    hints = _looked_into(source)
     for pattern, hint in _KNOWN:
         rule = re.compile(pattern, re.IGNORECASE)
         if any(rule.fullmatch(name) for name in source.files):
             hints.append(hint)
+    if any("." not in PurePosixPath(name).name for name in source.files):
+        hints.append("files without an ending are not looked at: give them .png or .jpg")
     held = f"it holds {count_endings(source.files)}"
     return f"{held}; {'; '.join(hints[:3])}" if hints else held

@@ -80,5 +80,5 @@ def read(source: Source) -> Layout:
         tuple(declared),
         config,
         tuple(problems),
-        by="index",
+        by="auto",
     )

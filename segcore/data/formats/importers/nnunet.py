@@ -9,6 +9,7 @@ import importlib
 import json
 import re
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -174,6 +175,17 @@ def read(source: Source) -> Layout:
         problems.append(Problem("", what, "add their labels, as in labelsTs"))
     kept = unique_ids(pairs, problems)
     return Layout("nnU-Net", tuple(kept), declared, document, tuple(problems), by="index")
+
+
+def with_classes(layout: Layout, source: Source) -> Layout:
+    """Give a layout that was read by a rule of the user's the classes of ``dataset.json``.
+
+    Raises:
+        SegcoreError: ``dataset.json`` is damaged.
+    """
+    document, problems = _documents(source)[0], list(layout.problems)
+    declared = _declared(source, document, problems)
+    return replace(layout, declared=declared, declared_in=document, problems=tuple(problems))
 
 
 def _noted(source: Source) -> list[Problem]:

@@ -9,6 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import PurePosixPath
 
 from segcore.data.formats.importers.class_tables import TABLE_NAMES, DeclaredClass, read_class_table
 from segcore.data.formats.importers.hints import describe
@@ -19,7 +20,7 @@ from segcore.data.formats.importers.pairs.roles import choose_roles
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import Layout, Pair, Source
 from segcore.errors import SegcoreError
-from segcore.labels import plural
+from segcore.labels import list_names, plural
 
 
 def find_class_table(source: Source) -> tuple[tuple[DeclaredClass, ...], str]:
@@ -29,13 +30,21 @@ def find_class_table(source: Source) -> tuple[tuple[DeclaredClass, ...], str]:
         The declared classes and the table's file name; ``((), "")`` where there is none.
 
     Raises:
-        SegcoreError: It cannot be understood.
+        SegcoreError: It cannot be understood, or another of its name says otherwise.
     """
     named = [name for name in source.files if TABLE_NAMES.fullmatch(name)]
     if not named:
         return (), ""
     nearest = min(named, key=lambda name: (name.count("/"), not name.endswith(".csv"), name))
-    return read_class_table(source.root / nearest), nearest
+    declared = read_class_table(source.root / nearest)
+    last = PurePosixPath(nearest).name.lower()
+    for other in [n for n in named if n != nearest and PurePosixPath(n).name.lower() == last]:
+        if read_class_table(source.root / other) != declared:
+            raise SegcoreError(
+                f"Expected one class table, received {nearest} and {other}, which differ: keep one "
+                "for all masks, or import what belongs to each by itself."
+            )
+    return declared, nearest
 
 
 def sample_id(folders: tuple[str, ...], stem: str) -> str:
@@ -88,7 +97,7 @@ def read(source: Source, pairing: Pairing | None = None) -> Layout:
         SegcoreError: There is no image, no mask, more than one folder of masks to choose from, or
             the class table cannot be understood.
     """
-    declared, declared_in = find_class_table(source)
+    declared, declared_in = _shifted(source, *find_class_table(source))
     roles = choose_roles(source, pairing or Pairing())
     images, masks = roles.images, roles.masks
     if not images and not masks:
@@ -106,7 +115,8 @@ def read(source: Source, pairing: Pairing | None = None) -> Layout:
     if not images:
         raise SegcoreError(
             f"Expected images next to the {plural(len(masks), 'mask')} in {source.root}, found "
-            "none: put them in a folder 'images', or name their folder (--images FOLDER)."
+            f"none, {describe(source)}: put them in a folder 'images', or name their folder "
+            "(--images FOLDER)."
         )
     problems = list(roles.problems)
     if pairing and pairing.names:
@@ -115,6 +125,7 @@ def read(source: Source, pairing: Pairing | None = None) -> Layout:
         partners = pair_places(images, masks, loose=bool(pairing and pairing.masks) or roles.loose)
     if not partners.masks:
         raise SegcoreError(_none_fits(images, masks, partners))
+    problems.extend(_what_is_read_alike(partners))
     pairs = [_pair(source, image, partners) for image in partners.images]
     problems.extend(
         Problem(
@@ -127,6 +138,50 @@ def read(source: Source, pairing: Pairing | None = None) -> Layout:
     return Layout(
         "paired folders", tuple(unique_ids(pairs, problems)), declared, declared_in, tuple(problems)
     )
+
+
+def _shifted(
+    source: Source, declared: tuple[DeclaredClass, ...], declared_in: str
+) -> tuple[tuple[DeclaredClass, ...], str]:
+    """Number COCO-Stuff's classes as its maps do: one less than its ``labels.txt``, 255 is nothing.
+
+    Source: github.com/nightrome/cocostuff, "the PNG label ids are offset by 1".
+    """
+    first = declared[0] if declared else None
+    if first is None or (first.id, first.name.lower()) != (0, "unlabeled"):
+        return declared, declared_in
+    if not source.named(r"(.*/)?stuffthingmaps[^/]*/.*"):
+        return declared, declared_in
+    rest = tuple(replace(row, id=row.id - 1) for row in declared[1:] if row.id)
+    return (*rest, replace(first, id=255, ignore=True)), declared_in
+
+
+def _what_is_read_alike(partners: Partners) -> list[Problem]:
+    """Say where several masks are united, or lie in folders that could be classes."""
+    problems = []
+    several = [(path, masks) for path, masks in partners.masks.items() if len(masks) > 1]
+    if several:
+        path, masks = several[0]
+        what = (
+            f"{plural(len(several), 'image')} have several masks, such as "
+            f"{list_names([m.path.name for m in masks], 3)} of {path.name}; they are united as one "
+            "class"
+        )
+        problems.append(Problem("", what, "join them into one mask of ids if they are of several"))
+    scopes = {image.path: image.folders for image in partners.images}
+    folders = {
+        masks[0].folders
+        for path, masks in partners.masks.items()
+        if len(masks) == 1 and masks[0].folders != scopes[path]
+    }
+    if len(folders) > 1:
+        shown = list_names(sorted("/".join(folder) for folder in folders), 6)
+        what = f"the masks lie in folders of their own ({shown}) and are all read alike"
+        fix = (
+            "if each folder is a class, write the class as id into its masks, or take one (--masks)"
+        )
+        problems.append(Problem("", what, fix))
+    return problems
 
 
 def _pair(source: Source, image: Place, partners: Partners) -> Pair:

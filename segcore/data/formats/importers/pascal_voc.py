@@ -46,7 +46,7 @@ def read(source: Source) -> Layout:
                 "add classes.csv if they differ",
             )
         )
-    by = "auto" if any(row.color for row in declared) else "index"
+    by = "auto" if not declared or any(row.color for row in declared) else "index"
     return Layout(
         "Pascal VOC",
         tuple(pairs),

@@ -20,22 +20,26 @@ _CITYSCAPES_MASK = (
     r"(?:.*/)?gt(?:Fine|Coarse)/([^/]+)/([^/]+)/(.+)_gt(?:Fine|Coarse)_(labelIds|labelTrainIds)"
     r"\.png"
 )
+_CITYSCAPES_OTHERS = (
+    r"(.*/)?gt(Fine|Coarse)/[^/]+/[^/]+/.+_gt(Fine|Coarse)_(color\.png|instanceIds\.png"
+    r"|instanceTrainIds\.png|polygons\.json)"
+)
 _CAMVID_MASK = r"(?:.*/)?([^/]+)_L\.png"
 _CAMVID_DRIVES = r"(.*/)?(0001TP|0006R0|0016E5|Seq05VD)_\w+_L\.png"
 
 
 def matches_cityscapes(source: Source) -> bool:
-    """Whether there are ``gtFine/<split>/<city>/*_labelIds.png`` or ``*_labelTrainIds.png``."""
-    return bool(source.named(_CITYSCAPES_MASK))
+    """Whether there are ``gtFine/<split>/<city>/*_labelIds.png`` or other files of that place."""
+    return bool(source.named(_CITYSCAPES_MASK) or source.named(_CITYSCAPES_OTHERS))
 
 
 def read_cityscapes(source: Source) -> Layout:
     """Read Cityscapes: ``leftImg8bit`` and ``gtFine``; 19 classes are scored, cities are groups.
 
-    ``labelTrainIds`` are taken where every image has them, else ``labelIds``.
+    ``labelTrainIds`` are taken where every image has them, or more than have ``labelIds``.
 
     Raises:
-        SegcoreError: There are no images in ``leftImg8bit``.
+        SegcoreError: There are no images in ``leftImg8bit``, or only colours and instances of them.
     """
     rule = re.compile(_CITYSCAPES_MASK, re.IGNORECASE)
     masks: dict[str, dict[str, str]] = {"labelids": {}, "labeltrainids": {}}
@@ -47,12 +51,21 @@ def read_cityscapes(source: Source) -> Layout:
         for p in source.images
         if p.stem.endswith("_leftImg8bit")
     }
+    if not masks["labelids"] and not masks["labeltrainids"]:
+        raise SegcoreError(
+            f"Expected masks '*_labelIds.png' in {source.root}, found only colours, instances or "
+            "polygons of gtFine: unpack gtFine_trainvaltest.zip whole, or make labelTrainIds with "
+            "csCreateTrainIdLabelImgs."
+        )
     if not images:
         raise SegcoreError(
             f"Expected images '*_leftImg8bit.png' in {source.root}, found only masks: "
             "unpack leftImg8bit next to gtFine."
         )
-    by_train_ids = all(stem in masks["labeltrainids"] for stem in images)
+    held = {kind: sum(stem in own for stem in images) for kind, own in masks.items()}
+    by_train_ids = held["labeltrainids"] == len(images) or (
+        held["labeltrainids"] > held["labelids"]
+    )
     chosen = masks["labeltrainids" if by_train_ids else "labelids"]
     problems: list[Problem] = []
     pairs = []

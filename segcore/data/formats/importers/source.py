@@ -62,9 +62,13 @@ class Source:
             root = root / tops.pop()
             found = [name.split("/", 1)[1] for name in found]
         if not found:
-            raise SegcoreError(
-                f"Expected images and masks in {folder}, found an empty folder: check the path."
-            )
+            held = "an empty folder: check the path"
+            if any(folder.iterdir()):
+                held = (
+                    "only hidden files, whose names or folders begin with a full stop, and what "
+                    "systems leave behind: rename what you mean"
+                )
+            raise SegcoreError(f"Expected images and masks in {folder}, found {held}.")
         return Source(root, tuple(found))
 
     @cached_property

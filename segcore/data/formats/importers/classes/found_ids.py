@@ -4,6 +4,7 @@ Everything is decided by how many pixels and masks hold an id and how they lie, 
 exist: one stray pixel among a thousand masks must not turn a foreground of 255 into void.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -29,11 +30,16 @@ RINGING_GREYS = 4
 MANY_GREYS = 128
 """From so many ids on, those along edges must lie scattered: they could number objects."""
 
+MANY_SCATTERED = 100
 SCATTERED_RUN = 2.0
 """Mean run, in pixels, of ids that lie scattered and form no regions."""
 
 MIN_SCATTERED_SHARE = 0.05
 """Ids that lie scattered are no proof of void next to them, unless they hold this much."""
+
+MASKS_THAT_TELL = 6
+FEW_CLASSES = 20
+"""More ids than this, nearly all in one of so many masks, are asked about too."""
 
 MAX_CLASSES_ASKED = 50
 """More ids than this, nearly all in one mask each, are taken for instance numbers."""
@@ -78,17 +84,56 @@ def read_meaning(survey: Survey) -> Meaning:
 
 
 def look_like_instances(survey: Survey) -> bool:
-    """Whether ids number single objects: many, nearly all in one mask, or 1 to k in each mask."""
+    """Whether ids number single objects.
+
+    They are many and nearly all in one mask, or 1 to k in each mask, or a class times 1000 plus a
+    number, as in Cityscapes' instanceIds.
+    """
     ids = [code for code in survey.pixels if code and code not in VOID_CODES]
+    if _number_within_classes(ids):
+        return True
+    once = sum(survey.masks[i] == 1 for i in ids)
+    if survey.num_masks >= MASKS_THAT_TELL and len(ids) > FEW_CLASSES and once >= 0.9 * len(ids):
+        return True
     if len(ids) <= MAX_CLASSES_ASKED:
         return False
     telling = survey.num_masks > 3 or len(ids) >= 0.8 * max(ids) or max(ids) > MAX_CLASSES
-    once = sum(survey.masks[i] == 1 for i in ids)
     if survey.num_masks > 1 and telling and once >= 0.9 * len(ids):
         return True
     if survey.counted_up < 0.8 * survey.num_masks:
         return False
     return survey.num_masks == 1 or min(survey.masks[i] for i in ids) < survey.num_masks
+
+
+def _number_within_classes(ids: Sequence[int]) -> bool:
+    """Whether ids from 1000 on are a class times 1000 plus numbers from 0 or 1 on."""
+    groups: dict[int, list[int]] = defaultdict(list)
+    for code in sorted(ids):
+        if code >= 1000:
+            groups[code // 1000].append(code % 1000)
+    counted = [g for g in groups.values() if g[0] <= 1 and g == list(range(g[0], g[0] + len(g)))]
+    return (
+        bool(groups)
+        and len(counted) == len(groups)
+        and max(len(g) for g in counted) > 2
+        and all(code < 100 for code in ids if code < 1000)
+    )
+
+
+def is_scattered(classes: Sequence[int], survey: Survey) -> bool:
+    """Whether there are many ids that form no regions, as in photographs."""
+    return len(classes) > MANY_SCATTERED and survey.mean_run(classes) <= EDGE_RUN
+
+
+def count_up(survey: Survey) -> bool:
+    """Whether ids are 1 to k in nearly every mask, with another k in some."""
+    ids = [code for code in survey.pixels if code and code not in VOID_CODES]
+    return (
+        len(ids) > 3
+        and survey.num_masks > 3
+        and survey.counted_up >= 0.8 * survey.num_masks
+        and len({survey.masks[code] for code in ids}) > 2
+    )
 
 
 def _even_levels(found: Sequence[int], survey: Survey) -> tuple[int, ...]:

@@ -19,10 +19,12 @@ from segcore.data.formats.importers.classes.codes import (
     color_code,
 )
 from segcore.data.formats.importers.classes.found_ids import (
-    MAX_CLASSES_ASKED,
+    FEW_CLASSES,
     RARE_SHARE,
     SCATTERED_RUN,
     Meaning,
+    count_up,
+    is_scattered,
     look_like_instances,
     read_meaning,
     stands_alone,
@@ -46,6 +48,7 @@ MOST_BASES = 256
 MAX_LISTED = 12
 NAME_THEM = "name them: segscope classes NAME --rename, or on the page Dataset"
 
+GROUND_NAMES = frozenset(("background", "_background_", "bg", "other", "unlabelled", "unlabeled"))
 VOID_NAMES = frozenset(
     ("void", "unlabelled", "unlabeled", "ignore", "ignored", "unknown", "unlabelled area")
 )
@@ -132,6 +135,8 @@ def label_declared_ids(
     rows = with_ids(declared)
     codes = [[row.id or 0] for row in rows]
     bare = all(row.id is None for row in declared) and len(rows) < 255
+    if bare and survey:
+        _refuse_one_more(rows, survey, declared_in)
     tops = [code for code in VOID_CODES if survey and code in survey.pixels]
     if max(row.id or 0 for row in rows) >= VOID_CODES[0]:
         tops = []
@@ -158,6 +163,23 @@ def label_declared_ids(
         rows.append(DeclaredClass(name, 255, (0, 0, 0), True))
         codes.append(list(VOID_CODES))
     return _finish(rows, codes, "index", problems)
+
+
+def _refuse_one_more(rows: Sequence[DeclaredClass], survey: Survey, declared_in: str) -> None:
+    """Refuse bare names where masks hold one id more: then 0 may be a background without a name.
+
+    Raises:
+        SegcoreError: They do, in more than one mask, and the first name is no background.
+    """
+    found = sorted(code for code in survey.pixels if code not in (*VOID_CODES, NO_DATA))
+    if not found or found[-1] != len(rows) or rows[0].name.lower() in GROUND_NAMES:
+        return
+    if survey.masks[found[-1]] > 1 or survey.num_masks < 3:
+        raise SegcoreError(
+            f"Expected ids that the {len(rows)} names of {declared_in or 'the label set'} number "
+            f"from 0, received masks with {list_ids(found, survey)}: is 0 a background without a "
+            "name? Give the ids in a classes.csv with the columns id and name."
+        )
 
 
 def _left_out(top: int, survey: Survey, declared_in: str) -> str:
@@ -201,6 +223,11 @@ def label_found_ids(survey: Survey, many: bool = False) -> Labelling:
     if numbered and not many:
         raise SegcoreError(_instances_sentence(survey, "ids"))
     meaning = Meaning(tuple(sorted(survey.pixels))) if numbered else read_meaning(survey)
+    if not many and is_scattered(meaning.classes, survey):
+        raise SegcoreError(
+            f"Expected masks of class ids, received {len(meaning.classes)} ids that change from "
+            "pixel to pixel: are these photographs? Name the folder of the masks (--masks FOLDER)."
+        )
     binary = meaning.greys and len(meaning.classes) == 2
     names = dict(zip(meaning.classes, ("background", "foreground"), strict=True)) if binary else {}
     rows = [
@@ -224,6 +251,12 @@ def label_found_ids(survey: Survey, many: bool = False) -> Labelling:
         what = f"{list_ids([top], survey)} is taken for a class, though many sets mark void so"
         problems.append(Problem("", what, "ignore that class if it is void"))
     problems.extend(_rare_ids(meaning, survey))
+    if {1, 255} <= set(survey.pixels) and not survey.beside[255].get(1):
+        what = "no mask holds both 1 and 255: these may be two ways to write one foreground"
+        problems.append(Problem("", what, "write all masks alike if they are"))
+    if not numbered and count_up(survey):
+        what = "ids count up from 1 in nearly every mask, as the numbers of single objects do"
+        problems.append(Problem("", what, "give each class one number if they are such"))
     _add_strays(rows, codes, problems, meaning, survey)
     if meaning.void is not None:
         what = (
@@ -411,7 +444,7 @@ def _sort_colors(
     rounded = {c: base for c, base in rounded.items() if base not in ringing}
     blurred = [code for code in ringing if code not in rounded]
     strange = [code for code in strange if code not in ringing]
-    if not many and look_like_instances(survey) and len(strange) > MAX_CLASSES_ASKED:
+    if not many and look_like_instances(survey) and len(strange) > FEW_CLASSES:
         raise SegcoreError(_instances_sentence(survey, "colours"))
     if len(strange) > MAX_FOUND_COLORS:
         rare = [code for code in strange if survey.pixels[code] < MIN_COLOR_SHARE * survey.total]
@@ -479,13 +512,12 @@ def _disagreement(
                 NAME_THEM,
             )
         ]
-    noted = [
-        Problem(
-            "",
-            f"the masks hold colours that {declared_in} does not declare: {shown}; the masks win",
-            "name or ignore each",
-        )
-    ]
+    fix = "name or ignore each"
+    given = {row.color for row in absent}
+    if all(code_color(code)[::-1] in given for code in strange):
+        fix = "red and blue look swapped (OpenCV writes BGR): swap them in the masks or the table"
+    what = f"the masks hold colours that {declared_in} does not declare: {shown}; the masks win"
+    noted = [Problem("", what, fix)]
     if absent:
         listed = ", ".join(f"{row.name} {color_to_hex(row.color or (0, 0, 0))}" for row in absent)
         what = (

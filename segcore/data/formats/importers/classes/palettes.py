@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from segcore.data.files.images import open_image
+from segcore.data.files.masks import palette_colors
 from segcore.data.files.scanning import Progress, scan
-from segcore.data.formats.importers.classes.codes import code_color, color_code
+from segcore.data.formats.importers.classes.codes import code_color
 from segcore.errors import SegcoreError
 from segcore.labels import color_to_hex
 
@@ -67,7 +66,7 @@ def survey_palettes(files: Sequence[Path], progress: Progress | None = None) -> 
     used = UsedColors()
     if len(set(scan(_raw_palette, files, None, progress, "comparing palettes"))) > 1:
         for file, colors in zip(
-            files, scan(_used_colors, files, None, progress, "comparing palettes"), strict=True
+            files, scan(palette_colors, files, None, progress, "comparing palettes"), strict=True
         ):
             used.add(file.name, colors)
     return used
@@ -79,21 +78,6 @@ def _raw_palette(file: Path) -> bytes:
             return bytes(image.palette.palette) if image.palette else b""
     except SegcoreError:
         return b""
-
-
-def _used_colors(file: Path) -> dict[int, int]:
-    try:
-        with open_image(file) as image:
-            indices = np.unique(np.asarray(image)).tolist()
-            values = image.getpalette("RGB") or []
-    except SegcoreError:
-        return {}
-    table = {
-        index: color_code((values[3 * index], values[3 * index + 1], values[3 * index + 2]))
-        for index in indices
-        if 3 * index + 2 < len(values)
-    }
-    return {index: table.get(index, 0) for index in indices}
 
 
 def _hex(code: int) -> str:

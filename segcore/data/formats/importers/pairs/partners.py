@@ -4,6 +4,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import PurePosixPath
 
 from segcore.data.files.names import name_keys
@@ -40,6 +41,11 @@ class Partners:
     masks: dict[PurePosixPath, tuple[Place, ...]] = field(default_factory=dict)
     reasons: dict[PurePosixPath, str] = field(default_factory=dict)
     settled: set[PurePosixPath] = field(default_factory=set)
+    all_masks: Sequence[Place] = ()
+
+    def __post_init__(self) -> None:
+        """Keep which masks there were at first."""
+        self.all_masks = self.all_masks or tuple(self.free)
 
     def match(self, image: Place, masks: Sequence[Place]) -> None:
         """Give an image its masks."""
@@ -65,6 +71,15 @@ class Partners:
         if final:
             self._take(masks)
 
+    def set_apart(self, image: Place, masks: Sequence[Place]) -> None:
+        """Note that masks of an image's name lie in folders of other images."""
+        names = list_names([str(m.path) for m in masks], MAX_NAMED)
+        self.reasons.setdefault(
+            image.path,
+            f"The image {image.path} has no mask in its split or folder; {names} is of its name and "
+            "lies elsewhere: move it there if it is meant.",
+        )
+
     def _take(self, masks: Sequence[Place]) -> None:
         taken = {m.path for m in masks}
         self.free = [m for m in self.free if m.path not in taken]
@@ -81,6 +96,26 @@ class Partners:
             if (key := mask_key(mask)) in by_key:
                 by_key[key][1].append(mask)
         return [(images, masks) for images, masks in by_key.values() if masks]
+
+    def belongs_elsewhere(self, image: Place, mask: Place) -> bool:
+        """Whether folders say that an image and a mask of one name are not of each other.
+
+        They do where both lie in splits or folders of different names, and images as well as masks
+        lie in each of these: numbers that begin anew in each folder must not be mixed up.
+        """
+        if image.scope == mask.scope:
+            return False
+        if image.split and mask.split and image.split != mask.split:
+            return True
+        return mask.scope in self._image_scopes and image.scope in self._mask_scopes
+
+    @cached_property
+    def _image_scopes(self) -> frozenset[tuple[str, ...]]:
+        return frozenset(image.scope for image in self.images)
+
+    @cached_property
+    def _mask_scopes(self) -> frozenset[tuple[str, ...]]:
+        return frozenset(mask.scope for mask in self.all_masks)
 
 
 @dataclass(frozen=True)
@@ -166,7 +201,9 @@ def pair_places(
     partners = Partners(images, list(masks))
     for rule in (*RULES, *(LOOSE_RULES if loose else ())):
         for own, theirs in partners.groups(rule.image_key, rule.mask_key):
-            if len(own) == 1 and (len(theirs) == 1 or _are_parts(theirs)):
+            if len(own) == 1 and any(partners.belongs_elsewhere(own[0], m) for m in theirs):
+                partners.set_apart(own[0], theirs)
+            elif len(own) == 1 and (len(theirs) == 1 or _are_parts(theirs)):
                 partners.match(own[0], theirs)
             else:
                 partners.refuse(own, theirs, rule.final)
@@ -193,7 +230,8 @@ def _pair_by_beginning(partners: Partners) -> None:
             for cut in reversed([m.start() for m in re.finditer(r"[_\-. ]", mask.stem)]):
                 key = (mask.stem[:cut],) if names_only else (*mask.scope, mask.stem[:cut])
                 if len(index.get(key, ())) == 1:
-                    groups[key].append((mask, mask.stem[cut:]))
+                    if not partners.belongs_elsewhere(index[key][0], mask):
+                        groups[key].append((mask, mask.stem[cut:]))
                     break
         endings = Counter(found[0][1] for found in groups.values() if len(found) == 1)
         for key, found in groups.items():
