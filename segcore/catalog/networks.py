@@ -66,6 +66,8 @@ _MOBILENET_V3 = "Howard et al.: Searching for MobileNetV3, ICCV 2019"
 _EFFICIENTNET = "Tan, Le: EfficientNet, ICML 2019"
 _EFFICIENTNET_V2 = "Tan, Le: EfficientNetV2, ICML 2021"
 _SEGFORMER = "Xie et al.: SegFormer, NeurIPS 2021"
+_DINOV2 = "Oquab et al.: DINOv2, TMLR 2024"
+_DINOV3 = "Siméoni et al.: DINOv3, 2025"
 _FCN = "Long, Shelhamer, Darrell: Fully convolutional networks, CVPR 2015"
 _UNET = "Ronneberger, Fischer, Brox: U-Net, MICCAI 2015"
 
@@ -756,6 +758,72 @@ ENCODERS: dict[str, Encoder] = {
         parameters=24.2,
         recipe="mix_transformer",
         cost=Cost(25.8, 1769, 135),
+        width=1024,
+    ),
+    "dinov2_small": Encoder(
+        "DINOv2 small",
+        "Plain transformer trained without labels; weights from a file.",
+        _DINOV2,
+        year=2024,
+        imagenet=False,
+        parameters=22.1,
+        recipe="vision_transformer",
+        cost=Cost(23.4, 1680, 171),
+        width=1024,
+    ),
+    "dinov2_base": Encoder(
+        "DINOv2 base",
+        "Twice as wide as small; for a GPU.",
+        _DINOV2,
+        year=2024,
+        imagenet=False,
+        parameters=86.6,
+        recipe="vision_transformer",
+        cost=Cost(88, 3330, 672),
+        width=1024,
+    ),
+    "dinov2_large": Encoder(
+        "DINOv2 large",
+        "Twice as deep as base; for a large GPU.",
+        _DINOV2,
+        year=2024,
+        imagenet=False,
+        parameters=304.4,
+        recipe="vision_transformer",
+        cost=Cost(306, 8730, 2380),
+        width=1024,
+    ),
+    "dinov3_small": Encoder(
+        "DINOv3 small",
+        "Plain transformer with sharper maps than DINOv2; weights from a file.",
+        _DINOV3,
+        year=2025,
+        imagenet=False,
+        parameters=21.6,
+        recipe="vision_transformer",
+        cost=Cost(22.9, 1870, 174),
+        width=1024,
+    ),
+    "dinov3_base": Encoder(
+        "DINOv3 base",
+        "Twice as wide as small; for a GPU.",
+        _DINOV3,
+        year=2025,
+        imagenet=False,
+        parameters=85.7,
+        recipe="vision_transformer",
+        cost=Cost(87.1, 3710, 684),
+        width=1024,
+    ),
+    "dinov3_large": Encoder(
+        "DINOv3 large",
+        "Twice as deep as base; for a large GPU.",
+        _DINOV3,
+        year=2025,
+        imagenet=False,
+        parameters=303.1,
+        recipe="vision_transformer",
+        cost=Cost(305, 9790, 2410),
         width=1024,
     ),
     "squeezenet": Encoder(

@@ -10,6 +10,7 @@ import keras
 from segcore.catalog import ENCODERS
 from segcore.errors import unknown
 from segcore.models.encoders.recipe import PLUS_MINUS_ONE, Recipe
+from segcore.models.encoders.simple_pyramid import simple_pyramid
 from segcore.models.layers.batch_norm import fuse
 from segcore.models.layers.blocks import MOMENTUM, conv
 from segcore.models.layers.features import Features
@@ -47,7 +48,7 @@ def build_encoder(name: str, image: Any, imagenet: bool = False) -> tuple[keras.
     one operation. Decoders may rely on strides 2, 4, 8, 16 and 32. Where an encoder has no features
     at one of them, a gap at 2 is filled by two 3x3 convolutions over the image (the first strided;
     32 filters), a gap at 32 by one strided 3x3 convolution over stride 16 (as wide as that is, 512
-    at most).
+    at most). Of a plain transformer, which has stride 16 alone, a simple pyramid makes the others.
 
     Args:
         name: A name in ``catalog.ENCODERS``.
@@ -114,6 +115,8 @@ def _with_same_padding(encoder: keras.Model, image: Any) -> keras.Model:
 
 
 def _fill_gaps(image: Any, taps: dict[int, Any]) -> dict[int, Any]:
+    if set(taps) == {16}:
+        taps = simple_pyramid(taps[16])
     if 2 not in taps:
         taps[2] = conv(conv(image, 32, "decoder_fill_2a", strides=2), 32, "decoder_fill_2b")
     if 32 not in taps:

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.errors import SegcoreError
+from segcore.models.weights.vision_names import from_published, table_of
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -81,7 +82,8 @@ def from_state_dict(state: Arrays, encoder: str) -> Arrays:
         state: PyTorch's names to arrays, as torchvision's ResNet and VGG, or the SpaceNet-4
             VGG16-UNet, have them; one leading "encoder.", "backbone." or "resnet." is dropped when
             every name but the top's has it.
-        encoder: Name of the encoder: resnet18, resnet34, resnet50_v1_5, vgg16 or vgg19.
+        encoder: Name of the encoder: resnet18, resnet34, resnet50_v1_5, vgg16, vgg19, or one of
+            DINOv2 and DINOv3, whose names :mod:`segcore.models.weights.vision_names` has.
 
     Returns:
         Arrays for :func:`segcore.models.weights.weights.load_weights`.
@@ -89,7 +91,9 @@ def from_state_dict(state: Arrays, encoder: str) -> Arrays:
     Raises:
         SegcoreError: There is no table for this encoder.
     """
-    known = sorted(TORCH_FORM | set(VGG_BLOCKS))
+    if table_of(encoder) is not None:
+        return from_published(state, encoder)
+    known = [*sorted(TORCH_FORM | set(VGG_BLOCKS)), "dinov2_...", "dinov3_..."]
     if encoder not in known:
         raise SegcoreError(
             f"Expected an encoder of PyTorch's form ({', '.join(known)}) for a PyTorch "
