@@ -9,6 +9,7 @@ import pytest
 
 from segcore.cli import main
 from segcore.runs.folder.run_folder import RunFolder
+from tests.shells import end_processes_of
 
 PATIENCE_SECONDS = 600
 STUDY = {
@@ -36,14 +37,7 @@ def shell(workspace, capsys, tmp_path):
         return json.loads(capsys.readouterr().out)
 
     yield run
-    for process in psutil.process_iter(
-        ["cmdline"]
-    ):  # only those of this test: their command line names its folder
-        if (
-            any(str(workspace.folder) in part for part in process.info["cmdline"] or [])
-            and process.pid != psutil.Process().pid
-        ):
-            process.kill()
+    end_processes_of(workspace.folder)
 
 
 def processes_of(folder) -> list[psutil.Process]:

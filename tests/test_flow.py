@@ -12,6 +12,8 @@ import pytest
 from segcore.cli import main
 from segcore.postprocess.dense_crf import is_available
 from segcore.runs.folder.run_folder import RunFolder
+from tests.promises import MERGE, SCORES
+from tests.shells import end_processes_of
 
 pytestmark = pytest.mark.tensorflow
 
@@ -31,31 +33,8 @@ MODEL = (
     "--device",
     "cpu",
 )
-SCORES = {
-    "split",
-    "num_samples",
-    "size",
-    "ignored_share",
-    "mean_iou",
-    "pixel_accuracy",
-    "classes",
-    "confusion",
-    "interval",
-}
 CLASS = {"id", "name", "iou", "dice", "precision", "recall", "support"}
 RUN = {"run", "kind", "state", "dataset", "pid", "progress", "mean_iou"}
-STEP = {
-    "groups",
-    "num_groups",
-    "accuracy",
-    "mean_iou",
-    "kappa",
-    "entropy_bits",
-    "retained_entropy",
-    "information_bits",
-    "honest_accuracy",
-    "lift",
-}
 
 
 @pytest.fixture
@@ -67,14 +46,7 @@ def shell(workspace, capsys):
         return json.loads(capsys.readouterr().out)
 
     yield run
-    for process in psutil.process_iter(
-        ["cmdline"]
-    ):  # only those of this test: their command line names its folder
-        if (
-            any(str(workspace.folder) in part for part in process.info["cmdline"] or [])
-            and process.pid != psutil.Process().pid
-        ):
-            process.kill()
+    end_processes_of(workspace.folder)
 
 
 def wait_until(condition) -> None:
@@ -168,7 +140,7 @@ def test_the_whole_way(workspace, shell) -> None:
     study = shell("compress", members[0], "--split", "test")
     assert study["baseline"]["accuracy"] == pytest.approx(result["members"][0]["pixel_accuracy"])
     assert [row["num_groups"] for row in study["path"]][-1] == 1
-    assert all(set(row) >= STEP for row in study["path"])
+    assert all(set(row) >= MERGE for row in study["path"])
     assert len(shell("runs")["runs"]) == done
     assert not list(Path(workspace.folder).rglob("*.tmp"))
     if not crf:

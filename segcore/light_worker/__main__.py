@@ -3,7 +3,6 @@
 import argparse
 import os
 import sys
-import time
 import traceback
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
@@ -20,8 +19,15 @@ from segcore.runs.dispatch.executors import cluster_executor
 from segcore.runs.dispatch.warm_process import serve
 from segcore.runs.folder import work_lock
 from segcore.runs.folder.run_folder import RunFolder
-from segcore.runs.machine import processes
-from segcore.runs.queue.stopping import STOPPED, Stopped, StopSignal, end, fail, log_what_fits
+from segcore.runs.queue.stopping import (
+    STOPPED,
+    Stopped,
+    StopSignal,
+    begin,
+    end,
+    fail,
+    log_what_fits,
+)
 
 WORK = {"evaluate": evaluate_run, "subsets": subsets_run, "crf_search": crf_search_run}
 """What carries out a kind of run."""
@@ -43,17 +49,8 @@ def work(run: RunFolder, asked: int = 0) -> int:
         print(error, file=sys.stderr, flush=True)
         return 1
     try:
-        pid, birth = processes.identity()
         carry_out = WORK.get(run.config.kind, evaluate_run)
-        started = run.status().started or time.time()
-        run.beat(
-            state="running",
-            pid=pid,
-            birth=birth,
-            started=started,
-            cause="",
-            message="Starting",
-        )
+        begin(run)
         with _executor(run, asked, workers) as (executor, width):
             carry_out(run, executor, lambda: _must_stop(run, stop), ahead=2 * width)
     except Stopped:

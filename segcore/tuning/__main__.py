@@ -10,9 +10,8 @@ from segcore.config import TuneConfig
 from segcore.errors import SegcoreError
 from segcore.runs.folder import work_lock
 from segcore.runs.folder.run_folder import RunFolder
-from segcore.runs.machine import processes
 from segcore.runs.machine.devices import list_devices
-from segcore.runs.queue.stopping import STOPPED, StopSignal, end, fail, log_what_fits
+from segcore.runs.queue.stopping import STOPPED, StopSignal, begin, end, fail, log_what_fits
 from segcore.tuning.coordinator import Coordinator
 from segcore.tuning.store import TrialStore
 from segcore.tuning.trainer import QueueTrainer
@@ -31,17 +30,7 @@ def work(run: RunFolder) -> int:
         print(error, file=sys.stderr, flush=True)
         return 1
     try:
-        pid, birth = processes.identity()
-        started = run.status().started or time.time()
-        run.beat(
-            state="running",
-            pid=pid,
-            birth=birth,
-            started=started,
-            cause="",
-            finished=None,
-            message="Starting",
-        )
+        begin(run)
         config = run.config
         if not isinstance(config, TuneConfig):
             raise SegcoreError(
@@ -88,7 +77,7 @@ def _go(run: RunFolder, coordinator: Coordinator, trainer: QueueTrainer, stop: S
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the door; return the exit code."""
+    """Work on the search of a run folder; return the exit code."""
     if len(arguments) != 1 or not Path(arguments[0]).is_dir():
         print("Usage: python -m segcore.tuning RUN_FOLDER", file=sys.stderr)
         return 2

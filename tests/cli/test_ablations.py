@@ -1,13 +1,14 @@
 """The ablation command: what it starts, the table in its forms, and what it refuses."""
 
 import json
+from functools import partial
 
 import pytest
 
-from segcore.cli import main
 from segcore.cli.ablations import parse_seeds
 from segcore.cli.command import parse_pairs
 from segcore.errors import SegcoreError
+from tests.shells import run_shell
 
 STUDY = {
     "name": "small",
@@ -34,15 +35,7 @@ def shell(trained, capsys, tmp_path, started):
     """Run a command in the workspace of ``trained``, beside a study file ``small.json``: exit code, standard output and error."""
     (tmp_path / "small.json").write_text(json.dumps(STUDY))
 
-    def run(*words: object):
-        code = 0
-        try:
-            main([*map(str, words), "--workspace", str(trained.workspace.folder)])
-        except SystemExit as end:
-            code = int(end.code or 0)
-        return code, *capsys.readouterr()
-
-    return run
+    return partial(run_shell, capsys, trained.workspace.folder)
 
 
 def test_a_study_takes_over_what_is_there_and_writes_its_table(trained, shell, tmp_path):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from segcore.cli import main
-from segcore.data.files.images import encode_png, write_bytes
+from segcore.data.files.images import encode_png
+from segcore.whole_files import write_bytes
 
 
 @pytest.fixture

@@ -1,25 +1,17 @@
 """The report command: one file that opens offline, the same numbers as JSON, a table with ``;``."""
 
 import json
+from functools import partial
 
 import pytest
 
-from segcore.cli import main
+from tests.shells import run_shell
 
 
 @pytest.fixture
 def shell(trained, capsys):
     """Run a command in the workspace of ``trained``: its exit code, standard output and error."""
-
-    def run(*words: object):
-        code = 0
-        try:
-            main([*map(str, words), "--workspace", str(trained.workspace.folder)])
-        except SystemExit as end:
-            code = int(end.code or 0)
-        return code, *capsys.readouterr()
-
-    return run
+    return partial(run_shell, capsys, trained.workspace.folder)
 
 
 def test_one_page_one_table_one_document(trained, shell, tmp_path) -> None:

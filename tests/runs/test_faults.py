@@ -21,9 +21,10 @@ from segcore.runs.dispatch.dispatcher import Dispatcher
 from segcore.runs.folder.listing import list_runs
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.folder.status import read_status
-from segcore.runs.machine import disk, processes
+from segcore.runs.machine import processes
 from segcore.runs.queue import crash_recovery, jobs
 from segcore.runs.queue.queue import Queue
+from segcore.whole_files import is_temporary
 
 KILLS = int(os.environ.get("SEGSCOPE_KILLS", "100"))
 STEPS, PAUSE = 8, 0.03
@@ -265,7 +266,7 @@ def _check_files(root):
         status = read_status(folder / "status.json")
         assert "damaged" not in status.cause and "missing" not in status.cause
         for path in (*folder.glob("*.json"), *folder.glob("checkpoints/*.json")):
-            if not disk.is_temporary(path.name):
+            if not is_temporary(path.name):
                 json.loads(path.read_bytes())
     return {folder.name for folder in folders}
 

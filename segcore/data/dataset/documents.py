@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from segcore.data.files.borders import foreign_bytes
-from segcore.data.files.images import write_bytes
 from segcore.errors import SegcoreError, disk_error, unknown
+from segcore.whole_files import write_bytes
 
 
 def write_document(path: Path, data: bytes) -> None:

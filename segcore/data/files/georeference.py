@@ -7,7 +7,6 @@ no file next to the one named.
 import importlib
 import logging
 import os
-import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ import numpy.typing as npt
 from segcore.data.files.borders import foreign_bytes
 from segcore.data.files.png import check_pixels
 from segcore.errors import SegcoreError
+from segcore.whole_files import replacing
 
 FILE_NAME = "georeference.json"
 RASTER_SUFFIXES = frozenset({".tif", ".tiff"})
@@ -158,7 +158,6 @@ def write_geotiff(
             f"{values.dtype}: convert it."
         )
     rasterio = load_rasterio()
-    partial = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.partial.tif")
     profile = {
         "driver": "GTiff",
         "height": values.shape[0],
@@ -171,20 +170,16 @@ def write_geotiff(
         "compress": "deflate",
     }
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with rasterio.open(partial, "w", **profile) as raster:
+        with replacing(path) as partial, rasterio.open(partial, "w", **profile) as raster:
             raster.write(values, 1)
             if colors is not None and values.dtype == np.uint8:
                 raster.write_colormap(
                     1, {value: tuple(int(c) for c in color) for value, color in enumerate(colors)}
                 )
-        partial.replace(path)
     except (rasterio.errors.RasterioError, ValueError, OSError) as error:
         raise SegcoreError(
             f"{path.name} cannot be written as GeoTIFF ({error}): choose another place."
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def georeferences_to_json(found: Mapping[str, Georeference]) -> dict[str, Any]:

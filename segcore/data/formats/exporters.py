@@ -13,11 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.data.dataset.dataset import Dataset, Sample
-from segcore.data.files.images import encode_palette_png, encode_png, write_bytes
+from segcore.data.files.images import encode_palette_png, encode_png
 from segcore.data.files.scanning import Progress, scan
 from segcore.errors import SegcoreError, unknown
 from segcore.labels import LabelClass, color_to_hex
 from segcore.text_files import format_rows
+from segcore.whole_files import write_bytes
 
 
 @dataclass(frozen=True)

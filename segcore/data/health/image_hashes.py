@@ -15,9 +15,10 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from segcore.data.dataset.dataset import Dataset
-from segcore.data.files.images import open_image, upright, write_bytes
+from segcore.data.files.images import open_image, upright
 from segcore.data.files.scanning import Progress, scan
 from segcore.errors import SegcoreError
+from segcore.whole_files import write_bytes
 
 BITS = 64
 BLOCK = 1024

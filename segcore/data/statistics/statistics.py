@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.data.dataset.dataset import Dataset
-from segcore.data.files.images import open_image, write_bytes
+from segcore.data.files.images import open_image
 from segcore.data.files.png import decode_grey
 from segcore.data.files.scanning import Progress, scan
 from segcore.data.statistics.imbalance import (
@@ -32,6 +32,7 @@ from segcore.data.statistics.mask_runs import count_values
 from segcore.errors import SegcoreError, unknown
 from segcore.labels import LabelSet
 from segcore.text_files import as_json
+from segcore.whole_files import write_bytes
 
 FILE_NAME = "statistics.npz"
 

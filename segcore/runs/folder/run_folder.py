@@ -66,6 +66,7 @@ from segcore.runs.folder.status import (
 from segcore.runs.folder.usage import UsageRecorder
 from segcore.runs.machine import disk
 from segcore.runs.machine.disk import replacing
+from segcore.whole_files import is_temporary
 
 __all__ = [
     "RunFolder",
@@ -120,7 +121,7 @@ def _list_ids(root: Path, suffix: str) -> frozenset[str]:
             for entry in entries:
                 if entry.is_dir():
                     pending.append((f"{prefix}{entry.name}/", entry.path))
-                elif entry.name.endswith(suffix) and not disk.is_temporary(entry.name):
+                elif entry.name.endswith(suffix) and not is_temporary(entry.name):
                     ids.add(prefix + entry.name.removesuffix(suffix))
     listed = frozenset(ids)
     if max(folders.values()) < time.time_ns() - COARSE:  # else a change to come may look the same
@@ -333,7 +334,7 @@ class RunFolder:
     def clear_temporary(self) -> None:
         """Remove what a killed worker was writing; call it only while no worker lives."""
         for path in self.folder.rglob(".*"):
-            if disk.is_temporary(path.name) and path.is_file():
+            if is_temporary(path.name) and path.is_file():
                 path.unlink(missing_ok=True)
 
     def write_probabilities(
@@ -570,7 +571,7 @@ class RunFolder:
         return sorted(
             path.stem
             for path in (self.folder / "counts" / check_stage(split)).glob("*.npz")
-            if not disk.is_temporary(path.name)
+            if not is_temporary(path.name)
         )
 
     def _sample(self, kind: str, split: str, sample_id: str, suffix: str) -> Path:

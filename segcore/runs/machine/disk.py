@@ -1,22 +1,20 @@
 """Files of a workspace: written whole or not at all, by one process at a time."""
 
 import fcntl
-import itertools
 import json
 import math
 import os
-import threading
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from segcore import whole_files
 from segcore.errors import SegcoreError, disk_error
 
 LOCK_SECONDS = 10.0
-_serial = itertools.count()
 
 _NETWORK_DRIVES = (
     "nfs",
@@ -36,31 +34,16 @@ _NETWORK_DRIVES = (
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Lend a temporary name next to ``path``; on leaving without an error it becomes ``path``.
-
-    The temporary name keeps the suffix, so that writers which look at it (``model.save``) work. A
-    reader meets the old file or the new one, never half of one. On an error nothing is left behind.
+    """Lend a temporary name as :func:`segcore.whole_files.replacing` does.
 
     Raises:
         SegcoreError: The folder cannot be written or the disk is full.
     """
-    temporary = path.with_name(
-        f".{path.stem}.{os.getpid()}-{threading.get_ident()}-{next(_serial)}.tmp{path.suffix}"
-    )
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        temporary.replace(path)
+        with whole_files.replacing(path) as temporary:
+            yield temporary
     except OSError as error:
         raise disk_error("write", path, error) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-
-
-def is_temporary(name: str) -> bool:
-    """Whether :func:`replacing` made a file of this name, which a killed process may have left."""
-    return name.startswith(".") and ".tmp" in name
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -9,6 +9,7 @@ from typing import Any, TextIO
 
 from segcore.errors import SegcoreError, is_disk_full
 from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.machine import processes
 
 DISK_FULL = 78
 """Exit code of a worker that could not write how its run ended, for want of space."""
@@ -30,6 +31,24 @@ class StopSignal:
 
     def _ask(self, number: int, frame: object) -> None:
         self.asked = True
+
+
+def begin(run: RunFolder) -> None:
+    """Write that this process works on a run; a resumed run keeps its first start.
+
+    Raises:
+        SegcoreError: The run was deleted, or its folder cannot be written.
+    """
+    pid, birth = processes.identity()
+    run.beat(
+        state="running",
+        pid=pid,
+        birth=birth,
+        started=run.status().started or time.time(),
+        finished=None,
+        cause="",
+        message="Starting",
+    )
 
 
 def fail(run: RunFolder, cause: str) -> int:

@@ -10,11 +10,11 @@ from segcore.data.dataset import documents
 from segcore.data.dataset.changes import LOCK
 from segcore.data.dataset.documents import write_document
 from segcore.data.dataset.tags import change_tags
-from segcore.data.files.images import write_bytes
 from segcore.data.health import image_hashes
 from segcore.data.statistics import statistics
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
+from segcore.whole_files import write_bytes
 
 
 @pytest.fixture(params=[errno.ENOSPC, errno.EACCES, errno.EROFS])

@@ -25,9 +25,10 @@ from segcore.data.dataset.staging import (
     sweep,
     throw_away,
 )
-from segcore.data.files.images import encode_png, write_bytes
+from segcore.data.files.images import encode_png
 from segcore.data.formats.importers import import_dataset
 from segcore.errors import SegcoreError
+from segcore.whole_files import write_bytes
 
 IMPORT_AND_HANG = """
 import sys, time

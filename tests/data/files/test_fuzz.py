@@ -357,4 +357,4 @@ def test_a_few_damaged_files_end_in_sentences(tmp_path):
 @pytest.mark.parametrize("seed", range(4))
 def test_many_damaged_files_end_in_sentences(tmp_path, seed):
     looked, found = run_all(tmp_path, 90, 100 + seed)
-    assert looked > 4000 and not found, f"{len(found)} of {looked}:\n" + "\n".join(found[:8])
+    assert looked > 3000 and not found, f"{len(found)} of {looked}:\n" + "\n".join(found[:8])

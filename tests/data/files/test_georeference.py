@@ -10,8 +10,9 @@ from segcore.data.files.georeference import (
     open_raster,
     write_geotiff,
 )
-from segcore.data.files.images import encode_png, write_bytes
+from segcore.data.files.images import encode_png
 from segcore.errors import SegcoreError
+from segcore.whole_files import write_bytes
 from tests.data.files.geotiffs import read_georeference
 
 TRANSFORM = (0.5, 0.1, 400_000.0, 0.2, -0.5, 5_800_000.0)

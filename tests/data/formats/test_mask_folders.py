@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segcore.data.files.images import encode_png, write_bytes
+from segcore.data.files.images import encode_png
 from segcore.data.formats.mask_folders import pair_mask_folders
 from segcore.errors import SegcoreError
+from segcore.whole_files import write_bytes
 
 TABLE = "id,name,color,ignore\n3,grass,#00ff00,false\n7,road,#808080,false\n9,void,#000000,true\n"
 

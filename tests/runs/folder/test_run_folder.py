@@ -13,6 +13,7 @@ from segcore.errors import SegcoreError
 from segcore.runs.folder.listing import list_runs
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.machine import disk
+from segcore.whole_files import is_temporary
 
 
 @pytest.fixture
@@ -232,9 +233,7 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(run, monkeypatch):
         patch.setattr(disk.Path, "write_bytes", full)
         with pytest.raises(SegcoreError, match="disk is full"):
             run.write_status(epoch=5)
-    assert run.status().epoch == 4 and not [
-        p for p in run.folder.iterdir() if disk.is_temporary(p.name)
-    ]
+    assert run.status().epoch == 4 and not [p for p in run.folder.iterdir() if is_temporary(p.name)]
 
 
 def test_a_deleted_run_is_one_sentence(tmp_path):
@@ -246,7 +245,7 @@ def test_a_deleted_run_is_one_sentence(tmp_path):
 
 def test_replacing_keeps_the_suffix_and_cleans_up(run):
     with disk.replacing(run.model_path) as temporary:
-        assert temporary.suffix == ".keras" and disk.is_temporary(temporary.name)
+        assert temporary.suffix == ".keras" and is_temporary(temporary.name)
         temporary.write_bytes(b"one")
     with pytest.raises(ValueError), disk.replacing(run.model_path) as temporary:
         temporary.write_bytes(b"half")

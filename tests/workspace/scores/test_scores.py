@@ -10,30 +10,8 @@ from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace.scores.scores import WhatIfOptions
+from tests.promises import MERGE, SCORES
 
-EVALUATE_KEYS = {
-    "split",
-    "num_samples",
-    "size",
-    "ignored_share",
-    "mean_iou",
-    "pixel_accuracy",
-    "classes",
-    "confusion",
-    "interval",
-}
-COMPRESS_KEYS = {
-    "groups",
-    "num_groups",
-    "accuracy",
-    "mean_iou",
-    "kappa",
-    "entropy_bits",
-    "retained_entropy",
-    "information_bits",
-    "honest_accuracy",
-    "lift",
-}
 BY_HAND = np.array(
     [
         # two images of 32 x 48 = 1536 pixels, 32 of them void: 1504 scored; roof occurs nowhere
@@ -54,7 +32,7 @@ def by_hand(workspace, made_up):
 
 def test_a_report_equals_the_counts_worked_by_hand(by_hand) -> None:
     report = by_hand.report("hand-1", "test").to_json()
-    assert set(report) >= EVALUATE_KEYS
+    assert set(report) >= SCORES
     assert (report["split"], report["num_samples"], report["size"]) == ("test", 2, [32, 48])
     assert report["confusion"] == [
         [1900, 100, 0, 0],
@@ -96,7 +74,7 @@ def test_an_ensemble_is_told_beside_its_members(trained) -> None:
     assert set(result) == {"run", "split", "rule", "members", "ensemble", "crf"}
     assert [m["run"] for m in result["members"]] == list(trained.members)
     for part in (*result["members"], result["ensemble"], result["crf"]):
-        assert set(part) >= EVALUATE_KEYS
+        assert set(part) >= SCORES
     for stage in ("ensemble", "crf"):
         _, counts = RunFolder(trained.workspace.runs.folder / trained.ensemble).read_counts(
             "test", stage
@@ -149,7 +127,7 @@ def test_compress_folds_the_counts_of_a_run(by_hand) -> None:
     result = by_hand.compress("hand-1", "test").to_json()
     assert set(result) >= {"run", "split", "baseline", "path"}
     assert result["baseline"]["accuracy"] == pytest.approx(2400 / 3008)
-    assert all(set(row) >= COMPRESS_KEYS for row in result["path"])
+    assert all(set(row) >= MERGE for row in result["path"])
     assert [row["num_groups"] for row in result["path"]] == sorted(
         (row["num_groups"] for row in result["path"]), reverse=True
     )

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from segcore.data.files.bands import limits_of, to_bytes
 from segcore.data.files.borders import foreign_bytes
-from segcore.data.files.images import encode_png, open_image, write_bytes
+from segcore.data.files.images import encode_png, open_image
 from segcore.data.files.masks import read_ids
 from segcore.data.files.names import IMAGE_SUFFIXES, strip_suffixes
 from segcore.data.files.scanning import Progress
@@ -28,6 +28,7 @@ from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import Layout, Pair, Source
 from segcore.errors import SegcoreError
 from segcore.text_files import read_json
+from segcore.whole_files import write_bytes
 
 SPLITS = {"Tr": "train", "Ts": "test", "Val": "validation", "Va": "validation"}
 LISTING = "nnunet.json"

@@ -25,11 +25,12 @@ from segcore.data.files.georeference import (
     load_rasterio,
     open_raster,
 )
-from segcore.data.files.images import encode_png, open_image, write_bytes
+from segcore.data.files.images import encode_png, open_image
 from segcore.data.files.scanning import Progress, scan
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import Layout, Pair
 from segcore.errors import SegcoreError
+from segcore.whole_files import write_bytes
 
 PROBES = 16
 

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from segcore.data.dataset.dataset import Dataset
-from segcore.data.files.images import encode_png, write_bytes
+from segcore.data.files.images import encode_png
 from segcore.data.formats.importers import import_dataset, preview
 from segcore.errors import SegcoreError
+from segcore.whole_files import write_bytes
 
 CSV = "id,name,color,ignore\n0,sky,#0000ff,false\n4,road,#555555,\n9,void,#000000,true\n"
 

@@ -5,9 +5,10 @@ import pytest
 from PIL import Image
 
 from segcore.data.dataset.dataset import Dataset
-from segcore.data.files.images import encode_png, write_bytes
+from segcore.data.files.images import encode_png
 from segcore.data.formats.importers import import_dataset
 from segcore.errors import SegcoreError
+from segcore.whole_files import write_bytes
 
 
 def test_smoothed_edges_are_ignored_and_told(tmp_path):

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from segcore.data.dataset.dataset import Dataset
-from segcore.data.files.images import encode_palette_png, encode_png, write_bytes
+from segcore.data.files.images import encode_palette_png, encode_png
 from segcore.data.formats.importers import READERS, import_dataset, preview
 from segcore.data.formats.importers.source import Source
 from segcore.data.formats.importers.standard_classes import (
@@ -21,6 +21,7 @@ from segcore.data.formats.importers.standard_classes import (
     PASCAL_VOC,
     voc_color,
 )
+from segcore.whole_files import write_bytes
 
 HEIGHT, WIDTH = 12, 16
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from segcore.data.dataset.dataset import Dataset
-from segcore.data.files.images import encode_png, write_bytes
+from segcore.data.files.images import encode_png
 from segcore.data.formats.importers import import_dataset, preview
 from segcore.data.formats.importers.pairs.places import bare_stem, read_place
+from segcore.whole_files import write_bytes
 
 IMAGE = encode_png(np.zeros((3, 4, 3), np.uint8))
 MASK = encode_png(np.array([[0, 1, 1, 0]] * 3, np.uint8))

@@ -8,10 +8,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from segcore.data.dataset.dataset import Dataset
-from segcore.data.files.images import encode_png, write_bytes
+from segcore.data.files.images import encode_png
 from segcore.data.formats.importers import READERS, import_dataset
 from segcore.data.formats.importers.source import Source
 from segcore.errors import SegcoreError
+from segcore.whole_files import write_bytes
 
 IMAGE = encode_png(np.zeros((4, 6, 3), np.uint8))
 MASK = encode_png(np.array([[0, 1, 2, 2, 1, 0]] * 4, np.uint8))

@@ -6,9 +6,10 @@ import rasterio
 
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.files.georeference import write_geotiff
-from segcore.data.files.images import encode_png, write_bytes
+from segcore.data.files.images import encode_png
 from segcore.data.formats.importers import import_dataset, parse_bands, preview, rasters
 from segcore.errors import SegcoreError
+from segcore.whole_files import write_bytes
 from tests.data.files.geotiffs import load_georeferences, read_georeference
 
 HEIGHT, WIDTH = 6, 8

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from segcore.data.dataset.dataset import Dataset
-from segcore.data.files.images import encode_png, write_bytes
+from segcore.data.files.images import encode_png
 from segcore.data.formats.importers import Pairing, import_dataset, preview
 from segcore.data.formats.importers.pairs.pairing import MAX_NAME
 from segcore.errors import SegcoreError
+from segcore.whole_files import write_bytes
 
 IMAGE = encode_png(np.zeros((3, 4, 3), np.uint8))
 
