@@ -51,6 +51,18 @@ MASK_FILTERS: dict[str, Choice] = {
     "majority": Choice(
         "Majority filter", "Each pixel takes the class that most pixels of its window have."
     ),
+    "rank_dice": Choice(
+        "Decoding for Dice",
+        "The mask that maximises the expected Dice of each class, in place of the most probable "
+        "class.",
+        "Dai, Li: RankSEG, JMLR 2023; Wang, Dai: RankSEG-RMA, 2025",
+    ),
+    "rank_iou": Choice(
+        "Decoding for IoU",
+        "The mask that maximises the expected IoU of each class, in place of the most probable "
+        "class.",
+        "Dai, Li: RankSEG, JMLR 2023; Wang, Dai: RankSEG-RMA, 2025",
+    ),
 }
 
 CRF_OBJECTIVES: dict[str, Choice] = {

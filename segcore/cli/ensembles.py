@@ -4,10 +4,11 @@ import argparse
 from dataclasses import replace
 from typing import Any
 
-from segcore.catalog import CRF_OBJECTIVES, ENSEMBLE_RULES
+from segcore.catalog import CRF_OBJECTIVES, ENSEMBLE_RULES, MASK_FILTERS
 from segcore.cli.command import Command, Options, ProgressLine, workspace_of
 from segcore.cli.tables import table
 from segcore.config import CRFSearchConfig
+from segcore.errors import SegcoreError, unknown
 from segcore.formatting import number, percent
 from segcore.postprocess.parameters import CRFParameters
 from segcore.workspace.ensembles.ensembles import DRAWS
@@ -174,9 +175,21 @@ def _search_arguments(parser: argparse.ArgumentParser) -> None:
         help="then put the chosen CRF on this split and say whether it helps there",
     )
 
+    add(
+        "--also",
+        metavar="STEP",
+        default="",
+        help="with --apply: also judge the best such alternative of the search there; one of "
+        + ", ".join(MASK_FILTERS),
+    )
+
 
 def _search(options: Options) -> dict[str, Any]:
     workspace = workspace_of(options)
+    if options.also and options.also not in MASK_FILTERS:
+        raise unknown("alternative to the CRF", options.also, MASK_FILTERS)
+    if options.also and not options.apply:
+        raise SegcoreError("Expected --apply SPLIT with --also, received none: name the split.")
     start = replace(CRFParameters(relative=True), iterations=options.iterations)
     config = CRFSearchConfig(
         workspace.runs.dataset_of(options.runs),
@@ -191,15 +204,25 @@ def _search(options: Options) -> dict[str, Any]:
     )
     run = workspace.crf.start(config)
     workspace.runs.wait([run], progress=ProgressLine("Searching"))
-    result = workspace.crf.search(run).to_json()
+    found = workspace.crf.search(run)
+    result = found.to_json()
     if options.apply:
-        applied = workspace.crf.apply(run, options.apply)
+        rows = [a for a in found.alternatives if a.filter.kind == options.also]
+        also = max(rows, key=lambda a: a.scores.mean_iou or 0.0).filter if rows else None
+        applied = workspace.crf.apply(run, options.apply, filter=also)
         workspace.runs.wait([applied], progress=ProgressLine("Applying"))
         result["applied"] = {
             "run": applied,
             "split": options.apply,
             **workspace.crf.verdict(applied, options.apply).to_json(),
         }
+        if also is not None:
+            judged = workspace.crf.verdict(applied, options.apply, "filter").to_json()
+            result["applied"]["also"] = {
+                **judged,
+                "title": also.describe(),
+                "sentence": judged["sentence"].replace("The CRF", also.describe(), 1),
+            }
     return result
 
 
@@ -236,6 +259,8 @@ def _show_search(result: dict[str, Any]) -> str:
     ]
     if "applied" in result:
         parts.append(f"On {result['applied']['split']}: {result['applied']['sentence']}")
+        if "also" in result["applied"]:
+            parts.append(result["applied"]["also"]["sentence"])
     return "\n\n".join(parts)
 
 

@@ -20,7 +20,7 @@ from segcore.postprocess.crf_gain import count_changes
 from segcore.postprocess.crf_search import Choice
 from segcore.postprocess.dense_crf import DenseCRF
 from segcore.postprocess.ensemble import combine_to_size
-from segcore.postprocess.parameters import MaskFilter
+from segcore.postprocess.parameters import DECODINGS, MaskFilter
 
 FIT_PIXELS = 2000
 """Temperature is fitted on so many pixels of each image."""
@@ -176,4 +176,5 @@ def plain_filters(pixels: float) -> tuple[MaskFilter, ...]:
         MaskFilter(kind, size)
         for kind, size in (("median", 3), ("median", 5), ("majority", 5), ("majority", 9))
     ]
-    return tuple(dict.fromkeys([*components, *windows]))
+    decodings = [MaskFilter(kind) for kind in DECODINGS]
+    return tuple(dict.fromkeys([*components, *windows, *decodings]))

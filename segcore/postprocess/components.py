@@ -1,4 +1,4 @@
-"""Plain alternatives to the CRF: remove small components, smooth by median or majority."""
+"""Plain alternatives to the CRF: remove small components, smooth by median or majority, decode."""
 
 import cv2
 import numpy as np
@@ -7,7 +7,8 @@ from scipy.ndimage import distance_transform_edt
 
 from segcore.errors import SegcoreError
 from segcore.postprocess.ensemble import normalise
-from segcore.postprocess.parameters import MaskFilter, check_width
+from segcore.postprocess.parameters import DECODINGS, MaskFilter, check_width
+from segcore.postprocess.rank_decoding import rank_decode
 
 FloatArray = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.integer]
@@ -17,6 +18,8 @@ _MAX_ROUNDS = 20
 
 def apply_filter(chosen: MaskFilter, probabilities: FloatArray) -> npt.NDArray[np.integer]:
     """Return the filtered prediction, (H, W, C) float32 probabilities to (H, W) integer indices."""
+    if chosen.kind in DECODINGS:
+        return rank_decode(probabilities, chosen.kind.removeprefix("rank_"))
     if chosen.kind == "median":
         return median_filter(probabilities, chosen.size).argmax(axis=-1)
     winner = probabilities.argmax(axis=-1)

@@ -87,6 +87,10 @@ class CRFParameters:
         )
 
 
+DECODINGS = ("rank_dice", "rank_iou")
+"""Filters that decode the probabilities by another rule; they have no size."""
+
+
 @dataclass(frozen=True)
 class MaskFilter:
     """One of the plain alternatives with its size.
@@ -94,11 +98,11 @@ class MaskFilter:
     Attributes:
         kind: A name in ``catalog.MASK_FILTERS``.
         size: Of "components" the least number of pixels that a region keeps; of the others the odd
-            side of the window in pixels.
+            side of the window in pixels. 0 for what decodes the probabilities.
     """
 
     kind: str
-    size: int
+    size: int = 0
 
     def __post_init__(self) -> None:
         """Refuse an unknown kind and a size that it does not take."""
@@ -111,11 +115,17 @@ class MaskFilter:
             )
         if self.kind == "majority":
             check_width(self.size, 3)
+        if self.kind in DECODINGS and self.size != 0:
+            raise SegcoreError(
+                f"Expected no size for {self.kind!r}, received {self.size}: leave it at 0."
+            )
         if self.size < 0:
             raise SegcoreError(f"Expected at least 0 pixels, received {self.size}: change it.")
 
     def describe(self) -> str:
         """Return its name and size in words."""
+        if self.kind in DECODINGS:
+            return MASK_FILTERS[self.kind].title
         unit = "px and more stay" if self.kind == "components" else f"x {self.size} px"
         return f"{MASK_FILTERS[self.kind].title}, {self.size} {unit}"
 

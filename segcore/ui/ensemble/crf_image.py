@@ -8,7 +8,7 @@ import streamlit as st
 from segcore import formatting
 from segcore.catalog import MASK_FILTERS
 from segcore.postprocess.components import apply_filter
-from segcore.postprocess.parameters import CRFParameters, MaskFilter
+from segcore.postprocess.parameters import DECODINGS, CRFParameters, MaskFilter
 from segcore.ui import viewer
 from segcore.ui.compare import panels as compare_panels
 from segcore.ui.ensemble.selection import Choice
@@ -184,6 +184,9 @@ def _parameters() -> CRFParameters:
 
 
 def _filter(kind: str) -> MaskFilter:
+    if kind in DECODINGS:
+        st.caption(MASK_FILTERS[kind].summary)
+        return MaskFilter(kind)
     unit = "Minimum region size, px" if kind == "components" else "Window, px"
     sizes = list(FILTER_SIZES[kind])
     size = st.select_slider(unit, sizes, value=sizes[len(sizes) // 2], key=f"filter_{kind}")

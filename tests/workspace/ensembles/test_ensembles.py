@@ -15,6 +15,7 @@ from segcore.light_worker.evaluation import evaluate_run
 from segcore.light_worker.subsets import subsets_run
 from segcore.postprocess.dense_crf import is_available
 from segcore.postprocess.parameters import CRFParameters, MaskFilter
+from segcore.postprocess.rank_decoding import rank_decode
 from segcore.runs.folder.run_folder import RunFolder
 
 needs_pydensecrf = pytest.mark.skipif(not is_available(), reason="pydensecrf is not installed")
@@ -101,6 +102,27 @@ def test_the_shell_tells_what_the_page_shows_of_a_search(trained, carry_out, cap
     main([*words, "--workspace", str(trained.workspace.folder)])
     text = capsys.readouterr().out
     assert found["verdict"][0] in text and "where nothing was chosen" in text
+
+
+@needs_pydensecrf
+def test_decoding_is_searched_applied_and_judged_like_a_filter(trained, carry_out, capsys) -> None:
+    crf, run = trained.workspace.crf, trained.members[0]
+    start = CRFParameters(relative=True)
+    search = crf.start(CRFSearchConfig("tiny", (run,), candidates=1, start=start))
+    carry_out(search)
+    kinds = [a.filter.kind for a in crf.search(search).alternatives]
+    assert kinds[-2:] == ["rank_dice", "rank_iou"]
+    applied = crf.apply(search, "test", filter=MaskFilter("rank_iou"))
+    carry_out(applied)
+    words = ("crf-search", run, "--candidates", "1", "--apply", "test", "--also", "rank_iou")
+    also = shell(trained, capsys, *words)["applied"]["also"]
+    wanted = crf.verdict(applied, "test", "filter")
+    assert also["comparison"] == json.loads(json.dumps(wanted.comparison.to_json()))
+    assert also["sentence"] == wanted.sentence.replace("The CRF", "Decoding for IoU", 1)
+    sample = trained.samples["test"][0]
+    probabilities = trained.workspace.scenes.probabilities(run, "test", sample)
+    stored = trained.workspace.runs.open(applied).read_mask("test", "filter", sample)
+    assert np.array_equal(stored, rank_decode(probabilities, "iou"))
 
 
 def test_a_saved_ensemble_stands_wherever_a_run_does(trained, carry_out) -> None:
