@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from segcore.ui.ensemble import crf_image, crf_search, selection
+from segcore.ui.ensemble import crf_image, crf_search, headline, selection
 from segcore.ui.ensemble import members as ensemble_members
 from segcore.ui.ensemble import subsets as ensemble_subsets
 from segcore.ui.shared import session
@@ -16,13 +16,14 @@ session.header(
     ),
 )
 
-choice = selection.choose()
+choice, split = selection.choose()
+headline.show(choice, split)
 members, subsets, crf = st.tabs(
     ["Members", "Subsets", "CRF"], key="tab", bind="query-params", on_change="rerun"
 )
 if members.open:
     with members:
-        ensemble_members.show(choice)
+        ensemble_members.show(choice, split)
 if subsets.open:
     with subsets:
         ensemble_subsets.show(choice)
@@ -41,17 +42,17 @@ if crf.open:
                 ),
                 "validation",
             )
-        split = session.choose_split(splits, default=shown, key="crf_lab_split")
+        crf_split = session.choose_split(splits, default=shown, key="crf_lab_split")
         with session.errors_shown():
-            samples = workspace.crf.stored(choice.members, split)
+            samples = workspace.crf.stored(choice.members, crf_split)
         if samples:
-            crf_image.show(choice, split, samples)
+            crf_image.show(choice, crf_split, samples)
         else:
             st.info(
                 (
-                    f"No image of {split} has predictions of all members. Run the missing "
+                    f"No image of {crf_split} has predictions of all members. Run the missing "
                     "predictions on the Members tab."
                 ),
                 icon=":material/info:",
             )
-        crf_search.show(choice, split, splits)
+        crf_search.show(choice, crf_split, splits)

@@ -21,17 +21,20 @@ def finish(folder, work) -> None:
 def test_members_show_the_ensemble_and_where_they_disagree(trained, open_page, read) -> None:
     at = open_page("ensemble", members=list(trained.members))
     found = trained.workspace.ensembles.against_members(trained.ensemble, "test")
-    shown = read.metrics(at)
-    assert shown["Ensemble mean IoU"] == formatting.percent(found.ensemble)
-    assert shown["vs. best member"] == formatting.points(found.comparison.difference.value)
+    low, high = (f"{100 * end:.1f}" for end in found.interval)
+    headline = f"### Mean IoU {formatting.percent(found.ensemble)} :gray[[{low}, {high}]]"
+    assert headline in [m.value for m in at.markdown]
+    gain = formatting.points(found.comparison.difference.value)
+    assert any(f"**{gain}** over the best member" in c.value for c in at.caption)
     titles = [p["title"] for p in read.scene(at, "apart_viewer")["panels"]]
     assert titles == ["Image", "Ground truth", "Ensemble prediction", "Disagreement", "Entropy"]
 
 
 def test_saving_under_a_name_queues_it(trained, open_page, read) -> None:
     at = open_page("ensemble", members=list(trained.members))
+    assert at.button(key="save_ensemble").disabled
     read.check(at.text_input(key="ensemble_name").set_value("ours").run())
-    read.check(at.button(key="combine").click().run())
+    read.check(at.button(key="save_ensemble").click().run())
     assert trained.workspace.runs.open("ours--test").config.members == trained.members
     read.check(at.text_input(key="ensemble_name").set_value("not a name").run())
     assert "Expected a name" in at.warning[0].value

@@ -1,46 +1,38 @@
-"""The Members tab: scores, combining and saving the members, and their disagreement."""
-
-from typing import Any
+"""The Members tab: their scores, and where they disagree."""
 
 import numpy as np
 import streamlit as st
 
 from segcore import formatting
-from segcore.errors import SegcoreError
-from segcore.evaluation.metrics.report import plain
 from segcore.postprocess.ensemble import resize_probabilities
 from segcore.postprocess.uncertainty import measure_uncertainty
 from segcore.ui import viewer
 from segcore.ui.ensemble.selection import Choice
-from segcore.ui.shared import cards, manual, run_links, run_progress, session, tables
+from segcore.ui.shared import manual, run_progress, session, tables
+from segcore.ui.shared.run_names import middle
 from segcore.ui.viewer import Panel, Scene, TopClasses, pack
 from segcore.workspace import Workspace
-from segcore.workspace.ensembles.ensembles import AgainstMembers
 
 SPLITS = ("validation", "test")
 
 
-def show(choice: Choice) -> None:
-    """Draw the tab."""
-    workspace = session.workspace()
+def show(choice: Choice, split: str) -> None:
+    """Draw the tab: the members' scores, and where they disagree on an image of a split."""
     with session.errors_shown():
-        splits = workspace.ensembles.splits(choice.members)
-    left, right = st.columns([5, 4], gap="medium")
-    with left, st.container(border=True, height="stretch"):
+        splits = session.workspace().ensembles.splits(choice.members)
+    left, right = st.columns([3.9, 7.1], gap="small")
+    with left:
         _table(choice, [s for s in SPLITS if s in splits])
-    with right, st.container(border=True, height="stretch"):
-        run, split = _combine(choice, splits)
-    if run and run_progress.follow([run], "Combining", "combine"):
-        _result(run, split)
-    _disagreement(choice, splits)
+    with right:
+        _disagreement(choice, split)
 
 
 def _table(choice: Choice, splits: list[str]) -> None:
     workspace = session.workspace()
     rows: list[tables.Row] = []
     lacking = {}
-    for number, member in enumerate(choice.members):
-        row: tables.Row = {"no": number + 1, "member": member}
+    for member in choice.members:
+        row: tables.Row = {"member": middle(member, 24)}
         for split in splits:
             status = workspace.ensembles.predicted(member, split)
             finished = status is not None and status.state == "finished"
@@ -56,11 +48,11 @@ def _table(choice: Choice, splits: list[str]) -> None:
         rows,
         column_config={
             s: st.column_config.NumberColumn(
-                f"mean IoU, {s}", format="percent", help=manual.MEAN_IOU
+                s, format="percent", help=f"Mean IoU on {s}. {manual.MEAN_IOU}"
             )
             for s in splits
         },
-        alt="Members and their scores",
+        alt="Members and their mean IoU",
     )
     active = [
         f"{m}--{s}"
@@ -81,118 +73,19 @@ def _table(choice: Choice, splits: list[str]) -> None:
             st.rerun()
 
 
-def _combine(choice: Choice, splits: list[str]) -> tuple[str | None, str]:
+def _disagreement(choice: Choice, split: str) -> None:
     workspace = session.workspace()
-    split = session.choose_split(splits, key="combine_split")
-    name = st.text_input(
-        "Name",
-        key="ensemble_name",
-        placeholder="optional; saved as a model",
-        max_chars=60,
-    ).strip()
-    arguments: dict[str, Any] = {"rule": choice.rule, "weights": choice.weights, "name": name}
-    try:
-        run = workspace.ensembles.combined(choice.members, split, **arguments)
-    except SegcoreError as error:
-        st.warning(str(error), icon=":material/warning:")
-        return None, split
-    count = len(choice.members)
-    label = (
-        f"Combine {count} member{'' if count == 1 else 's'} on {split}"
-        if not name
-        else f"Save and combine on {split}"
-    )
-    if st.button(
-        label,
-        type="primary" if not run else "secondary",
-        icon=":material/join:",
-        key="combine",
-        width="stretch",
-    ):
-        with session.errors_shown():
-            workspace.ensembles.combine(choice.members, split, **arguments)
-        st.rerun()
-    if not run and not name:
-        others = workspace.ensembles.names(choice.members, split)
-        plain = [r for r in others if choice.rule in r and not choice.weights]
-        run = plain[0] if plain else None
-    return run, split
-
-
-def _result(run: str, split: str) -> None:
-    """Draw how an ensemble compares with its members, and the ways to look at it."""
-    with session.errors_shown():
-        against = session.workspace().ensembles.against_members(run, split)
-    _result_cards(against, f"{session.plain(run)} on {split}")
-    low, high = against.comparison.difference.ends()
-    if low is not None and high is not None and low <= 0 <= high:
-        st.warning(
-            ("The gain over the best member is not significant: its 95 % interval contains 0."),
-            icon=":material/warning:",
-        )
-    with st.container(horizontal=True):
-        query = {"run": run, "split": split}
-        run_links.compare_masks(query)
-        run_links.evaluate(query)
-
-
-def _result_cards(against: AgainstMembers, title: str) -> None:
-    """Draw an ensemble's score, its interval, and its gain over the best and the average member."""
-    difference = against.comparison.difference
-    columns, section = st.columns(4), "metrics#ensembles-and-the-crf"
-    cards.score(
-        columns[0],
-        "Ensemble mean IoU",
-        against.ensemble,
-        f"{title}: IoU of each class, correct / (true + predicted - correct) pixels, averaged "
-        "over the classes.",
-        section,
-    )
-    columns[1].metric(
-        "95 % CI",
-        formatting.interval(*against.interval),
-        border=True,
-        height="stretch",
-        help=manual.see(difference.how(), "intervals#how-it-is-made"),
-    )
-    cards.gain(
-        columns[2],
-        "vs. best member",
-        plain(difference.value),
-        f"Mean IoU of the ensemble minus that of {session.plain(against.best)}. Below: its "
-        f"interval. {difference.how()}",
-        section,
-        interval=difference.ends(),
-    )
-    mean = against.mean_member
-    cards.gain(
-        columns[3],
-        "vs. average member",
-        None if mean is None or against.ensemble is None else against.ensemble - mean,
-        "Mean IoU of the ensemble minus the average of its members' mean IoU.",
-        section,
-    )
-
-
-def _disagreement(choice: Choice, splits: list[str]) -> None:
-    workspace = session.workspace()
-    st.subheader("Disagreement", anchor=False)
-    one, two = st.columns([3, 2], vertical_alignment="bottom")
-    with two:
-        split = session.choose_split(splits, key="apart_split")
     with session.errors_shown():
         samples = workspace.crf.stored(choice.members, split)
     if not samples:
         st.info(
-            (
-                f"No image of {split} has predictions of all members. Run the missing "
-                "predictions above."
-            ),
+            f"No image of {split} has predictions of all members. Run the missing predictions.",
             icon=":material/info:",
         )
         return
-    with one:
-        sample = session.choose_image(samples, "apart", f"Image ({len(samples)} with all members)")
+    sample = session.choose_image(
+        samples, "apart", f"Image ({len(samples)} with all members)", label_visibility="collapsed"
+    )
     stamp = tuple(
         p.finished or 0.0 for m in choice.members if (p := workspace.ensembles.predicted(m, split))
     )

@@ -28,11 +28,15 @@ class Choice:
     weights: tuple[float, ...] = ()
 
 
-def choose() -> Choice:
-    """Let the user choose; ends the page with a link where there is nothing to choose from."""
+def choose() -> tuple[Choice, str]:
+    """Let the user choose; ends the page with a link where there is nothing to choose from.
+
+    Returns:
+        The choice, and the split on which its members are combined and shown.
+    """
     workspace = session.workspace()
     dataset = _dataset_with_models()
-    one, two = st.columns([5, 3], vertical_alignment="bottom")
+    one, two, three = st.columns([6.2, 2, 2.6], vertical_alignment="bottom", gap="small")
     candidates = workspace.ensembles.candidates(dataset)
     with session.errors_shown():
         groups = workspace.ensembles.groups(dataset)
@@ -65,7 +69,10 @@ def choose() -> Choice:
     weights = _weights(members) if rule == "weighted" else ()
     with session.errors_shown():
         dataset = workspace.runs.dataset_of(members)
-    return Choice(dataset, members, str(rule), weights)
+        splits = workspace.ensembles.splits(members)
+    with three:
+        split = session.choose_split(splits, key="combine_split")
+    return Choice(dataset, members, str(rule), weights), split
 
 
 def _dataset_with_models() -> str:
