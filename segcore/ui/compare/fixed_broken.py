@@ -37,7 +37,6 @@ def show(runs: Sequence[str], split: str) -> None:
         runs: Ids of runs over one dataset, which have counts of the split.
         split: Name of the split.
     """
-    workspace = session.workspace()
     with session.errors_shown():
         stages = cached_scores.named(runs, split)
     names = list(stages)
@@ -50,13 +49,30 @@ def show(runs: Sequence[str], split: str) -> None:
             icon=":material/info:",
         )
         return
+    first, second, kind = _ask(names)
+    a, b = stages[first], stages[second]
+    changes = _count(a, b, split)
+    if not changes.sample_ids:
+        st.info("No image of this split has masks of both models on disk.", icon=":material/info:")
+        return
+    labels = session.workspace().scores.label_set(a[0]).class_names
+    _cards(changes)
+    matrix, images = st.columns([3, 2], gap="large")
+    with matrix:
+        _matrix(changes, labels, kind)
+    with images:
+        _images(changes, labels, kind, (a[0], b[0]), split)
+
+
+def _ask(names: Sequence[str]) -> tuple[str, str, str]:
+    """Ask for two of some models, A and B, and for "net", "fixed" or "broken"."""
     one, two, three = st.columns([3, 3, 3], vertical_alignment="bottom")
     with one:
         first = session.choose_from("A", names, "exchange_a")
     with two:
         second = session.choose_from("B", [n for n in names if n != first], "exchange_b")
     with three:
-        what = str(
+        kind = str(
             st.segmented_control(
                 "Pixels",
                 ["net", "fixed", "broken"],
@@ -65,51 +81,49 @@ def show(runs: Sequence[str], split: str) -> None:
                 required=True,
             )
         )
-    (a, stage_a), (b, stage_b) = stages[first], stages[second]
+    return first, second, kind
+
+
+def _count(a: tuple[str, str], b: tuple[str, str], split: str) -> FixedBroken:
+    """Return the fixed and broken pixels of two models, each a run and its stage; cached."""
+    workspace, runs, stages = session.workspace(), (a[0], b[0]), (a[1], b[1])
     with session.errors_shown():
         stamps = (
-            workspace.scores.stamp(a, split, stage_a),
-            workspace.scores.stamp(b, split, stage_b),
+            workspace.scores.stamp(runs[0], split, stages[0]),
+            workspace.scores.stamp(runs[1], split, stages[1]),
         )
         bar = st.empty()
 
         def progress(done: int, total: int, what: str) -> None:
             bar.progress(done / max(1, total), text=f"Comparing masks: {done} of {total}")
 
-        changes = _counted(workspace, a, b, split, (stage_a, stage_b), stamps, progress)
+        changes = _counted(workspace, *runs, split, stages, stamps, progress)
         bar.empty()
-        labels = workspace.scores.label_set(a).class_names
-    if not changes.sample_ids:
-        st.info("No image of this split has masks of both models on disk.", icon=":material/info:")
-        return
-    _cards(changes)
-    matrix, images = st.columns([3, 2], gap="large")
-    with matrix:
-        figure = fixed_broken_chart.matrix(
-            {"net": changes.net, "fixed": changes.fixed.total, "broken": changes.broken.total}[
-                what
-            ],
-            labels,
-            what,
-        )
-        st.plotly_chart(
-            figure,
-            key="fixed_broken_matrix",
-            on_select=_clicked,
-            selection_mode="points",
-            config=session.CHART,
-            alt=(
-                "Pixels fixed minus pixels broken, by true class and the class that was "
-                "predicted instead"
-            ),
-        )
-        st.caption(
-            "Rows are the true class, columns the class predicted by whichever model is "
-            "wrong. Green: B fixes more than it breaks. Pixels that both get right or both "
-            "get wrong are not counted."
-        )
-    with images:
-        _images(changes, labels, what, (a, b), split)
+    return changes
+
+
+def _matrix(changes: FixedBroken, labels: list[str], kind: str) -> None:
+    pixels = {
+        "net": changes.net,
+        "fixed": changes.fixed.total,
+        "broken": changes.broken.total,
+    }[kind]
+    st.plotly_chart(
+        fixed_broken_chart.matrix(pixels, labels, kind),
+        key="fixed_broken_matrix",
+        on_select=_clicked,
+        selection_mode="points",
+        config=session.CHART,
+        alt=(
+            "Pixels fixed minus pixels broken, by true class and the class that was predicted "
+            "instead"
+        ),
+    )
+    st.caption(
+        "Rows are the true class, columns the class predicted by whichever model is "
+        "wrong. Green: B fixes more than it breaks. Pixels that both get right or both "
+        "get wrong are not counted."
+    )
 
 
 def _cards(changes: FixedBroken) -> None:
@@ -151,13 +165,13 @@ def _clicked() -> None:
 
 
 def _images(
-    changes: FixedBroken, labels: list[str], what: str, pair: tuple[str, str], split: str
+    changes: FixedBroken, labels: list[str], kind: str, pair: tuple[str, str], split: str
 ) -> None:
     """List the images of a cell, or those that change most; a click compares both models there."""
     cell = st.session_state.get("fixed_broken_cell")
     if cell and max(cell) < len(labels):
         true, other = cell
-        rows = changes.hardest(true, other, what)
+        rows = changes.hardest(true, other, kind)
         st.markdown(
             f"**{session.plain(labels[true])}** predicted as **{session.plain(labels[other])}**"
         )
@@ -166,14 +180,14 @@ def _images(
             st.rerun()
     else:
         st.markdown("**Most changed images**")
-        values = changes.pixels(what)
+        values = changes.pixels(kind)
         order = np.argsort(-np.abs(values), kind="stable")
         rows = [(changes.sample_ids[i], int(values[i])) for i in order if values[i]]
     event = tables.draw(
         [{"image": name, "pixels": pixels} for name, pixels in rows[:LISTED]],
         on_select="rerun",
         selection_mode="single-row",
-        key=f"exchange_images_{cell}_{what}",
+        key=f"exchange_images_{cell}_{kind}",
         column_config={
             "pixels": st.column_config.NumberColumn(
                 format="localized", help="Fixed minus broken, or the kind selected above."

@@ -54,24 +54,7 @@ def matrix(pixels: npt.NDArray[np.int64], names: Sequence[str], what: str) -> go
     filled = [(t, o) for t in places for o in places if pixels[t, o]]
     for strong in (False, True):
         cells = [(t, o) for t, o in filled if bool(abs(shade[t, o]) > STRONG) is strong]
-        figure.add_trace(
-            go.Scatter(
-                x=[o for _, o in cells],
-                y=[t for t, _ in cells],
-                text=[_short(int(signed[t, o])) if size <= MAX_WRITTEN else "" for t, o in cells],
-                mode="markers+text" if size <= MAX_WRITTEN else "markers",
-                textfont={"size": 11, **({"color": "#ffffff"} if strong else {})},
-                marker={"symbol": "square", "size": 24, "opacity": 0},
-                selected={"marker": {"opacity": 0}},
-                unselected={"marker": {"opacity": 0}},
-                customdata=[[t, o, int(signed[t, o]), names[t], names[o]] for t, o in cells],
-                hovertemplate=(
-                    "true %{customdata[3]}, predicted as %{customdata[4]}<br>%{customdata[2]:+,} "
-                    "pixels<extra></extra>"
-                ),
-                showlegend=False,
-            )
-        )
+        figure.add_trace(_clickable_cells(cells, signed, names, "#ffffff" if strong else None))
     ticks = {
         "tickvals": places,
         "ticktext": [name if len(name) < 19 else name[:17] + "…" for name in names],
@@ -84,6 +67,39 @@ def matrix(pixels: npt.NDArray[np.int64], names: Sequence[str], what: str) -> go
     figure.update_yaxes(autorange="reversed", title="true", **ticks)
     figure.update_layout(height=min(760, 150 + 34 * size), margin={"l": 8, "r": 56, "t": 8, "b": 8})
     return figure
+
+
+def _clickable_cells(
+    cells: Sequence[tuple[int, int]],
+    signed: npt.NDArray[np.int64],
+    names: Sequence[str],
+    ink: str | None,
+) -> go.Scatter:
+    """Return an invisible point for each cell, to click on; few enough classes are written out.
+
+    Args:
+        cells: (true, other) class indices.
+        signed: (C, C) pixels, broken ones below 0.
+        names: C class names.
+        ink: Colour of the numbers; the page's own by default.
+    """
+    written = len(names) <= MAX_WRITTEN
+    return go.Scatter(
+        x=[o for _, o in cells],
+        y=[t for t, _ in cells],
+        text=[_short(int(signed[t, o])) if written else "" for t, o in cells],
+        mode="markers+text" if written else "markers",
+        textfont={"size": 11, **({"color": ink} if ink else {})},
+        marker={"symbol": "square", "size": 24, "opacity": 0},
+        selected={"marker": {"opacity": 0}},
+        unselected={"marker": {"opacity": 0}},
+        customdata=[[t, o, int(signed[t, o]), names[t], names[o]] for t, o in cells],
+        hovertemplate=(
+            "true %{customdata[3]}, predicted as %{customdata[4]}<br>%{customdata[2]:+,} "
+            "pixels<extra></extra>"
+        ),
+        showlegend=False,
+    )
 
 
 def _short(value: int) -> str:

@@ -1,17 +1,15 @@
 """The form that imports predictions of another tool, and the report of what matches."""
 
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from segcore import formatting
 from segcore.catalog import MASK_VALUES
-from segcore.ui.shared import session, tables
+from segcore.ui.shared import run_links, session, tables
+from segcore.ui.shared.sources import Source
 from segcore.workspace.predictions.imported import HowToImport
 
 MAX_UPLOAD = 500
@@ -31,7 +29,6 @@ def form(datasets: Sequence[str], split: str = "", *, dataset: str = "") -> None
         "(.npy, .npz), named like the images. They are matched by name, checked and "
         "scored, and then appear among your models."
     )
-    workspace = session.workspace()
     one, two, three = st.columns([2, 2, 2], vertical_alignment="bottom")
     names = list(datasets)
     dataset = str(
@@ -44,28 +41,69 @@ def form(datasets: Sequence[str], split: str = "", *, dataset: str = "") -> None
         )
     )
     with session.errors_shown():
-        splits = [s for s in workspace.datasets.open(dataset).splits if s]
+        splits = [s for s in session.workspace().datasets.open(dataset).splits if s]
     if not splits:
-        st.info("This dataset has no splits yet. Create them first.", icon=":material/info:")
-        query = {"dataset": dataset, "show": "Splits"}
-        st.page_link(
-            "pages/dataset.py",
-            label="Create splits",
-            icon=":material/call_split:",
-            query_params=query,
-        )
+        _no_splits(dataset)
         return
     start = split if split in splits else "test" if "test" in splits else splits[0]
     chosen = str(two.selectbox("Split", splits, index=splits.index(start), key="foreign_split"))
-    values = str(
-        three.selectbox(
+    with three:
+        values = _ask_values()
+    source, name = _ask_source()
+    partial = st.toggle(
+        "Skip images without a valid prediction",
+        key="foreign_partial",
+        help="Fewer images are then scored.",
+    )
+    with st.container(horizontal=True):
+        checked = st.button(
+            "Check files",
+            icon=":material/fact_check:",
+            disabled=not source.given,
+            help="Dry run: reads everything, saves nothing.",
+        )
+        imported = st.button(
+            "Import predictions",
+            type="primary",
+            icon=":material/download:",
+            disabled=not source.given,
+        )
+    if checked or imported:
+        how = HowToImport(chosen, values, partial)
+        with session.errors_shown(), source.files() as files:
+            report = _run(dataset, files, name, how, keep=imported)
+        st.session_state["foreign_report"] = report
+    if st.session_state.get("foreign_report"):
+        _tell(st.session_state["foreign_report"])
+
+
+def _no_splits(dataset: str) -> None:
+    st.info("This dataset has no splits yet. Create them first.", icon=":material/info:")
+    st.page_link(
+        "pages/dataset.py",
+        label="Create splits",
+        icon=":material/call_split:",
+        query_params={"dataset": dataset, "show": "Splits"},
+    )
+
+
+def _ask_values() -> str:
+    """Ask what the numbers in the masks are: a name in ``catalog.MASK_VALUES``."""
+    return str(
+        st.selectbox(
             "Mask encoding",
             list(MASK_VALUES),
             format_func=lambda v: MASK_VALUES[v].title,
             key="foreign_values",
-            help=_value_help(),
+            help="\n\n".join(
+                f"**{choice.title}**: {choice.summary}" for choice in MASK_VALUES.values()
+            ),
         )
     )
+
+
+def _ask_source() -> tuple[Source, str]:
+    """Ask for the predictions and the model's name, which is the file's or folder's by default."""
     left, right = st.columns(2, gap="large")
     with left:
         upload = st.file_uploader(
@@ -77,53 +115,27 @@ def form(datasets: Sequence[str], split: str = "", *, dataset: str = "") -> None
     with right:
         path = st.text_input(
             "Or a folder on this machine", placeholder="/data/their-predictions", key="foreign_path"
+        )
+        source = Source(upload, path)
+        name = st.text_input(
+            "Model name",
+            placeholder=source.suggested_name or "other-tool",
+            max_chars=60,
+            key="foreign_name",
         ).strip()
-        suggested = Path(upload.name if upload else path).name.split(".")[0]
-        name = (
-            st.text_input(
-                "Model name",
-                placeholder=suggested or "other-tool",
-                max_chars=60,
-                key="foreign_name",
-            ).strip()
-            or suggested
-        )
-    given = bool(upload or path)
-    partial = st.toggle(
-        "Skip images without a valid prediction",
-        key="foreign_partial",
-        help="Fewer images are then scored.",
-    )
-    with st.container(horizontal=True):
-        looked = st.button(
-            "Check files",
-            icon=":material/fact_check:",
-            disabled=not given,
-            help="Dry run: reads everything, saves nothing.",
-        )
-        brought = st.button(
-            "Import predictions", type="primary", icon=":material/download:", disabled=not given
-        )
-    if looked or brought:
-        with session.errors_shown(), _source(upload, path) as source:
-            report = _run(dataset, source, name, chosen, values, partial, keep=brought)
-        st.session_state["foreign_report"] = report
-    if st.session_state.get("foreign_report"):
-        _tell(st.session_state["foreign_report"])
+    return source, name or source.suggested_name
 
 
-def _run(
-    dataset: str, source: Path, name: str, split: str, values: str, partial: bool, *, keep: bool
-) -> dict[str, Any]:
+def _run(dataset: str, source: Path, name: str, how: HowToImport, *, keep: bool) -> dict[str, Any]:
+    """Check predictions, import them where that is wanted and they fit, and return the report."""
     bar = st.progress(0.0, text="Reading …")
 
     def progress(done: int, total: int, what: str) -> None:
         bar.progress(done / max(total, 1), text=f"{done:,} of {total:,}: {what}")
 
     imports = session.workspace().imports
-    how = HowToImport(split, values, partial)
     checked = imports.check(dataset, source, how, progress)
-    if keep and checked.fits and (partial or len(checked.fits) == checked.samples):
+    if keep and checked.fits and (how.partial or len(checked.fits) == checked.samples):
         checked = imports.import_(dataset, source, name, how, progress)
     bar.empty()
     return checked.to_json()
@@ -138,12 +150,7 @@ def _tell(report: dict[str, Any]) -> None:
             f"Imported {fits} of {samples} images as {report['run']}: mean IoU {score}.",
             icon=":material/check_circle:",
         )
-        st.page_link(
-            "pages/compare.py",
-            label="Compare masks",
-            icon=":material/view_column:",
-            query_params={"run": report["run"]},
-        )
+        run_links.compare_masks({"run": report["run"]})
     elif fits == samples and fits:
         st.success(
             f"All {samples} images of {report['split']} have a valid prediction.",
@@ -172,19 +179,3 @@ def _tell(report: dict[str, Any]) -> None:
         )
         st.caption(counts)
         tables.draw(rows, alt=f"Files that do not match: {counts}")
-
-
-def _value_help() -> str:
-    return "\n\n".join(f"**{choice.title}**: {choice.summary}" for choice in MASK_VALUES.values())
-
-
-@contextmanager
-def _source(upload: UploadedFile | None, path: str) -> Iterator[Path]:
-    """The folder or archive to read; an upload lies in a temporary folder meanwhile."""
-    if upload is None:
-        yield Path(path).expanduser()
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        archive = Path(folder) / f"upload{''.join(Path(upload.name).suffixes[-2:])}"
-        archive.write_bytes(upload.getbuffer())
-        yield archive

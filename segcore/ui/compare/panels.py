@@ -148,40 +148,20 @@ def model_scene(
     if "image" in panels:
         built.append(Panel(PANELS["image"], "image"))
     hidden: list[Panel] = []
-    judged = dataset.sample(sample).mask is not None
-    if judged:
-        truth = maker.merged(scenes.truth(dataset.name, sample, own))
-        (built if "truth" in panels else hidden).append(
-            Panel(PANELS["truth"], "mask", mask=truth, hidden="truth" not in panels)
-        )
-        if (
-            maker.beside
-        ):  # it is what the other merged panels are held against, and itself held against nothing
-            maker.merged_truth = len(built)
-            merged = maker.beside.merged(scenes.truth(dataset.name, sample, own))
-            shown = "merged_truth" in panels
-            built.append(
-                Panel(
-                    MERGED["merged_truth"], "mask", mask=merged, versus=len(built), hidden=not shown
-                )
-            )
-    else:
+    if dataset.sample(sample).mask is None:
         maker.without("error")
+    else:
+        truth = scenes.truth(dataset.name, sample, own)
+        (built if "truth" in panels else hidden).append(maker.truth(truth))
+        if maker.beside:
+            built.append(maker.truth_merged(truth, maker.beside, len(built)))
     for run in runs:
         built += maker.of_run(run, short_name(run) if len(runs) > 1 else "")
     if "difference" in panels and len(runs) > 1:
-        hidden.append(
-            Panel(
-                f"{PANELS['prediction']} · {short_name(runs[0])}",
-                "mask",
-                mask=maker.prediction(runs[0]),
-                hidden=True,
-            )
-        )
-        first = len(built) + len(runs) - 1 + len(hidden) - 1
-        for run in runs[1:]:
-            title = f"{PANELS['difference']} · {short_name(run)}"
-            built.append(Panel(title, "difference", mask=maker.prediction(run), versus=first))
+        # the first run's prediction comes after the differences and all hidden panels so far
+        first = len(built) + len(runs) - 1 + len(hidden)
+        built += [maker.difference(run, first) for run in runs[1:]]
+        hidden.append(maker.hidden_prediction(runs[0]))
     if all(panel.hidden for panel in built):
         built.append(Panel(PANELS["image"], "image"))
     everything = [*built, *hidden]
@@ -232,6 +212,35 @@ class _PanelMaker:
 
     def prediction(self, run: str) -> np.ndarray:
         return self.merged(self._workspace.scenes.prediction(run, self._split, self._sample))
+
+    def truth(self, mask: np.ndarray) -> Panel:
+        """The ground truth (H, W), hidden where it was not chosen: errors are held against it."""
+        hidden = "truth" not in self._panels
+        return Panel(PANELS["truth"], "mask", mask=self.merged(mask), hidden=hidden)
+
+    def truth_merged(self, mask: np.ndarray, beside: Beside, position: int) -> Panel:
+        """The ground truth merged, at a position: what other merged panels are held against.
+
+        It is itself held against nothing, that is against its own position.
+        """
+        self.merged_truth = position
+        return Panel(
+            MERGED["merged_truth"],
+            "mask",
+            mask=beside.merged(mask),
+            versus=position,
+            hidden="merged_truth" not in self._panels,
+        )
+
+    def hidden_prediction(self, run: str) -> Panel:
+        """A run's prediction that is not drawn: differences are held against it."""
+        title = f"{PANELS['prediction']} · {short_name(run)}"
+        return Panel(title, "mask", mask=self.prediction(run), hidden=True)
+
+    def difference(self, run: str, versus: int) -> Panel:
+        """What a run fixes and breaks of the prediction at another position."""
+        title = f"{PANELS['difference']} · {short_name(run)}"
+        return Panel(title, "difference", mask=self.prediction(run), versus=versus)
 
     def of_run(self, run: str, name: str) -> list[Panel]:
         """The panels of one run; what it has not (entropy of an import of masks) is left out."""

@@ -68,34 +68,15 @@ def _draw_scores(
         refused: Why one was not compared, by its name.
         drawn: How intervals are made.
     """
-    rows, reasons = [], []
-    for name, scores in summaries.items():
-        low, high = scores.interval["mean_iou"]
-        other = comparisons.get(name)
-        row = {
-            "model": name,
-            "images": scores.num_samples,
-            "mean IoU": scores.mean_iou,
-            "from": low,
-            "to": high,
-        }
-        row |= {
-            "pixel accuracy": scores.pixel_accuracy,
-            "first minus this, pp": None,
-            "interval": "",
-            "p value": "",
-        }
-        reason = refused.get(name) or " ".join(other.reasons if other else ())
-        if reason:
-            reasons.append(f"{name}: {reason}")
-            row["interval"] = "not comparable"
-        elif other and other.difference is not None:
-            row["first minus this, pp"] = 100 * other.difference
-            ends = other.interval
-            row["interval"] = "" if ends[0] is None else formatting.points_interval(*ends)
-            p = other.p_value
-            row["p value"] = "" if p is None else formatting.p_value(p)
-        rows.append(row)
+    reasons = {
+        name: refused.get(name) or " ".join(comparisons[name].reasons)
+        for name in summaries
+        if name in refused or name in comparisons
+    }
+    rows = [
+        score_row(name, scores, comparisons.get(name), comparable=not reasons.get(name))
+        for name, scores in summaries.items()
+    ]
     points = st.column_config.NumberColumn
     tables.draw(
         rows,
@@ -117,8 +98,41 @@ def _draw_scores(
         },
         alt="Scores of each model",
     )
-    for reason in reasons:
-        st.warning(session.plain(reason), icon=":material/warning:")
+    for name, reason in reasons.items():
+        if reason:
+            st.warning(session.plain(f"{name}: {reason}"), icon=":material/warning:")
+
+
+def score_row(
+    name: str, scores: Summary, against_first: ComparisonSummary | None, *, comparable: bool
+) -> tables.Row:
+    """Return a model's row of the table.
+
+    Args:
+        name: The model.
+        scores: Its scores.
+        against_first: The first model against this one; None for the first itself, or where the
+            two were not compared.
+        comparable: Whether that comparison holds.
+    """
+    low, high = scores.interval["mean_iou"]
+    row: tables.Row = {
+        "model": name,
+        "images": scores.num_samples,
+        "mean IoU": scores.mean_iou,
+        "from": low,
+        "to": high,
+        "pixel accuracy": scores.pixel_accuracy,
+    }
+    difference, written, p_value = None, "", ""
+    if not comparable:
+        written = "not comparable"
+    elif against_first is not None and against_first.difference is not None:
+        difference = 100 * against_first.difference
+        ends, p = against_first.interval, against_first.p_value
+        written = "" if ends[0] is None else formatting.points_interval(*ends)
+        p_value = "" if p is None else formatting.p_value(p)
+    return {**row, "first minus this, pp": difference, "interval": written, "p value": p_value}
 
 
 def _ab_test(named: dict[str, tuple[str, str]], split: str) -> None:

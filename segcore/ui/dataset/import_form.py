@@ -1,61 +1,18 @@
 """The form that imports images and masks from a folder or an uploaded archive."""
 
-import re
-import tempfile
 import time
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from segcore.data.dataset.journal import kept
-from segcore.data.dataset.staging import Staging, broken_off, reserve, throw_away
+from segcore.data.dataset.staging import Staging, broken_off, throw_away
 from segcore.data.formats.importers import Pairing, Preview, parse_bands
 from segcore.errors import SegcoreError
 from segcore.ui.shared import pictures, session, tables
-
-
-@dataclass(frozen=True)
-class _Source:
-    """Where the files come from.
-
-    Attributes:
-        upload: An uploaded archive or table, or None.
-        path: Folder or archive on this machine, as it was typed; "" with an upload.
-    """
-
-    upload: UploadedFile | None
-    path: str
-
-    @property
-    def given(self) -> bool:
-        """Whether there is anything to read."""
-        return bool(self.upload or self.path.strip())
-
-    @property
-    def suggested_name(self) -> str:
-        """The file's or folder's own name, or ""."""
-        return Path(self.upload.name if self.upload else self.path).name.split(".")[0]
-
-    @contextmanager
-    def files(self) -> Iterator[Path]:
-        """Give the folder or archive to read; an upload lies in a temporary folder meanwhile."""
-        if self.upload is None:
-            yield Path(self.path.strip()).expanduser()
-            return
-        temporary = Path(tempfile.gettempdir()) / f"segscope-upload-{uuid.uuid4().hex}"
-        with reserve(temporary) as staging:
-            staging.partial.mkdir(mode=0o700)
-            archive = staging.partial / (
-                "upload-" + re.sub(r"[^A-Za-z0-9._-]", "_", self.upload.name)[-80:]
-            )  # a table's name says its split
-            archive.write_bytes(self.upload.getbuffer())
-            yield archive
+from segcore.ui.shared.sources import Source
 
 
 def form() -> None:
@@ -93,7 +50,7 @@ def form() -> None:
         _preview(source, rules)
 
 
-def _ask_source() -> _Source:
+def _ask_source() -> Source:
     """Ask for an upload, or for a path on this machine."""
     kind = st.segmented_control(
         "Source",
@@ -106,7 +63,7 @@ def _ask_source() -> _Source:
         upload = st.file_uploader(
             "Zip or tar of images and masks, or a Parquet table", type=kinds, key="archive"
         )
-        return _Source(upload, "")
+        return Source(upload, "")
     path = st.text_input(
         "Folder or archive",
         placeholder="/data/my-images",
@@ -116,7 +73,7 @@ def _ask_source() -> _Source:
             "LabelMe, YOLO, Supervisely, VIA, nnU-Net and others work too, as zip or tar or not."
         ),
     )
-    return _Source(None, path)
+    return Source(None, path)
 
 
 def _broken_off() -> None:
@@ -261,7 +218,7 @@ def _import(source: Path, name: str, copy: bool, **how: Any) -> None:
     st.rerun()
 
 
-def _preview(source: _Source, rules: _Rules) -> None:
+def _preview(source: Source, rules: _Rules) -> None:
     """Read a few samples and show them, or why they cannot be read."""
     try:
         with st.spinner("Reading a few samples …"), source.files() as files:
