@@ -40,7 +40,8 @@ from segcore.data.synthetic import make_synthetic  # noqa: E402
 from segcore.models.build import build_model  # noqa: E402
 from segcore.postprocess.ensemble import combine, combine_to_size  # noqa: E402
 from segcore.runs.folder.run_folder import RunFolder  # noqa: E402
-from segcore.training.inference.backends import Backend, openvino_answer  # noqa: E402
+from segcore.training.engines.tensorflow.answers import openvino_answer  # noqa: E402
+from segcore.training.inference.backends import Backend  # noqa: E402
 from segcore.training.inference.predictor import Predictor  # noqa: E402
 from segcore.training.input.pipeline import resize_image  # noqa: E402
 from segcore.training.loop.train import train  # noqa: E402

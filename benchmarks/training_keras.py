@@ -18,12 +18,12 @@ from segcore.data.dataset.dataset import Dataset
 from segcore.data.dataset.writing import ArraySample, write_dataset
 from segcore.labels import LabelClass, LabelSet
 from segcore.models.build import build_model
+from segcore.training.engines.tensorflow.devices import rewrite_graphs
 from segcore.training.input.pipeline import Batch, EpochDraw, training_batches, with_masks
 from segcore.training.input.reader import SampleReader
 from segcore.training.loop.learner import Learner
 from segcore.training.loop.optimizers import build_optimizer
 from segcore.training.losses.losses import build_loss
-from segcore.training.strategy import rewrite_graphs
 
 
 def ours(steps: int, precision: str) -> dict[str, float]:

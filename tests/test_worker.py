@@ -23,7 +23,8 @@ from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelSet
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.queue.stopping import STOPPED
-from segcore.worker import main, work
+from segcore.training.work import work
+from segcore.worker import main
 from segcore.workspace import Workspace
 
 pytestmark = pytest.mark.tensorflow
@@ -203,7 +204,7 @@ def test_failures_are_sentences(workspace, monkeypatch, capfd):
         return fail
 
     monkeypatch.setattr(
-        "segcore.worker.WORK",
+        "segcore.training.work.WORK",
         {"train": raising(MemoryError()), "predict": raising(ZeroDivisionError("by zero\nindeed"))},
     )
     assert "smaller batch" in cause(new_run(workspace, "memory"))

@@ -214,6 +214,29 @@ PRECISIONS: dict[str, Choice] = {
 }
 
 
+ENGINES: dict[str, Choice] = {
+    "tensorflow": Choice(
+        "TensorFlow",
+        "The default: several GPUs and machines, and the quick prediction on CPUs starts from it.",
+    ),
+    "jax": Choice(
+        "JAX",
+        "Compiled as a whole by XLA; for cards that TensorFlow cannot use; several GPUs of one "
+        "machine.",
+        "Bradbury et al.: JAX, 2018",
+    ),
+    "torch": Choice(
+        "PyTorch",
+        "Step by step, without compiling; for cards that TensorFlow cannot use, and GPUs of Macs; "
+        "one device.",
+        "Paszke et al.: PyTorch, NeurIPS 2019",
+    ),
+    "auto": Choice(
+        "Auto", "The first that passes the doctor's check on the device, TensorFlow first."
+    ),
+}
+
+
 def loss_terms(text: str) -> list[tuple[float, str]]:
     """Read a loss or a weighted sum of losses: "dice", "dice + 0.5*focal".
 

@@ -192,13 +192,12 @@ TEST_TIME_AUGMENTATIONS: dict[str, Choice] = {
 BACKENDS: dict[str, Choice] = {
     "auto": Choice(
         "Fastest that agrees",
-        "In bfloat16, wholly by OpenVINO or in the coarse layers by TensorFlow, where the "
-        "CPU has it and the first images agree; "
-        "else TensorFlow.",
+        "On CPUs with bfloat16 OpenVINO, or TensorFlow with coarse layers in it, if the first "
+        "images agree; else the engine as it is.",
     ),
-    "tensorflow": Choice(
-        "TensorFlow", "What the network was trained with; uses a GPU where there is one."
-    ),
+    "tensorflow": Choice("TensorFlow", "Reads every network; uses a GPU where there is one."),
+    "jax": Choice("JAX", "Reads every network; needs the package jax."),
+    "torch": Choice("PyTorch", "Reads every network; needs the package torch."),
     "openvino": Choice(
         "OpenVINO",
         (
@@ -239,6 +238,9 @@ EXPORT_FORMATS: dict[str, Choice] = {
     ),
     "litert": Choice("LiteRT", "One .tflite file for phones and small devices."),
 }
+
+FROM_TENSORFLOW = ("saved_model", "onnx", "openvino", "litert")
+"""Forms that are written from TensorFlow's graph, whatever a network was trained with."""
 
 MASK_VALUES: dict[str, Choice] = {
     "auto": Choice(

@@ -9,6 +9,7 @@ from segcore.catalog import (
     BATCH_NORMS,
     CLASS_WEIGHTS,
     ENCODERS,
+    ENGINES,
     LOSSES,
     MEMBERS_BY,
     MONITORS,
@@ -302,6 +303,14 @@ class TrainConfig:
         grid=False,
         section="device",
     )
+    engine: str = option(
+        "tensorflow",
+        "Engine",
+        "The library that computes. All compute the same and read each other's networks; which "
+        "works depends on the card: segscope doctor says it.",
+        table=ENGINES,
+        section="device",
+    )
     label_map: str = option(
         "",
         "Label map",
@@ -369,6 +378,7 @@ class TrainConfig:
                 "device."
             )
         self._check_hosts()
+        self._check_engine()
 
     def _check_size(self) -> None:
         if len(self.size) != 2:
@@ -384,6 +394,27 @@ class TrainConfig:
                     f"{self.model.architecture} with {self.model.encoder}, received {value}: use "
                     f"{low} or {low + stride}."
                 )
+
+    def _check_engine(self) -> None:
+        """Refuse what an engine cannot do."""
+        if self.hosts and self.engine not in ("tensorflow", "auto"):
+            raise SegcoreError(
+                "Expected the engine tensorflow for a network that several machines train, "
+                f"received {self.engine}: choose tensorflow, or leave out the hosts."
+            )
+        if self.engine != "torch":
+            return
+        share = self.device.removeprefix("cluster:")
+        if "," in self.device or (share.isdigit() and int(share) > 1):
+            raise SegcoreError(
+                f"Expected one device for the engine torch, received {self.device!r}: choose one, "
+                "or the engine tensorflow or jax."
+            )
+        if self.recipe.jit:
+            raise SegcoreError(
+                "Expected the engine tensorflow or jax for XLA, received torch, which does not "
+                "compile: turn XLA off."
+            )
 
     def _check_hosts(self) -> None:
         for host in self.hosts:

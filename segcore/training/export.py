@@ -14,12 +14,12 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 
-from segcore.catalog import EXPORT_FORMATS
+from segcore.catalog import EXPORT_FORMATS, FROM_TENSORFLOW
 from segcore.errors import SegcoreError, unknown
 from segcore.models.build import half_precision, in_float32, load_network
-from segcore.training.optional import require
+from segcore.models.engines.engine import ENGINE
+from segcore.training.optional import INSTALL, require
 
 Images = npt.NDArray[np.float32]
 Logits = npt.NDArray[np.float32]
@@ -108,7 +108,7 @@ def _write_saved_model(model: keras.Model, path: Path) -> None:
 
 
 def _read_saved_model(path: Path, images: Images) -> Logits:
-    loaded = tf.saved_model.load(path)  # the name keeps its variables alive
+    loaded = require("tensorflow").saved_model.load(path)  # the name keeps its variables alive
     return np.asarray(loaded.serve(images))
 
 
@@ -139,7 +139,7 @@ def _write_litert(model: keras.Model, path: Path) -> None:
 
 
 def _read_litert(path: Path, images: Images) -> Logits:
-    interpreter = tf.lite.Interpreter(str(path))
+    interpreter = require("tensorflow").lite.Interpreter(str(path))
     index = interpreter.get_input_details()[0]["index"]
     answers = []
     for image in images:
@@ -176,6 +176,11 @@ def export(model_path: Path, to: str, out: Path) -> Exported:
     if to not in FORMS:
         raise unknown("export format", to, EXPORT_FORMATS)
     form = FORMS[to]
+    if to in FROM_TENSORFLOW and ENGINE != "tensorflow":
+        raise SegcoreError(
+            f"Expected TensorFlow, from whose graph the form {to} is written, received "
+            f"{ENGINE}: install it ({INSTALL['tensorflow']}), or choose the form keras."
+        )
     if form.suffix and out.suffix != form.suffix:
         out = out.with_name(out.name + form.suffix)
     if out.exists():

@@ -7,6 +7,7 @@ from types import ModuleType
 from segcore.errors import SegcoreError
 
 INSTALL: dict[str, str] = {
+    "tensorflow": "pip install 'tensorflow>=2.21,<2.22'",
     "openvino": "pip install openvino",
     "tf2onnx": "pip install tf2onnx onnx onnxruntime",
     "onnx": "pip install tf2onnx onnx onnxruntime",

@@ -1,16 +1,16 @@
 """Devices: which are used, at which precision, and how a network is spread over several."""
 
-import json
 import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import keras
-import tensorflow as tf
 
 from segcore.errors import SegcoreError
+from segcore.training.engines.engine import devices
 
 
 def configure(
@@ -19,7 +19,7 @@ def configure(
     deterministic: bool = False,
     hosts: Sequence[str] = (),
     task: int = 0,
-) -> tf.distribute.Strategy:
+) -> Any:
     """Choose devices and precision for this process; call it before anything is built.
 
     Args:
@@ -33,55 +33,29 @@ def configure(
         task: Which of them this process is.
 
     Returns:
-        TensorFlow's default strategy for one device, a ``MirroredStrategy`` for several, a
-        ``MultiWorkerMirroredStrategy`` for several machines (it waits until all of them have come).
+        The engine's strategy: of TensorFlow its default for one device, a ``MirroredStrategy`` for
+        several, a ``MultiWorkerMirroredStrategy`` for several machines (it waits until all of them
+        have come).
 
     Raises:
         SegcoreError: There is no such device, it is too late to choose, or the precision does not
             suit it.
     """
-    gpus = tf.config.list_physical_devices("GPU")
-    chosen = _choose(device, _numbers(len(gpus)))
+    chosen = _choose(device, _numbers(devices.count_gpus()))
     if precision == "mixed_float16" and not chosen:
         raise SegcoreError(
             "Expected a GPU for the precision mixed_float16, received a machine "
             "without one: choose float32 or mixed_bfloat16."
         )
     try:
-        tf.config.set_visible_devices([gpus[i] for i in chosen], "GPU")
-        for index in chosen:
-            tf.config.experimental.set_memory_growth(gpus[index], True)
+        devices.use(chosen, deterministic)
     except (RuntimeError, ValueError) as error:
         raise SegcoreError(
             f"Expected to choose the device {device!r} before the first network, received "
             "the choice after one was built: start a new process."
         ) from error
-    if deterministic:
-        tf.config.experimental.enable_op_determinism()
     keras.config.set_dtype_policy(precision)
-    if hosts:
-        return _join(hosts, task, bool(chosen))
-    if len(chosen) > 1:
-        return tf.distribute.MirroredStrategy([f"GPU:{i}" for i in range(len(chosen))])
-    return tf.distribute.get_strategy()
-
-
-def _join(hosts: Sequence[str], task: int, gpu: bool) -> tf.distribute.Strategy:
-    """Meet the other machines; each has as many devices as the others."""
-    cluster = {"cluster": {"worker": list(hosts)}, "task": {"type": "worker", "index": task}}
-    os.environ["TF_CONFIG"] = json.dumps(cluster)
-    implementation = tf.distribute.experimental.CommunicationImplementation
-    options = tf.distribute.experimental.CommunicationOptions(
-        implementation=implementation.AUTO if gpu else implementation.RING
-    )
-    try:
-        return tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
-    except (RuntimeError, ValueError, tf.errors.OpError) as error:
-        raise SegcoreError(
-            f"Expected to meet {len(hosts)} machines as {hosts[task]}, which failed "
-            f"({str(error).splitlines()[0][:150]}): check the "
-            "addresses, that their ports are free and open, and that a worker was started on each."
-        ) from error
+    return devices.spread(chosen, hosts, task)
 
 
 def joining(folder: Path) -> str:
@@ -98,11 +72,7 @@ def together(hosts: Sequence[str]) -> Iterator[None]:
     """
     try:
         yield
-    except (
-        tf.errors.UnavailableError,
-        tf.errors.AbortedError,
-        tf.errors.DeadlineExceededError,
-    ) as error:
+    except devices.LOST as error:
         if not hosts:
             raise
         raise SegcoreError(
@@ -146,21 +116,6 @@ def _choose(device: str, numbers: list[str]) -> list[int]:
     return [numbers.index(name[4:]) for name in names]
 
 
-def rewrite_graphs(wanted: bool) -> None:
-    """Say whether TensorFlow rewrites the graphs that are traced from now on.
-
-    Rewriting folds batch normalisation into convolutions, which pays when predicting with fixed
-    weights. A training step has little to fold, and on a CPU the rewriting would take longer than
-    tracing it did.
-    """
-    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": not wanted})
-
-
-def on_gpu() -> bool:
-    """Whether this process computes on a GPU."""
-    return bool(tf.config.get_visible_devices("GPU"))
-
-
 def explain(device: str) -> str:
     """Say why this process computes where it does; call it after :func:`configure`.
 
@@ -171,11 +126,11 @@ def explain(device: str) -> str:
         A sentence; "" where the run got exactly what it named.
     """
     given = _given()
-    seen = bool(tf.config.get_visible_devices("GPU"))
+    seen = devices.on_gpu()
     if given and not seen and device != "cpu":
         return (
-            f"the driver lists {', '.join(given)}, but TensorFlow sees no GPU, so the run uses the "
-            "CPU: segscope doctor says what is missing"
+            f"the driver lists {', '.join(given)}, but {devices.TITLE} sees no GPU, so the run uses "
+            "the CPU: segscope doctor says what is missing"
         )
     if device != "auto":
         return ""
@@ -186,18 +141,3 @@ def _given() -> list[str]:
     """GPUs that the dispatcher gave this process, by the driver's list."""
     shown = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     return [f"gpu:{part.strip()}" for part in shown.split(",") if part.strip() not in ("", "-1")]
-
-
-def describe(strategy: tf.distribute.Strategy) -> str:
-    """Name what a strategy runs on: "CPU", "NVIDIA H100", "2 x NVIDIA H100"."""
-    gpus = tf.config.get_visible_devices("GPU")
-    if not gpus:
-        return (
-            "CPU"
-            if strategy.num_replicas_in_sync == 1
-            else f"{strategy.num_replicas_in_sync} x CPU"
-        )
-    name = str(tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU"))
-    return (
-        f"{strategy.num_replicas_in_sync} x {name}" if strategy.num_replicas_in_sync > 1 else name
-    )

@@ -14,13 +14,13 @@ from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.queue.stopping import Stopped
+from segcore.training.engines.engine import devices
 from segcore.training.inference.memory import peak_bytes
 from segcore.training.input.pipeline import Batch, ordered_batches
 from segcore.training.loop.learner import Outcome
 from segcore.training.loop.metrics import EpochScores
 from segcore.training.loop.progress import Progress
 from segcore.training.loop.train import Training
-from segcore.training.strategy import describe
 
 FORMAT = 1
 LEAST_STEPS, LEAST_SECONDS, MOST_SECONDS = 6, 4.0, 30.0
@@ -95,7 +95,7 @@ class _ProbedTraining(Training):
             "first_step": first,
             "steps": steps,
             "memory": peak_bytes(),
-            "device": describe(self.learner.strategy),
+            "device": devices.describe(self.learner.strategy),
             "measured": time.time(),
         }
 

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segcore.config import TrainConfig
+from segcore.runs.folder.environment import note_engine
 from segcore.runs.folder.run_folder import RunFolder, Status
+from segcore.runs.machine.engines import settle_engine
 from segcore.runs.queue import jobs
 
 
@@ -38,9 +40,11 @@ class QueueTrainer:
         """Make a run and queue it, unless that was done before."""
         run = self._run(id)
         if not run.folder.is_dir():
+            config, engine = settle_engine(config, self.workspace)
             RunFolder.create(run.folder.parent, id, config).write_status(
                 epochs=config.recipe.epochs
             )
+            note_engine(run.folder, engine)
         if run.status().state == "queued":
             jobs.submit(self.workspace, [id])
 

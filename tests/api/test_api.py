@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 
 import segcore.api
-from segcore import worker
 from segcore.api import learning
 from segcore.api.balancing import latest_plan
 from segcore.api.params import KEYS, settings
@@ -22,6 +21,7 @@ from segcore.errors import SegcoreError
 from segcore.light_worker.__main__ import work as light_work
 from segcore.models.build import load_network
 from segcore.runs.folder.run_folder import RunFolder
+from segcore.training.work import work
 from segcore.workspace.runs.runs import jobs
 
 pytestmark = pytest.mark.tensorflow
@@ -62,9 +62,7 @@ def at_once(monkeypatch) -> list[str]:
             folder = RunFolder(Path(workspace) / "runs" / run)
             folder.write_status(started=time.time())
             ended = (
-                light_work(folder, 1)
-                if folder.config.kind == "evaluate"
-                else worker.work(folder.folder)
+                light_work(folder, 1) if folder.config.kind == "evaluate" else work(folder.folder)
             )
             assert ended == 0, folder.status().cause
             worked.append(run)

@@ -13,7 +13,7 @@ from segcore.training.loop.optimizers import build_optimizer
 from segcore.training.loop.schedules import learning_rate
 from segcore.training.losses.class_weights import class_weights
 from segcore.training.losses.losses import build_loss
-from segcore.worker import WORK
+from segcore.training.work import WORK
 
 pytestmark = pytest.mark.tensorflow
 

@@ -12,6 +12,7 @@ from segcore.config import ModelConfig, PredictConfig, PredictOptions, RecipeCon
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.dataset.writing import ArraySample, write_dataset
 from segcore.labels import LabelClass, LabelSet
+from segcore.models.engines.engine import ENGINE
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.training.loop.train import train
 
@@ -77,6 +78,7 @@ def new_run(workspace):
             SIZE,
             seed=5,
             device="cpu",
+            engine=ENGINE,
         )
         train = TrainConfig(**{**vars(train), **(config or {})})
         return RunFolder.create(workspace / "runs", name, train)
@@ -98,7 +100,7 @@ def new_prediction(workspace):
     serial = itertools.count()
 
     def make(source, split="test", **options):
-        looked = PredictOptions(**{"backend": "tensorflow", **options})
+        looked = PredictOptions(**{"backend": ENGINE, **options})
         config = PredictConfig(
             "shapes", source.id, split, batch_size=3, device="cpu", options=looked
         )

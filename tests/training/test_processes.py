@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 NURSERY = """
 import json, os, signal, sys
-import segcore.worker
+import segcore.training.work, segcore.worker
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 for line in sys.stdin:
     log, arguments = json.loads(line)

@@ -12,6 +12,7 @@ import tensorflow as tf
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
 from segcore.errors import SegcoreError
 from segcore.models.build import build_model, is_encoder_layer
+from segcore.training.engines.tensorflow.devices import rewrite_graphs
 from segcore.training.input.pipeline import Batch
 from segcore.training.loop.checkpoint import TrainState, load_checkpoint, save_checkpoint
 from segcore.training.loop.learner import Learner
@@ -19,7 +20,6 @@ from segcore.training.loop.normalisation import fit_momentum, fitting_momentum, 
 from segcore.training.loop.optimizers import build_optimizer
 from segcore.training.loop.train import train
 from segcore.training.losses.losses import build_loss
-from segcore.training.strategy import rewrite_graphs
 
 pytestmark = pytest.mark.tensorflow
 

@@ -24,6 +24,7 @@ from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.folder.status import QUEUED_OR_ACTIVE, Status
 from segcore.runs.machine import processes
 from segcore.runs.machine.devices import list_devices
+from segcore.runs.machine.engines import settle_engine
 from segcore.runs.queue.crash_recovery import DIED, run_is_alive
 from segcore.runs.queue.jobs import NO_WORK_VARIABLE, waiting
 from segcore.runs.queue.queue import Job
@@ -74,6 +75,7 @@ def start(workspace: Path | str, key: str, config: TrainConfig) -> Status:
         if (Path(workspace) / "queue.sqlite").exists()
         else []
     )
+    config, _ = settle_engine(config, Path(workspace))
     gpus = _free_gpus(config.device, at_work)
     _make_room(root, key)
     run = RunFolder.create(root, key, config)

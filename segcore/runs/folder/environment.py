@@ -15,10 +15,13 @@ import psutil
 from segcore.errors import SegcoreError
 from segcore.runs.machine import disk
 from segcore.runs.machine.devices import list_devices
+from segcore.runs.machine.engines import EngineChoice
 
 KEPT_STARTS = 20
 PACKAGES = (
     "tensorflow",
+    "jax",
+    "torch",
     "keras",
     "numpy",
     "scipy",
@@ -38,7 +41,7 @@ def collect_environment(fingerprint: str = "") -> dict[str, Any]:
     Keys: ``time``, ``fingerprint`` (of the dataset), ``command``, ``python``, ``platform``,
         ``host``, ``cores``, ``memory`` (bytes),
     ``devices`` (id, name, memory), ``packages`` {name: version}, ``git`` (commit, branch, changed
-    files; None where the code is in no checkout), ``variables`` (those that change what TensorFlow
+    files; None where the code is in no checkout), ``variables`` (those that change what an engine
     computes or where).
 
     Args:
@@ -46,6 +49,7 @@ def collect_environment(fingerprint: str = "") -> dict[str, Any]:
     """
     seen = (
         "CUDA_VISIBLE_DEVICES",
+        "KERAS_BACKEND",
         "TF_DETERMINISTIC_OPS",
         "TF_ENABLE_ONEDNN_OPTS",
         "OMP_NUM_THREADS",
@@ -166,7 +170,7 @@ class Start:
         devices: Names of its devices by id.
         packages: Versions of packages by name.
         git: State of the code; None where it is in no checkout.
-        variables: Environment variables that change what TensorFlow computes or where.
+        variables: Environment variables that change what an engine computes or where.
         device: What the run computed on.
         device_reason: Why on that.
     """
@@ -184,6 +188,24 @@ class Start:
     variables: dict[str, str]
     device: str
     device_reason: str
+
+
+def note_engine(run_folder: Path, choice: EngineChoice) -> None:
+    """Write into a run why it got its engine, where its config left that open.
+
+    Raises:
+        SegcoreError: The folder cannot be written.
+    """
+    if choice.reason:
+        disk.write_json(
+            run_folder / "engine.json", {"engine": choice.name, "reason": choice.reason}
+        )
+
+
+def engine_reason(run_folder: Path) -> str:
+    """Return what :func:`note_engine` wrote; "" where it wrote nothing."""
+    path = run_folder / "engine.json"
+    return str(disk.read_json(path).get("reason", "")) if path.is_file() else ""
 
 
 def read_environment(run_folder: Path) -> list[Start]:

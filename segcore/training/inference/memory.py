@@ -11,10 +11,8 @@ from typing import Any
 import keras
 import numpy as np
 import psutil
-import tensorflow as tf
-from tensorflow.python.client import device_lib
 
-from segcore.training.strategy import on_gpu
+from segcore.training.engines.engine import devices
 
 SHARE = 0.5
 """Share of the free memory that activations may take."""
@@ -72,29 +70,21 @@ def give_back() -> None:
 
 def find_batch_size(model: keras.Model) -> int:
     """Return the largest power of two of images that fits into memory, at most :data:`MOST`."""
-    kind = "gpu" if on_gpu() else "cpu"
+    kind = "gpu" if devices.on_gpu() else "cpu"
     each = max(1.0, WORKSPACE * peak_activations(model))
     fits = max(1.0, SHARE * _free_bytes(kind) / each)
     return int(min(MOST[kind], 2 ** int(math.log2(fits))))
 
 
 def _free_bytes(kind: str) -> int:
-    if kind == "gpu":
-        limits = [d.memory_limit for d in device_lib.list_local_devices() if d.device_type == "GPU"]
-        return min(limits, default=psutil.virtual_memory().available)
-    return int(psutil.virtual_memory().available)
-
-
-OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
-"""What is raised when memory runs out after all."""
+    free = devices.free_bytes() if kind == "gpu" else None
+    return int(psutil.virtual_memory().available if free is None else free)
 
 
 def peak_bytes() -> int:
     """Return the peak bytes in use so far: of the busiest GPU, or without one of this process."""
-    gpus = [
-        gpu.name.replace("/physical_device:", "") for gpu in tf.config.get_visible_devices("GPU")
-    ]
-    if gpus:
-        return max(int(tf.config.experimental.get_memory_info(gpu)["peak"]) for gpu in gpus)
+    peak = devices.peak_bytes()
+    if peak is not None:
+        return int(peak)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return int(peak if sys.platform == "darwin" else peak * 1024)

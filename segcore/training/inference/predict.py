@@ -25,12 +25,13 @@ from segcore.postprocess.ensemble import resize_probabilities
 from segcore.runs.folder.probabilities import rounded
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.queue.stopping import Stopped
+from segcore.training.engines.engine import devices
 from segcore.training.inference.predictor import Predictor
 from segcore.training.inference.views import predict_strips
 from segcore.training.input.pipeline import load_ahead
 from segcore.training.input.reader import SampleReader, resize_image
 from segcore.training.loop.progress import Progress
-from segcore.training.strategy import configure, describe
+from segcore.training.strategy import configure
 
 STAGE = "prediction"
 WRITERS = 2
@@ -72,7 +73,7 @@ def predict(run: RunFolder, source: RunFolder, dataset: Dataset) -> None:
                 "trained on, received others in the dataset "
                 f"{dataset.name!r}: choose a dataset with the same classes."
             )
-        progress.log(f"Device: {describe(configure(config.device))}")
+        progress.log(f"Device: {devices.describe(configure(config.device))}")
         work = _Work(run, config, reader, progress, len(samples))
         missing = [sample for sample in samples if not work.is_stored(sample)]
         if missing:

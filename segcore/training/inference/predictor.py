@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.models.build import half_precision, in_float32, load_network
-from segcore.training.inference.backends import Backend, choose, freeze
-from segcore.training.inference.memory import OUT_OF_MEMORY, find_batch_size, give_back
+from segcore.models.engines.engine import ENGINE
+from segcore.training.engines.engine import answers, devices
+from segcore.training.inference.backends import Backend, check_backend, choose
+from segcore.training.inference.memory import find_batch_size, give_back
 
 Images = npt.NDArray[np.uint8]
 Probabilities = npt.NDArray[np.float32]
@@ -39,8 +41,9 @@ class Predictor:
     """
 
     def __init__(
-        self, path: Path, batch_size: int = 0, backend: str = "tensorflow", most: int = 4096
+        self, path: Path, batch_size: int = 0, backend: str = ENGINE, most: int = 4096
     ) -> None:
+        check_backend(backend)
         loaded = load_network(path)
         self.model = (
             in_float32(loaded) if backend == "openvino" else loaded
@@ -56,7 +59,7 @@ class Predictor:
         self.size: tuple[int, int] = (height, width)
         self.num_classes = int(self.model.output_shape[-1])
         self.chosen: Backend | None = None
-        self._frozen: Any = freeze(self.model, self.batch_size)
+        self._frozen: Any = answers.freeze(self.model, self.batch_size)
         give_back()
 
     def __call__(self, images: Images) -> Probabilities:
@@ -72,8 +75,8 @@ class Predictor:
             part = images[first : first + self.batch_size]
             try:
                 done.append(self._answer(part))
-            except OUT_OF_MEMORY:
-                if self.batch_size == 1:
+            except Exception as error:
+                if self.batch_size == 1 or not devices.is_out_of_memory(error):
                     raise
                 self.batch_size //= 2
                 self.chosen = self._frozen = None
@@ -88,7 +91,7 @@ class Predictor:
                 [images, np.zeros((self.batch_size - count, *images.shape[1:]), np.uint8)]
             )
         if self.chosen is None:
-            frozen, self._frozen = self._frozen or freeze(self.model, self.batch_size), None
+            frozen, self._frozen = self._frozen or answers.freeze(self.model, self.batch_size), None
             chosen = choose(
                 frozen, self.backend, images, count, half_precision(self.model) or "float32"
             )

@@ -19,13 +19,14 @@ from segcore.evaluation.metrics.robustness import CLEAN, stage_name
 from segcore.postprocess.ensemble import resize_probabilities
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.queue.stopping import Stopped
+from segcore.training.engines.engine import devices
 from segcore.training.inference.combine import combine_networks, submodel_rule
 from segcore.training.inference.predict import preprocessing_of, read_labels
 from segcore.training.inference.predictor import Predictor
 from segcore.training.input.pipeline import load_ahead
 from segcore.training.input.reader import SampleReader, resize_image
 from segcore.training.loop.progress import Progress
-from segcore.training.strategy import configure, describe
+from segcore.training.strategy import configure
 
 
 def choose_samples(samples: list[Sample], number: int) -> list[Sample]:
@@ -70,7 +71,7 @@ def measure_robustness(run: RunFolder, sources: Sequence[RunFolder], dataset: Da
     steps = [("", 0), *((name, severity) for name in config.corruptions for severity in SEVERITIES)]
     message = "Loading the networks" if len(sources) > 1 else "Loading the network"
     with Progress(run, message=message) as progress:
-        progress.log(f"Device: {describe(configure(config.device))}")
+        progress.log(f"Device: {devices.describe(configure(config.device))}")
         work = _Work(config, sources, dataset, samples, progress)
         for number, (name, severity) in enumerate(steps):
             stage = stage_name(name, severity) if name else CLEAN

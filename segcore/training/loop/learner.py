@@ -1,4 +1,4 @@
-"""One network with its loss and optimizer on one or several devices; each step is traced once."""
+"""One network with its loss and optimizer; what an engine does with a batch is in its ``Steps``."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 
 from segcore.errors import SegcoreError
 from segcore.models.build import is_encoder_layer
+from segcore.training.engines.engine import steps
 from segcore.training.input.pipeline import Batch
 from segcore.training.loop.metrics import batch_confusion
 from segcore.training.loop.normalisation import Moments, last_batch_only, normalisations
@@ -23,16 +23,14 @@ Outcome = tuple[Any, Any]
 class Learner:
     """Runs training and validation steps.
 
-    A plain ``tf.function`` around ``strategy.run``: it traces once where ``fit`` traces twice, and
-    works on several machines, where ``fit`` does not. Gradients are those of the loss over the
-    whole batch, for any number of replicas.
+    Gradients are those of the loss over the whole batch, for any number of devices.
 
     Args:
         model: Images (B, H, W, 3) float32 0..255 to logits (B, H, W, C).
         loss: Of masks and logits.
         optimizer: Will be built for the model's trainable variables, those of the encoder among
             them.
-        strategy: The strategy under whose scope the others were built.
+        strategy: The engine's strategy, under whose scope the others were built.
         jit: Whether XLA compiles the steps.
 
     Attributes:
@@ -45,7 +43,7 @@ class Learner:
         model: keras.Model,
         loss: SegmentationLoss,
         optimizer: keras.optimizers.Optimizer,
-        strategy: tf.distribute.Strategy,
+        strategy: Any,
         jit: bool = False,
     ) -> None:
         self.model = model
@@ -57,19 +55,9 @@ class Learner:
         self._encoder = [
             layer for layer in model.layers if is_encoder_layer(layer) and layer.trainable
         ]
-        self._jit = jit
         with strategy.scope():
             optimizer.build(self.variables)
-        self._trace()
-        self._vote = tf.function(self._vote_all, autograph=False)
-
-    def _trace(self) -> None:
-        """Forget the graphs of the steps: the next call of each builds it again."""
-        self._train = tf.function(self._train_all, autograph=False, jit_compile=self._jit or None)
-        self._validate = tf.function(
-            self._validate_all, autograph=False, jit_compile=self._jit or None
-        )
-        self._observe = tf.function(self._observe_all, autograph=False)
+        self._steps = steps.Steps(model, loss, optimizer, strategy, self._count, jit)
 
     def freeze(self, frozen: bool) -> bool:
         """Freeze the encoder (its batch norm as in evaluation) or unfreeze it; return if changed.
@@ -81,7 +69,7 @@ class Learner:
         for layer in self._encoder:
             layer.trainable = not frozen
         self.frozen = frozen
-        self._trace()
+        self._steps.forget()
         return True
 
     def thaw(self) -> None:
@@ -92,11 +80,13 @@ class Learner:
     def train(self, batch: Batch, learning_rate: float) -> Outcome:
         """Train on one batch."""
         self.optimizer.learning_rate = learning_rate
-        return self._train(self._shard(batch.images), self._shard(batch.masks))
+        outcome: Outcome = self._steps.train(batch.images, batch.masks)
+        return outcome
 
     def validate(self, batch: Batch) -> Outcome:
         """Score one batch without learning."""
-        return self._validate(self._shard(batch.images), self._shard(batch.masks))
+        outcome: Outcome = self._steps.validate(batch.images, batch.masks)
+        return outcome
 
     def reestimate(self, batches: Iterable[Batch]) -> None:
         """Recompute the means of batch normalisation over these batches; frozen layers keep theirs.
@@ -107,84 +97,28 @@ class Learner:
         moments = Moments(layers)
         with last_batch_only(layers):
             for batch in batches:
-                self._observe(self._shard(batch.images))
+                self._steps.observe(batch.images)
                 moments.add()
         moments.assign()
 
     def agree(self, flag: bool) -> bool:
         """Return whether any process of this training raised the flag; all must call it."""
-        if not self._several_processes:
-            return flag
-        return bool(self._vote(tf.constant(float(flag))).numpy() > 0)
+        return bool(self._steps.agree(flag))
 
-    @property
-    def _several_processes(self) -> bool:
-        return isinstance(self.strategy, tf.distribute.MultiWorkerMirroredStrategy)
-
-    def _vote_all(self, flag: Any) -> Any:
-        return self.strategy.reduce(
-            tf.distribute.ReduceOp.SUM, self.strategy.run(tf.identity, args=(flag,)), axis=None
-        )
-
-    def _train_all(self, images: Any, masks: Any) -> Outcome:
-        return self._merge(self.strategy.run(self._train_one, args=(images, masks)))
-
-    def _validate_all(self, images: Any, masks: Any) -> Outcome:
-        return self._merge(self.strategy.run(self._validate_one, args=(images, masks)))
-
-    def _observe_all(self, images: Any) -> None:
-        self.strategy.run(self._observe_one, args=(images,))
-
-    def _train_one(self, images: Any, masks: Any) -> Outcome:
-        with tf.GradientTape() as tape:
-            logits = self.model(tf.cast(images, tf.float32), training=True)
-            loss = self.loss(masks, logits)
-            share = tf.add_n([loss, *self.model.losses]) / self.strategy.num_replicas_in_sync
-            scaled = self.optimizer.scale_loss(share)
-        variables = self.model.trainable_variables
-        self.optimizer.apply_gradients(
-            list(zip(tape.gradient(scaled, variables), variables, strict=True))
-        )
-        return loss, self._count(masks, logits)
-
-    def _validate_one(self, images: Any, masks: Any) -> Outcome:
-        logits = self.model(tf.cast(images, tf.float32), training=False)
-        return self.loss(masks, logits), self._count(masks, logits)
-
-    def _observe_one(self, images: Any) -> None:
-        self.model(tf.cast(images, tf.float32), training=True)
-
-    def _count(self, masks: Any, logits: Any) -> Any:
-        return batch_confusion(masks, logits, self.loss.num_classes, self.loss.ignore_index)
-
-    def _merge(self, outcome: Outcome) -> Outcome:
-        loss, confusion = outcome
-        mean, total = tf.distribute.ReduceOp.MEAN, tf.distribute.ReduceOp.SUM
-        return self.strategy.reduce(mean, loss, axis=None), self.strategy.reduce(
-            total, confusion, axis=None
-        )
-
-    def _shard(self, array: npt.NDArray[Any]) -> Any:
-        """Put this process's slice of a batch on its devices, an equal part on each."""
-        replicas = self.strategy.num_replicas_in_sync // self.parts
-        if self.strategy.num_replicas_in_sync == 1:
-            return tf.constant(array)
-        parts = np.split(array, replicas)
-        return self.strategy.experimental_distribute_values_from_function(
-            lambda context: tf.constant(parts[context.replica_id_in_sync_group % replicas])
-        )
+    def logits(self, images: npt.NDArray[np.uint8]) -> Any:
+        """Answer a few images, (B, H, W, C) float32."""
+        return self._steps.logits(images)
 
     @property
     def parts(self) -> int:
         """How many processes train this network together; each feeds that part of every batch."""
-        return (
-            int(self.strategy.cluster_resolver.cluster_spec().num_tasks("worker"))
-            if self._several_processes
-            else 1
-        )
+        return int(self._steps.parts)
+
+    def _count(self, masks: Any, logits: Any) -> Any:
+        return batch_confusion(masks, logits, self.loss.num_classes, self.loss.ignore_index)
 
 
-def check_batch_size(batch_size: int, strategy: tf.distribute.Strategy) -> None:
+def check_batch_size(batch_size: int, strategy: Any) -> None:
     """Refuse a batch that does not divide among the devices.
 
     Raises:

@@ -1,9 +1,11 @@
 """Mask history: a few validation samples, predicted after every epoch."""
 
-import keras
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
+from keras import ops
 
 from segcore.data.dataset.dataset import Sample
 from segcore.errors import SegcoreError
@@ -47,25 +49,25 @@ class MaskHistory:
                 },
             )
 
-    def keep(self, model: keras.Model, epoch: int) -> None:
+    def keep(self, logits: Callable[[npt.NDArray[np.uint8]], Any], epoch: int) -> None:
         """Store what the network says of the samples after an epoch, counted from 1.
 
-        The model is called as it is, without a graph of its own, which would take longer to build
-        than all its uses. Where the masks cannot be written none are kept from then on: no training
-        ends over them.
+        Where the masks cannot be written none are kept from then on: no training ends over them.
+
+        Args:
+            logits: The network: images (1, h, w, 3) to (1, h, w, C).
+            epoch: The epoch.
         """
         if not keeps_epoch(epoch):
             return
         try:
-            self._predict(model, mask_history_stage(epoch))
+            self._predict(logits, mask_history_stage(epoch))
         except SegcoreError:
             self._samples = []
 
-    def _predict(self, model: keras.Model, stage: str) -> None:
+    def _predict(self, logits: Callable[[npt.NDArray[np.uint8]], Any], stage: str) -> None:
         for sample in self._samples:
             image = self._reader.read(sample)[0]
-            logits = model(tf.constant(image[None], tf.float32), training=False)
-            mask: npt.NDArray[np.integer] = (
-                tf.argmax(logits[0], axis=-1).numpy().astype(self._reader.label_set.mask_dtype)
-            )
+            classes = ops.convert_to_numpy(logits(image[None]))[0].argmax(axis=-1)
+            mask: npt.NDArray[np.integer] = classes.astype(self._reader.label_set.mask_dtype)
             self._run.write_mask(self._split, stage, sample.id, mask)

@@ -8,16 +8,20 @@ from contextlib import closing
 from itertools import islice
 from typing import Any
 
-import keras
 import numpy as np
+from keras import ops
 
 from segcore.config import TrainConfig
 from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.data.files.bands import load_look
 from segcore.errors import SegcoreError
 from segcore.models.build import build_model
+from segcore.models.engines.engine import ENGINE
+from segcore.runs.folder.environment import engine_reason
 from segcore.runs.folder.run_folder import RunFolder, note_device, replacing
+from segcore.runs.machine.engines import AUTO
 from segcore.runs.queue.stopping import Stopped
+from segcore.training.engines.engine import devices
 from segcore.training.input.pipeline import (
     Batch,
     EpochDraw,
@@ -46,11 +50,8 @@ from segcore.training.losses.class_weights import class_weights, count_classes
 from segcore.training.losses.losses import build_loss
 from segcore.training.strategy import (
     configure,
-    describe,
     explain,
     joining,
-    on_gpu,
-    rewrite_graphs,
     together,
 )
 
@@ -98,12 +99,21 @@ class Training:
             progress.say(
                 f"Waiting for {len(config.hosts)} machines; on number N run: {joining(run.folder)}"
             )
+        if config.engine not in (ENGINE, AUTO):
+            raise SegcoreError(
+                f"Expected a process that computes with {config.engine}, received one that "
+                f"computes with {ENGINE}: start python -m segcore.worker {run.folder}."
+            )
         strategy = configure(
             config.device, self.recipe.precision, config.deterministic, config.hosts, task
         )
-        rewrite_graphs(on_gpu())
-        used, why = describe(strategy), explain(config.device)
-        progress.log(f"Device: {used}, {self.recipe.precision}" + (f" ({why})" if why else ""))
+        devices.rewrite_graphs(devices.on_gpu())
+        used = devices.describe(strategy)
+        why = "; ".join(filter(None, (engine_reason(run.folder), explain(config.device))))
+        progress.log(
+            f"Device: {used}, {devices.TITLE}, {self.recipe.precision}"
+            + (f" ({why})" if why else "")
+        )
         if task == 0:
             note_device(run.folder, used, why)
         check_batch_size(self.recipe.batch_size, strategy)
@@ -131,14 +141,14 @@ class Training:
                 run.write_json("bands", look.to_json())
         self._slower = learning_rate_factor(run)
         progress.say("Building the network")
-        keras.utils.set_random_seed(config.seed)
+        devices.seed(config.seed)
         with strategy.scope():
             model = build_model(config.model, self.reader.label_set.num_classes, config.size)
             self.learner = Learner(
                 model, self._build_loss(), build_optimizer(self.recipe), strategy, self.recipe.jit
             )
         fit_momentum(model, self.steps, self.recipe.epochs)
-        if strategy.num_replicas_in_sync > 1:
+        if devices.MOMENTS_BY_REPLICA and strategy.num_replicas_in_sync > 1:
             synchronise(model)
         self._traced: set[str] = set()
         self._time_left = TrainingTime(
@@ -222,7 +232,7 @@ class Training:
                 self._reestimate()
             if self.validation:
                 scores = self._validate()
-                self.mask_history.keep(self.learner.model, self.state.epoch + 1)
+                self.mask_history.keep(self.learner.logits, self.state.epoch + 1)
                 record |= {"val_loss": scores.loss, "val_mean_iou": scores.mean_iou}
             self._judge(scores)
         return record | {
@@ -322,7 +332,7 @@ class Training:
     def _settle(self, pending: deque[Outcome], scores: EpochScores, keep: int = 0) -> None:
         """Fetch outcomes from the device; the newest ``keep`` stay so that it never waits."""
         while len(pending) > keep:
-            loss, confusion = (np.asarray(value) for value in pending.popleft())
+            loss, confusion = map(ops.convert_to_numpy, pending.popleft())
             if not np.isfinite(loss):
                 raise self._diverged(f"a finite loss, received {float(loss)}")
             scores.add(float(loss), confusion)

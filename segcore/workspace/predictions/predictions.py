@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from segcore.catalog import FROM_TENSORFLOW
 from segcore.config import (
     EvaluateConfig,
     ImportedConfig,
@@ -39,6 +40,7 @@ from segcore.postprocess.pixels import PixelSummary, summarise_strips
 from segcore.runs.dispatch.warm_process import WarmProcess
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.machine import disk
+from segcore.runs.machine.engines import AUTO, is_installed, prediction_engine
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.predictions.archives import write_archive
 from segcore.workspace.predictions.batches import Batch, Batches, Progress
@@ -49,6 +51,7 @@ Mask = npt.NDArray[Any]
 Probabilities = npt.NDArray[np.float32]
 
 SPLIT = "images"
+NETWORKS_COMMAND = ("-m", "segcore.runs.dispatch.quiet_start", "segcore.worker", "--serve")
 IDLE_SECONDS = 300.0
 LOAD_SECONDS = 600.0
 ANSWER_SECONDS = 900.0
@@ -148,9 +151,7 @@ class Predictions:
         self.batches = batches
         self._datasets = datasets
         self._runs = runs
-        self._networks = WarmProcess(
-            ("-m", "segcore.runs.dispatch.quiet_start", "segcore.worker", "--serve"), IDLE_SECONDS
-        )
+        self._networks: dict[str, WarmProcess] = {}
         self._light = WarmProcess(idle_seconds=IDLE_SECONDS)
 
     def model(self, run: str) -> Model:
@@ -299,8 +300,9 @@ class Predictions:
         Raises:
             SegcoreError: A network cannot be read, or the process fails.
         """
-        answer, _ = self._networks.ask(
-            "load", timeout=LOAD_SECONDS, **self._request(self.model(run), options)
+        model = self.model(run)
+        answer, _ = self._process(model, options.backend).ask(
+            "load", timeout=LOAD_SECONDS, **self._request(model, options)
         )
         return Loaded(int(answer["loaded"]), float(answer["seconds"]))
 
@@ -321,13 +323,27 @@ class Predictions:
             }
             if len(model.members) > 1:
                 request |= {"rule": model.rule, "weights": list(model.weights)}
-            answer, _ = self._networks.ask("predict", timeout=ANSWER_SECONDS, **request)
+            process = self._process(model, options.backend)
+            answer, _ = process.ask("predict", timeout=ANSWER_SECONDS, **request)
             folder.write_json(f"answer-{image}", answer)
         try:
             noted = folder.read_json(f"answer-{image}")
             return Answer(float(noted["seconds"]), str(noted["backend"]))
         except (SegcoreError, KeyError, TypeError, ValueError):
             return Answer()
+
+    def _process(self, model: Model, backend: str) -> WarmProcess:
+        """Return the warm process of the engine that predicts with a model.
+
+        Raises:
+            SegcoreError: The backend needs an engine that is not installed.
+        """
+        configs = (self._runs.open(member).config for member in model.members)
+        trained = [config.engine for config in configs if isinstance(config, TrainConfig)]
+        engine = prediction_engine(backend, trained)
+        if engine not in self._networks:
+            self._networks[engine] = WarmProcess((*NETWORKS_COMMAND, engine), IDLE_SECONDS)
+        return self._networks[engine]
 
     def _request(self, model: Model, options: PredictOptions) -> dict[str, Any]:
         return {
@@ -432,7 +448,9 @@ class Predictions:
             )
         place = str(Path(out).expanduser().resolve())
         request = self._request(model, PredictOptions()) | {"to": to, "out": place}
-        answer, _ = self._networks.ask("export", timeout=LOAD_SECONDS, **request)
+        needed = "tensorflow" if to in FROM_TENSORFLOW and is_installed("tensorflow") else AUTO
+        process = self._process(model, needed)
+        answer, _ = process.ask("export", timeout=LOAD_SECONDS, **request)
         return ExportedNetwork(**answer | {"size": tuple(answer["size"])})
 
     def exported(self, run: str, to: str) -> tuple[Path, str]:
@@ -469,7 +487,8 @@ class Predictions:
 
     def close(self) -> None:
         """End the warm processes; the next question starts them again."""
-        self._networks.close()
+        for process in self._networks.values():
+            process.close()
         self._light.close()
 
 

@@ -154,7 +154,7 @@ def refuse_device(config: TrainConfig, diagnosis: Diagnosis | None) -> None:
     Raises:
         SegcoreError: The engine cannot use a device that the config names.
     """
-    if diagnosis is None or config.hosts:
+    if diagnosis is None or config.hosts or config.engine == "auto":
         return
     if config.device == "auto":  # takes any GPU that is free, but none that the engine cannot see
         answer = diagnosis.engines.get("tensorflow", {"devices": ["cpu"]})
@@ -163,7 +163,7 @@ def refuse_device(config: TrainConfig, diagnosis: Diagnosis | None) -> None:
         devices = [part.strip() for part in config.device.split(",")]
     for device in devices:
         if device == "cpu" or device.startswith("gpu:"):
-            failure = diagnosis.failure("tensorflow", device, config.recipe.precision)
+            failure = diagnosis.failure(config.engine, device, config.recipe.precision)
             if failure:
                 raise SegcoreError(
                     f"Expected a device that can train, received {config.device!r}: {failure}. "

@@ -29,12 +29,14 @@ from segcore.postprocess.ensemble import check_weights
 from segcore.postprocess.parameters import CRFParameters, MaskFilter
 from segcore.postprocess.submodels import needs_router, part_maps
 from segcore.runs.folder import work_lock
+from segcore.runs.folder.environment import note_engine
 from segcore.runs.folder.listing import list_runs
 from segcore.runs.folder.names import check_run_name, is_run_id
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.folder.trash import move_to_trash
 from segcore.runs.machine.devices import Device, list_devices
 from segcore.runs.machine.doctor import last_diagnosis
+from segcore.runs.machine.engines import AUTO, choose_engine, settle_engine
 from segcore.runs.queue import jobs
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.runs.members import line_up
@@ -125,6 +127,7 @@ class Runs:
         if name:
             check_run_name(name)
         self.check(config)
+        config, engine = settle_engine(config, self._workspace)
         lined_up = line_up(config, members, self._datasets)
         checked = {
             one: self.check(one) for one in dict.fromkeys(lined_up)
@@ -144,9 +147,9 @@ class Runs:
             member_config = dataclasses.replace(
                 one, member=number, group=group, seed=config.seed + number, label_map=part
             )
-            RunFolder.create(self.folder, run, member_config).write_status(
-                epochs=config.recipe.epochs
-            )
+            folder = RunFolder.create(self.folder, run, member_config)
+            folder.write_status(epochs=config.recipe.epochs)
+            note_engine(folder.folder, engine)
             runs.append(run)
         jobs.submit(self._workspace, runs)
         return runs
@@ -179,6 +182,8 @@ class Runs:
                     f"{split!r}: make one for this split."
                 )
         refuse(config, labels.num_classes, self.devices())
+        if config.engine != AUTO:
+            choose_engine(config, lambda: None)  # refuses one that is not installed
         refuse_device(config, last_diagnosis(self._workspace))
         return dataset
 

@@ -17,6 +17,7 @@ from segcore.models.layers.blocks import batch_norm, resize_like, transpose_conv
 from segcore.models.layers.layers import ImageScaling
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.training import export
+from segcore.training.engines.tensorflow import answers
 from segcore.training.inference import backends, memory
 from segcore.training.inference.combine import combine_networks
 from segcore.training.inference.predictor import Predictor
@@ -156,31 +157,31 @@ def test_activations_are_counted_while_they_live():
 
 def test_a_backend_that_disagrees_is_not_taken(pointwise, monkeypatch):
     images = np.stack([image_of(*SIZE)] * 3)
-    frozen = backends.freeze(pointwise.model, 3)
+    frozen = answers.freeze(pointwise.model, 3)
     if missing("openvino"):
         assert backends.choose(frozen, "auto", images, 3).name == "tensorflow"
         with pytest.raises(SegcoreError, match="pip install openvino"):
             backends.choose(frozen, "openvino", images, 3)
         pytest.skip("OPENVINO NOT TESTED: it is not installed (the extra fast)")
-    expected = backends.tensorflow_answer(frozen)(images)
+    expected = answers.plain(frozen)(images)
     np.testing.assert_allclose(
-        backends.openvino_answer(frozen, "float32")(images), expected, atol=1e-5
+        answers.openvino_answer(frozen, "float32")(images), expected, atol=1e-5
     )
     asked = backends.choose(frozen, "openvino", images, 3)
     assert asked.name == "openvino" and asked.agreement >= backends.AGREEMENT
     assert np.mean(asked.answer(images).argmax(-1) == expected.argmax(-1)) == asked.agreement
-    monkeypatch.setattr(backends, "has_bfloat16", lambda: True)
+    monkeypatch.setattr(answers, "has_bfloat16", lambda: True)
     monkeypatch.setattr(
-        backends, "openvino_answer", lambda frozen, precision: lambda images: expected
+        answers, "openvino_answer", lambda frozen, precision: lambda images: expected
     )
     taken = backends.choose(frozen, "auto", images, 3)
     assert (taken.name, taken.precision, taken.agreement) == ("openvino", "bfloat16", 1.0)
     wrong = expected.copy()
     wrong[0, :2] = np.roll(wrong[0, :2], 1, -1)  # another class, in under two percent of the pixels
-    monkeypatch.setattr(backends, "openvino_answer", lambda frozen, precision: lambda images: wrong)
+    monkeypatch.setattr(answers, "openvino_answer", lambda frozen, precision: lambda images: wrong)
     refused = backends.choose(frozen, "auto", images, 3)
     assert refused.name == "tensorflow" and "TensorFlow's class" in refused.note
-    monkeypatch.setattr(backends, "has_bfloat16", lambda: False)
+    monkeypatch.setattr(answers, "has_bfloat16", lambda: False)
     assert backends.choose(frozen, "auto", images, 3).name == "tensorflow"
     assert backends.choose(frozen, "tensorflow", images, 3).agreement is None
     with pytest.raises(SegcoreError, match="did you mean 'openvino'"):
@@ -189,7 +190,7 @@ def test_a_backend_that_disagrees_is_not_taken(pointwise, monkeypatch):
 
 def test_the_forms_are_the_catalogues():
     assert list(export.FORMS) == list(EXPORT_FORMATS)
-    assert set(catalog.BACKENDS) == {"auto", "tensorflow", "openvino"}
+    assert set(catalog.BACKENDS) == {"openvino", *catalog.ENGINES}
 
 
 @pytest.fixture(scope="module")

@@ -49,9 +49,8 @@ def test_no_training_ends_over_masks_that_cannot_be_written(new_run, dataset, mo
     history = MaskHistory(
         run, SampleReader(dataset, run.config.size), "validation", dataset.select("validation")
     )
-    model = keras.Sequential([keras.Input((*run.config.size, 3)), keras.layers.Conv2D(3, 1)])
     for epoch in (1, 2, 3):
-        history.keep(model, epoch)
+        history.keep(lambda images: np.zeros((*images.shape[:3], 3), np.float32), epoch)
     assert len(calls) == 1
 
 

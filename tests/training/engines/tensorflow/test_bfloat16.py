@@ -6,8 +6,9 @@ import pytest
 import tensorflow as tf
 
 from segcore.models.layers.blocks import conv, logits, resize_like
-from segcore.training.inference import backends, bfloat16
-from segcore.training.inference.bfloat16 import has_bfloat16, operations, round_coarse
+from segcore.training.engines.tensorflow import answers, bfloat16
+from segcore.training.engines.tensorflow.bfloat16 import has_bfloat16, operations, round_coarse
+from segcore.training.inference import backends
 
 pytestmark = pytest.mark.tensorflow
 SIZE = (32, 64)
@@ -21,7 +22,7 @@ def frozen():
     x = conv(keras.layers.Rescaling(1 / 127.5, -1)(image), 4, "a")
     for name in "bcd":
         x = conv(x, 8, name, strides=2)
-    return backends.freeze(keras.Model(image, resize_like(logits(x, 3), image, "resize")), 2)
+    return answers.freeze(keras.Model(image, resize_like(logits(x, 3), image, "resize")), 2)
 
 
 def images():
@@ -38,7 +39,7 @@ def test_what_is_coarse_is_rounded_and_nothing_else(frozen, stride, count):
     assert types.count(tf.bfloat16) == count and types.count(tf.float32) == 5 - count
     assert rounded.inputs[0].dtype == tf.uint8 and rounded.outputs[0].shape == (2, *SIZE, 3)
     if has_bfloat16():
-        answer, expected = (backends.tensorflow_answer(f)(images()) for f in (rounded, frozen))
+        answer, expected = (answers.plain(f)(images()) for f in (rounded, frozen))
         assert 0 < np.abs(answer - expected).max() < 0.05
         np.testing.assert_allclose(answer.sum(-1), 1, atol=1e-5)
 
@@ -48,7 +49,7 @@ def test_a_network_in_half_precision_already_is_left_as_it_is():
     half = keras.Model(
         image, keras.layers.Conv2D(3, 3, strides=8, padding="same", dtype="mixed_bfloat16")(image)
     )
-    assert round_coarse(backends.freeze(half, 1), 4) is None
+    assert round_coarse(answers.freeze(half, 1), 4) is None
 
 
 def test_operations_are_counted_by_hand(frozen):
@@ -65,19 +66,17 @@ def test_operations_are_counted_by_hand(frozen):
 
 
 def test_the_fastest_that_agrees_is_taken(frozen, monkeypatch):
-    expected = backends.tensorflow_answer(frozen)(images())
+    expected = answers.plain(frozen)(images())
     wrong = expected[..., ::-1]
-    monkeypatch.setattr(backends, "has_bfloat16", lambda: True)
-    monkeypatch.setattr(backends, "is_installed", lambda name: False)
-    monkeypatch.setattr(backends, "round_coarse", lambda frozen, stride: stride)
+    monkeypatch.setattr(answers, "has_bfloat16", lambda: True)
+    monkeypatch.setattr(answers, "is_installed", lambda name: False)
+    monkeypatch.setattr(answers, "round_coarse", lambda frozen, stride: stride)
     says = {4: wrong, 8: expected, 16: expected}
-    monkeypatch.setattr(
-        backends, "tensorflow_answer", lambda which: lambda images: says.get(which, expected)
-    )
+    monkeypatch.setattr(answers, "plain", lambda which: lambda images: says.get(which, expected))
     assert (
         backends.choose(frozen, "auto", images(), 2).precision == "float32"
     )  # too small to gain by it
-    monkeypatch.setattr(backends, "WORTH", 0)
+    monkeypatch.setattr(answers, "WORTH", 0)
     taken = backends.choose(frozen, "auto", images(), 2)
     assert (taken.name, taken.precision, taken.agreement) == (
         "tensorflow",
@@ -89,7 +88,7 @@ def test_the_fastest_that_agrees_is_taken(frozen, monkeypatch):
     assert backends.choose(frozen, "auto", images(), 2, "bfloat16").precision == "bfloat16"
     says |= {8: wrong, 16: wrong}
     assert backends.choose(frozen, "auto", images(), 2).precision == "float32"
-    monkeypatch.setattr(backends, "has_bfloat16", lambda: False)
+    monkeypatch.setattr(answers, "has_bfloat16", lambda: False)
     assert (
         backends.choose(frozen, "auto", images(), 2).note
         == "OpenVINO, which is faster on a CPU, is not installed"

@@ -1,0 +1,212 @@
+"""Engines: which are installed, which one a run gets, and what its process needs to start with."""
+
+import dataclasses
+import hashlib
+import os
+import platform
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from importlib.machinery import PathFinder
+from pathlib import Path
+
+from segcore.catalog import ENGINES
+from segcore.config import TrainConfig
+from segcore.errors import SegcoreError
+from segcore.runs.machine.devices import list_devices
+from segcore.runs.machine.doctor import ENGINES as INSTALL
+from segcore.runs.machine.doctor import Diagnosis, examine, last_diagnosis
+
+AUTO = "auto"
+CACHE_BYTES = 1 << 30
+"""Compiled steps that are kept; with more than that, all make room."""
+
+
+@dataclass(frozen=True)
+class EngineChoice:
+    """The engine that a run gets.
+
+    Attributes:
+        name: A name in ``catalog.ENGINES``, "auto" not among them.
+        reason: Why, where the config left it open; else "".
+    """
+
+    name: str
+    reason: str = ""
+
+
+@cache
+def is_installed(engine: str) -> bool:
+    """Whether an engine's package is here; it is not imported."""
+    return PathFinder.find_spec(engine) is not None
+
+
+def installed_engines() -> list[str]:
+    """Return the engines that are installed, TensorFlow first."""
+    return [engine for engine in INSTALL if is_installed(engine)]
+
+
+def require_engine(engine: str) -> None:
+    """Refuse an engine that is not installed.
+
+    Raises:
+        SegcoreError: It is not.
+    """
+    if not is_installed(engine):
+        others = installed_engines()
+        instead = f", or choose the engine {' or '.join(others)}" if others else ""
+        raise SegcoreError(
+            f"Expected an engine that is installed, received {engine!r}, which is not: "
+            f"{INSTALL[engine]}{instead}."
+        )
+
+
+def choose_engine(config: TrainConfig, diagnosis: Callable[[], Diagnosis | None]) -> EngineChoice:
+    """Choose the engine of a run: the one that its config names, or the first that works.
+
+    "auto" takes the first engine that is installed, can do what the config asks for, and passed
+    the doctor's check on the device, TensorFlow first.
+
+    Args:
+        config: What is about to be queued.
+        diagnosis: Gives the doctor's answer; called only where several engines come into question.
+
+    Raises:
+        SegcoreError: The engine is not installed, or none can do it.
+    """
+    if config.engine != AUTO:
+        if config.device.partition(":")[0] != "cluster":
+            require_engine(config.engine)
+        return EngineChoice(config.engine)
+    able = _able(config)
+    if len(able) == 1:
+        return EngineChoice(able[0], f"auto: {ENGINES[able[0]].title} is the one that can do it")
+    answer = diagnosis()
+    failures: list[str] = []
+    for engine in able:
+        failure = answer and _failure(answer, engine, config)
+        if not failure:
+            why = f"auto: {ENGINES[engine].title} passed the doctor's check"
+            return EngineChoice(engine, "; ".join([why, *failures]))
+        failures.append(failure)
+    raise SegcoreError(
+        f"Expected an engine that works on the device {config.device!r}, found none "
+        f"({'; '.join(failures)}): choose another device, or repair it and run segscope doctor "
+        "again."
+    )
+
+
+def settle_engine(config: TrainConfig, workspace: Path) -> tuple[TrainConfig, EngineChoice]:
+    """Return a config with its engine named, and why it is that one; "auto" may ask the doctor.
+
+    Args:
+        config: What is about to be queued.
+        workspace: Where the doctor's answers are kept.
+
+    Raises:
+        SegcoreError: The engine is not installed, or none can do what the config asks for.
+    """
+    choice = choose_engine(config, lambda: last_diagnosis(workspace) or examine(workspace))
+    return dataclasses.replace(config, engine=choice.name), choice
+
+
+def _able(config: TrainConfig) -> list[str]:
+    """Return the engines that are installed and can do what a config asks for."""
+    refusal = "Expected an engine, found none: " + INSTALL["tensorflow"] + "."
+    able = []
+    for engine in installed_engines():
+        try:
+            dataclasses.replace(config, engine=engine)
+            able.append(engine)
+        except SegcoreError as error:
+            refusal = str(error)
+    if not able:
+        raise SegcoreError(refusal)
+    return able
+
+
+def _failure(diagnosis: Diagnosis, engine: str, config: TrainConfig) -> str:
+    """Say why an engine cannot use the devices of a config; "" where it can."""
+    names = [name.strip() for name in config.device.split(",")]
+    if config.device == AUTO:
+        names = [next((d.id for d in list_devices() if d.id != "cpu"), "cpu")]
+    reasons = (
+        diagnosis.failure(engine, name, config.recipe.precision)
+        for name in names
+        if name == "cpu" or name.startswith("gpu:")
+    )
+    return next(filter(None, reasons), "")
+
+
+def prediction_engine(backend: str, trained_with: Sequence[str] = ()) -> str:
+    """Choose the engine that predicts: any of them reads any network.
+
+    On a GPU the one that a network was trained with, which works there; on a CPU the first that is
+    installed, TensorFlow first, since OpenVINO starts from its graph.
+
+    Args:
+        backend: A name in ``catalog.BACKENDS``.
+        trained_with: Engines of the networks, the first network's first.
+
+    Raises:
+        SegcoreError: The backend needs an engine that is not installed, or none is installed.
+    """
+    if backend != AUTO:
+        engine = "tensorflow" if backend == "openvino" else backend
+        require_engine(engine)
+        return engine
+    preferred = trained_with if _has_gpu() else ()
+    for engine in (*preferred, *INSTALL):
+        if engine in INSTALL and is_installed(engine):
+            return engine
+    raise SegcoreError(f"Expected an engine, found none: {INSTALL['tensorflow']}.")
+
+
+def _has_gpu() -> bool:
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if shown is not None:
+        return shown.strip() not in ("", "-1")
+    return any(device.id != "cpu" for device in list_devices())
+
+
+def engine_variables(
+    engine: str, deterministic: bool = False, cache: Path | None = None
+) -> Mapping[str, str]:
+    """Return the environment that a process needs before it imports an engine.
+
+    Args:
+        engine: A name in ``catalog.ENGINES``, not "auto".
+        deterministic: Whether operations must repeat bit for bit.
+        cache: Folder where compiled steps are kept for the next run; None keeps none.
+    """
+    needed = {"KERAS_BACKEND": engine}
+    no_gpu = os.environ.get("CUDA_VISIBLE_DEVICES") == "-1"
+    if engine == "jax":
+        needed["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"  # other runs have their share of a GPU
+        if cache is not None and "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+            needed["JAX_COMPILATION_CACHE_DIR"] = str(_compiled(cache))
+            needed["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+        if no_gpu:
+            needed["JAX_PLATFORMS"] = "cpu"
+        elif deterministic:
+            flags = os.environ.get("XLA_FLAGS", "")
+            needed["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
+    if engine == "torch" and deterministic:
+        needed["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+    return needed
+
+
+def _compiled(folder: Path) -> Path:
+    """Return the folder of what was compiled for this kind of processor; too much of it goes."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        kind = next(line for line in lines if line.startswith(("flags", "Features")))
+    except (OSError, StopIteration):
+        kind = platform.node()
+    own = folder / f"jax-{hashlib.sha256(kind.encode()).hexdigest()[:8]}"
+    with suppress(OSError):  # another process may be at it; without a cache it only takes longer
+        if sum(file.stat().st_size for file in own.glob("*")) > CACHE_BYTES:
+            shutil.rmtree(own)
+    return own

@@ -1,0 +1,134 @@
+"""Which engine a run gets, and what its process starts with."""
+
+import dataclasses
+import os
+
+import pytest
+
+from segcore.config import ModelConfig, RecipeConfig, TrainConfig
+from segcore.errors import SegcoreError
+from segcore.runs.machine import engines
+from segcore.runs.machine.doctor import Diagnosis
+
+
+def config(**words):
+    """A training config of the tiny network."""
+    return TrainConfig("tiny", ModelConfig("unet", "tiny", "none"), size=(32, 64), **words)
+
+
+def answer(*wrong):
+    """What an engine answered the doctor: it sees the CPU and one GPU, on which some fail."""
+    results = [
+        {"device": device, "precision": "float32", "error": "wrong numbers" * (device in wrong)}
+        for device in ("cpu", "gpu:0")
+    ]
+    return {"error": "", "devices": ["cpu", "gpu:0"], "results": results}
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    """Say which engines are installed."""
+
+    def say(*names):
+        monkeypatch.setattr(engines, "is_installed", lambda engine: engine in names)
+
+    return say
+
+
+def unasked():
+    pytest.fail("the doctor was asked")
+
+
+def test_auto_takes_the_first_that_works_on_the_device(installed) -> None:
+    installed("tensorflow", "jax", "torch")
+    doctor = Diagnosis((), {"tensorflow": answer("gpu:0"), "jax": answer(), "torch": answer()}, {})
+    auto = config(engine="auto", device="gpu:0")
+    choice = engines.choose_engine(auto, lambda: doctor)
+    assert choice.name == "jax"
+    assert "JAX passed" in choice.reason and "tensorflow on gpu:0" in choice.reason
+    on_cpu = dataclasses.replace(auto, device="cpu")
+    assert engines.choose_engine(on_cpu, lambda: doctor).name == "tensorflow"
+    broken = Diagnosis((), dict.fromkeys(("tensorflow", "jax", "torch"), answer("gpu:0")), {})
+    with pytest.raises(
+        SegcoreError, match="an engine that works on the device 'gpu:0', found none"
+    ):
+        engines.choose_engine(auto, lambda: broken)
+
+
+def test_the_doctor_is_asked_only_where_there_is_a_choice(installed) -> None:
+    installed("torch")
+    choice = engines.choose_engine(config(engine="auto"), unasked)
+    assert choice.name == "torch" and "the one that can do it" in choice.reason
+    installed("tensorflow", "torch")
+    several = config(engine="auto", device="gpu:0,gpu:1")
+    assert engines.choose_engine(several, unasked).name == "tensorflow", "torch takes one device"
+    assert engines.choose_engine(config(engine="torch"), unasked) == engines.EngineChoice("torch")
+
+
+def test_an_engine_that_is_missing_is_refused_with_the_way_to_install_it(installed) -> None:
+    installed("torch")
+    with pytest.raises(SegcoreError, match=r"'tensorflow', which is not: make app.* engine torch"):
+        engines.choose_engine(config(), unasked)
+    engines.choose_engine(config(device="cluster"), unasked)  # its machines have their own
+    installed()
+    with pytest.raises(SegcoreError, match="found none"):
+        engines.choose_engine(config(engine="auto"), unasked)
+    with pytest.raises(SegcoreError, match="found none"):
+        engines.prediction_engine("auto")
+
+
+def test_prediction_takes_tensorflow_on_a_cpu_and_the_trained_engine_on_a_gpu(
+    installed, monkeypatch
+) -> None:
+    installed("tensorflow", "jax")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    assert engines.prediction_engine("auto", ["jax"]) == "tensorflow"
+    assert engines.prediction_engine("jax") == "jax"
+    assert engines.prediction_engine("openvino", ["jax"]) == "tensorflow"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert engines.prediction_engine("auto", ["jax"]) == "jax"
+    assert engines.prediction_engine("auto", ["torch"]) == "tensorflow", "torch is not here"
+    with pytest.raises(SegcoreError, match="torch"):
+        engines.prediction_engine("torch")
+    installed("torch")
+    assert engines.prediction_engine("auto", ["jax"]) == "torch"
+    with pytest.raises(SegcoreError, match="tensorflow"):
+        engines.prediction_engine("openvino")
+
+
+def test_what_an_engine_cannot_do_is_refused_by_name() -> None:
+    hosts = ("10.0.0.1:1", "10.0.0.2:1")
+    for words, sentence in (
+        ({"engine": "jax", "hosts": hosts}, "tensorflow for a network that several machines"),
+        ({"engine": "torch", "hosts": hosts}, "tensorflow for a network that several machines"),
+        ({"engine": "torch", "device": "gpu:0,gpu:1"}, "one device for the engine torch"),
+        ({"engine": "torch", "device": "cluster:2"}, "one device for the engine torch"),
+        ({"engine": "torch", "recipe": RecipeConfig(jit=True)}, "XLA, received torch"),
+        ({"engine": "mxnet"}, "engine"),
+    ):
+        with pytest.raises(SegcoreError, match=sentence):
+            config(**words)
+    config(engine="jax", device="gpu:0,gpu:1")
+    config(engine="torch", device="cluster:1")
+    config(engine="auto", hosts=hosts)
+
+
+def test_a_process_gets_what_its_engine_takes_before_it_imports_it(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
+    assert engines.engine_variables("tensorflow") == {"KERAS_BACKEND": "tensorflow"}
+    jax = engines.engine_variables("jax", cache=tmp_path)
+    assert jax["JAX_PLATFORMS"] == "cpu" and jax["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
+    assert os.path.dirname(jax["JAX_COMPILATION_CACHE_DIR"]) == str(tmp_path)  # noqa: PTH120
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert "deterministic" in engines.engine_variables("jax", True)["XLA_FLAGS"]
+    assert "CUBLAS_WORKSPACE_CONFIG" in engines.engine_variables("torch", True)
+
+
+def test_too_much_that_was_compiled_makes_room(tmp_path, monkeypatch) -> None:
+    folder = engines._compiled(tmp_path)
+    folder.mkdir()
+    (folder / "step").write_bytes(b"1234")
+    assert engines._compiled(tmp_path) == folder and (folder / "step").exists()
+    monkeypatch.setattr(engines, "CACHE_BYTES", 3)
+    assert engines._compiled(tmp_path) == folder and not folder.exists()

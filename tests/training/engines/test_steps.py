@@ -1,0 +1,83 @@
+"""One contract for the steps of all engines; those that are not installed are skipped."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from segcore.runs.machine.doctor import ENGINES
+
+pytestmark = pytest.mark.tensorflow
+
+ROOT = Path(__file__).resolve().parents[3]
+SCRIPT = Path(__file__).with_name("engine_steps.py")
+STORED = Path(__file__).with_name("engine_steps.npz")
+"""Written by that script with TensorFlow."""
+
+FIRST, BAND = 1e-5, 0.01
+"""Largest difference of the first loss; of later ones, as a share of the first.
+
+Rounding grows from step to step: Adam divides by the root of squares that are nearly 0. The largest
+difference that was measured over ten steps is 0.2 % of the first loss.
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Run the script with an engine: ``run(engine, networks)`` gives its folder."""
+    folders: dict[str, Path] = {}
+
+    def start(engine, networks=()):
+        if importlib.util.find_spec(engine) is None:
+            pytest.skip(f"ENGINE NOT TESTED: {engine} is not installed")
+        folder = folders.get(engine) or tmp_path_factory.mktemp(engine)
+        if networks or engine not in folders:
+            environment = {
+                **os.environ,
+                "KERAS_BACKEND": engine,
+                "TF_CPP_MIN_LOG_LEVEL": "3",
+                "PYTHONPATH": str(ROOT),
+            }
+            command = [sys.executable, str(SCRIPT), str(folder), *map(str, networks)]
+            done = subprocess.run(
+                command, env=environment, capture_output=True, text=True, cwd=ROOT, check=False
+            )
+            assert done.returncode == 0, done.stderr[-3000:]
+        folders[engine] = folder
+        return folder
+
+    return start
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_ten_steps_lead_where_tensorflows_led(engine, run) -> None:
+    """From the same weights, by each optimizer; frozen, thawed, averaged, re-estimated, resumed."""
+    numbers, stored = np.load(run(engine) / "numbers.npz"), np.load(STORED)
+    assert numbers.files == stored.files
+    for name in stored.files:
+        ours, theirs = numbers[name], stored[name]
+        if name.endswith("confusion"):
+            assert np.abs(ours - theirs).sum() <= 4, (
+                name
+            )  # two pixels whose scores are nearly equal
+            continue
+        if len(theirs) == len(stored["adam losses"]):
+            assert abs(ours[0] - theirs[0]) <= FIRST, name
+            assert theirs[-1] < theirs[0] / 2, "or the band would say nothing"
+        assert np.abs(ours - theirs).max() <= BAND * stored["adam losses"][0], name
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_engine_reads_what_every_engine_wrote(engine, run) -> None:
+    run(engine)
+    writers = [name for name in ENGINES if importlib.util.find_spec(name)]
+    networks = [run(writer) / "model.keras" for writer in writers]
+    answers = np.load(run(engine, networks) / "answers.npz")
+    for number, writer in enumerate(writers):
+        own = np.load(run(writer, networks) / "answers.npz")
+        assert np.abs(answers[f"answer {number}"] - own[f"answer {number}"]).max() <= 1e-4
+        assert abs(answers[f"next loss {number}"] - own[f"next loss {number}"]) <= FIRST
