@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segcore.runs.machine.doctor import ENGINES
+from segcore.runs.machine.diagnosis import ENGINES
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).with_name("engine_numbers.py")

@@ -16,8 +16,9 @@ from segcore.catalog import ENGINES
 from segcore.config import TrainConfig
 from segcore.errors import SegcoreError
 from segcore.runs.machine.devices import list_devices
-from segcore.runs.machine.doctor import ENGINES as INSTALL
-from segcore.runs.machine.doctor import Diagnosis, examine, last_diagnosis
+from segcore.runs.machine.diagnosis import ENGINES as INSTALL
+from segcore.runs.machine.diagnosis import Diagnosis
+from segcore.runs.machine.doctor import examine, last_diagnosis
 
 AUTO = "auto"
 CACHE_BYTES = 1 << 30

@@ -24,10 +24,11 @@ from segcore.data.statistics.statistics import load_statistics
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
 from segcore.postprocess.submodels import needs_router, part_maps
-from segcore.runs.folder.environment import read_environment
+from segcore.runs.folder.environment import note_engine, read_environment
 from segcore.runs.folder.listing import RunSummary, list_runs
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.folder.status import QUEUED_OR_ACTIVE
+from segcore.runs.machine.engines import settle_engine
 from segcore.runs.queue import jobs
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.runs.run_ids import evaluation_id, prediction_id
@@ -329,8 +330,10 @@ class AblationRuns:
         # makes it
         if config.submodels:
             stem = f"{config.dataset}-{config.model.architecture}-{config.model.encoder}-part"
+            config, engine = settle_engine(config, self._runs.folder.parent)
             folder = RunFolder.create(self._runs.folder, _free(self._runs, stem), config)
             folder.write_status(epochs=config.recipe.epochs)
+            note_engine(folder.folder, engine)
             jobs.submit(self._runs.folder.parent, [folder.id])
             run = folder.id
         else:

@@ -8,7 +8,7 @@ import pytest
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
 from segcore.errors import SegcoreError
 from segcore.runs.machine import engines
-from segcore.runs.machine.doctor import Diagnosis
+from segcore.runs.machine.diagnosis import Diagnosis
 
 
 def config(**words):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segcore.runs.machine.doctor import ENGINES
+from segcore.runs.machine.diagnosis import ENGINES
 
 pytestmark = pytest.mark.tensorflow
 
