@@ -55,7 +55,8 @@ def show(runs: Sequence[str], split: str) -> None:
     if not changes.sample_ids:
         st.info("No image of this split has masks of both models on disk.", icon=":material/info:")
         return
-    labels = session.workspace().scores.label_set(a[0]).class_names
+    with session.errors_shown():
+        labels = session.workspace().scores.label_set(a[0]).class_names
     _cards(changes)
     matrix, images = st.columns([3, 2], gap="large")
     with matrix:
