@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from segcore.ui.shared.charts import ACCENT, QUIET, WARM, lay_out
+from segcore.ui.shared.charts.layout import ACCENT, QUIET, WARM, lay_out
 from segcore.workspace.ablations.rows import RowResult
 
 COLORS = {"helps": ACCENT, "hurts": WARM}

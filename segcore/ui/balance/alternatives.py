@@ -7,7 +7,8 @@ from segcore.data.augmentation.transforms import PRESETS
 from segcore.data.balance.class_weights import RULES, class_weights
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.statistics.statistics import ClassStatistics
-from segcore.ui.shared import charts, session, tables
+from segcore.ui.shared import session, tables
+from segcore.ui.shared.charts.classes import before_after
 from segcore.ui.shared.dataset_scans import measured, table_behind
 
 
@@ -137,7 +138,7 @@ def _measured_crops(dataset: Dataset, split: str, names: list[str], name: str) -
         for share in (0.25, 0.125)
     }
     series = {"whole images": whole, **small}
-    figure = charts.before_after(names, series)
+    figure = before_after(names, series)
     st.plotly_chart(
         figure,
         key="windows",

@@ -9,7 +9,8 @@ from segcore.data.balance.plans import BalancePlan
 from segcore.data.dataset.dataset import Dataset
 from segcore.ui.balance.form import Request, saved_plans
 from segcore.ui.dataset import charts as dataset_charts
-from segcore.ui.shared import charts, manual, session, tables
+from segcore.ui.shared import manual, session, tables
+from segcore.ui.shared.charts.classes import before_after
 from segcore.ui.shared.dataset_scans import table_behind
 
 DOCS = "data-measures#balance-plans"
@@ -111,7 +112,7 @@ def figures(plan: BalancePlan, names: Sequence[str], stem: str) -> None:
             percent = st.column_config.NumberColumn(format="percent")
             table_behind(rows, f"{stem}-shares", before=percent, after=percent, target=percent)
         st.plotly_chart(
-            charts.before_after(names, shares),
+            before_after(names, shares),
             key="shares",
             config=session.CHART,
             alt="Frequency of each class before and after the plan, and the target",

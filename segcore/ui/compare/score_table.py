@@ -9,7 +9,8 @@ from segcore.errors import SegcoreError
 from segcore.evaluation.comparison.comparison import ComparisonSummary
 from segcore.evaluation.metrics.report import Summary
 from segcore.ui.evaluate import ab_comparison
-from segcore.ui.shared import cached_scores, charts, manual, session, tables
+from segcore.ui.shared import cached_scores, manual, session, tables
+from segcore.ui.shared.charts.classes import model_scores
 
 
 def show(runs: Sequence[str], split: str) -> None:
@@ -44,7 +45,7 @@ def show(runs: Sequence[str], split: str) -> None:
         for name, r in reports.items()
         if r.label_set.class_names == first.class_names
     }
-    figure = charts.model_scores(first.class_names, series)
+    figure = model_scores(first.class_names, series)
     st.plotly_chart(
         figure, key="compared_classes", config=session.CHART, alt="IoU of each class for each model"
     )

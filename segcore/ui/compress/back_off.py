@@ -10,7 +10,8 @@ from segcore import formatting
 from segcore.evaluation.compression.back_off_report import ALTERNATIVES
 from segcore.ui import viewer
 from segcore.ui.compress import queries
-from segcore.ui.shared import charts, manual, session, split_predictions, tables
+from segcore.ui.shared import manual, session, split_predictions, tables
+from segcore.ui.shared.charts.layout import lay_out
 from segcore.workspace.compression.back_offs import BackOffOptions
 
 TREE, FILE = "Merge tree", "Hierarchy file"
@@ -174,7 +175,7 @@ def level_bar(levels: Sequence[Mapping[str, Any]]) -> go.Figure:
             insidetextanchor="middle",
             hovertemplate=f"{name}: %{{x:.1f}} % of the pixels<extra></extra>",
         )
-    charts.lay_out(figure, 130, xaxis={"range": [0, 100], "ticksuffix": " %"})
+    lay_out(figure, 130, xaxis={"range": [0, 100], "ticksuffix": " %"})
     figure.update_layout(barmode="stack", legend={"orientation": "h", "traceorder": "normal"})
     return figure
 

@@ -8,8 +8,8 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from segcore.ui.shared import charts
-from segcore.ui.shared.charts import ACCENT, CELLS, QUIET, WARM, write_shares
+from segcore.ui.shared.charts.layout import ACCENT, QUIET, WARM, lay_out
+from segcore.ui.shared.charts.matrices import CELLS, write_shares
 
 Groups = Sequence[Sequence[int]]
 """Groups of class indices, each class in one."""
@@ -32,7 +32,7 @@ def trade_off(
         chosen: Scores of the chosen map.
     """
     on_path = next((row["num_groups"] for row in path if row["groups"] == chosen["groups"]), 0)
-    figure = charts.compression_curve(path, on_path, front)
+    figure = compression_curve(path, on_path, front)
     rows = [
         (100 * row["retained_entropy"], 100 * ends[0], 100 * ends[1])
         for row, ends in zip(path, band, strict=True)
@@ -70,6 +70,59 @@ def trade_off(
         )
     )
     return combined
+
+
+def compression_curve(
+    path: Sequence[Mapping[str, Any]], chosen: int, front: Sequence[Mapping[str, Any]] = ()
+) -> go.Figure:
+    """Draw accuracy against entropy kept, one point per number of labels.
+
+    Args:
+        path: Rows of the compression path.
+        chosen: The number of labels that is looked at.
+        front: Rows of the certified front, where it was asked for.
+    """
+    figure = go.Figure()
+    if front:
+        figure.add_trace(
+            go.Scatter(
+                x=[100 * r["retained_entropy"] for r in front],
+                y=[100 * r["accuracy"] for r in front],
+                customdata=[r["num_groups"] for r in front],
+                mode="markers",
+                name="Pareto front",
+                marker={"color": QUIET, "size": 5},
+                hovertemplate=(
+                    "%{customdata} labels: accuracy %{y:.1f} % at %{x:.1f} % of the "
+                    "entropy<extra>Pareto front</extra>"
+                ),
+            )
+        )
+    for key, name, color in (("accuracy", "accuracy", ACCENT), ("mean_iou", "mean IoU", WARM)):
+        figure.add_trace(
+            go.Scatter(
+                x=[100 * r["retained_entropy"] for r in path],
+                y=[None if r[key] is None else 100 * r[key] for r in path],
+                customdata=[r["num_groups"] for r in path],
+                mode="lines+markers",
+                name=name,
+                line={"color": color, "width": 1, "dash": "dot"},
+                marker={
+                    "size": [14 if r["num_groups"] == chosen else 7 for r in path],
+                    "line": {"width": 1, "color": "white"},
+                },
+                hovertemplate="%{customdata} labels: %{y:.1f} % at %{x:.1f} % of the entropy<extra>"
+                + name
+                + "</extra>",
+            )
+        )
+    return lay_out(
+        figure,
+        380,
+        xaxis={"title": {"text": "entropy kept, %"}, "autorange": "reversed"},
+        yaxis={"title": {"text": "%"}},
+        hovermode="closest",
+    )
 
 
 def tree_and_matrix(

@@ -8,7 +8,8 @@ import streamlit as st
 from segcore.data.statistics.imbalance import label_imbalance
 from segcore.data.statistics.statistics import ClassFrequency, ClassStatistics, StatisticsSummary
 from segcore.palette import background
-from segcore.ui.shared import charts, manual, session
+from segcore.ui.shared import manual, session
+from segcore.ui.shared.charts.classes import class_balance
 from segcore.ui.shared.dataset_scans import table_behind
 
 
@@ -31,7 +32,7 @@ def show(statistics: ClassStatistics, summary: StatisticsSummary, name: str) -> 
     with by_pixel:
         st.subheader("Pixel frequency", anchor=False)
         shares = [100 * (classes[i].pixel_share) for i in drawn]
-        figure = charts.class_balance(names, colors, shares, "%")
+        figure = class_balance(names, colors, shares, "%")
         st.plotly_chart(
             figure,
             key="by_pixel",
@@ -40,7 +41,7 @@ def show(statistics: ClassStatistics, summary: StatisticsSummary, name: str) -> 
         )
     with by_image:
         st.subheader("Images per class", anchor=False)
-        figure = charts.class_balance(names, colors, [classes[i].images for i in drawn], "images")
+        figure = class_balance(names, colors, [classes[i].images for i in drawn], "images")
         st.plotly_chart(
             figure,
             key="by_image",

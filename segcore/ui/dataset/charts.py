@@ -7,18 +7,17 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from segcore.data.splits.splits import SplitPart
-from segcore.ui.shared.charts import (
+from segcore.ui.shared.charts.classes import class_groups
+from segcore.ui.shared.charts.layout import (
     ACCENT,
     QUIET,
     WARM,
-    class_groups,
     cycle_color,
     every_tick,
     lay_out,
-    matrix_ticks,
     row_height,
-    tilt,
 )
+from segcore.ui.shared.charts.matrices import matrix_ticks, tilt
 
 INK = [[0, "rgba(11,110,117,0)"], [0.5, "rgba(11,110,117,.55)"], [1, "#0b6e75"]]
 """From nothing to the accent colour; readable on light and dark pages."""

@@ -7,7 +7,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from segcore.postprocess.parameters import CRFParameters
-from segcore.ui.shared.charts import ACCENT, QUIET, WARM, lay_out, signed_intervals
+from segcore.ui.shared.charts.intervals import signed_intervals
+from segcore.ui.shared.charts.layout import ACCENT, QUIET, WARM, lay_out
 from segcore.workspace.ensembles.results import CRFSearchResult, DistanceGain, SubsetsResult
 
 _ZERO = {"width": 1, "color": "rgba(128,128,128,.8)"}

@@ -8,8 +8,10 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from segcore.evaluation.metrics.slices import SliceScores
-from segcore.ui.shared import charts
-from segcore.ui.shared.charts import ACCENT, QUIET, WARM
+from segcore.ui.shared.charts.classes import class_groups
+from segcore.ui.shared.charts.intervals import signed_intervals
+from segcore.ui.shared.charts.layout import ACCENT, QUIET, WARM, every_tick, row_height
+from segcore.ui.shared.charts.matrices import confusion
 
 MAX_CLICKABLE = 48
 """Up to so many classes each cell of a confusion matrix carries a point that can be clicked."""
@@ -41,12 +43,12 @@ def confusion_matrix(
     Args:
         counts: (C, C) pixels, rows true.
         names: C class names.
-        normalise: "row", "column" or "all", as :func:`segcore.ui.shared.charts.confusion`.
+        normalise: "row", "column" or "all", as :func:`segcore.ui.shared.charts.matrices.confusion`.
         order: Class indices from top to bottom; as they are by default.
         cell: (true, predicted) class indices of the cell to frame.
     """
     chosen = list(range(len(names))) if order is None else list(order)
-    figure = charts.confusion(counts[np.ix_(chosen, chosen)], [names[i] for i in chosen], normalise)
+    figure = confusion(counts[np.ix_(chosen, chosen)], [names[i] for i in chosen], normalise)
     if len(names) <= MAX_CLICKABLE:
         cells = [(t, p) for t in chosen for p in chosen]
         invisible = {"marker": {"opacity": 0}}
@@ -93,7 +95,7 @@ def differences(
         unit: What was subtracted.
     """
     kinds = ("A is better", "B is better", "not significant")
-    return charts.signed_intervals(names, values, intervals, kinds, f"{unit} of A minus B, pp")
+    return signed_intervals(names, values, intervals, kinds, f"{unit} of A minus B, pp")
 
 
 def image_pairs(names: Sequence[str], a: Pair, b: Pair) -> go.Figure:
@@ -183,10 +185,10 @@ def part_scores(rows: Sequence[SliceScores], whole: float | None) -> go.Figure:
             line={"width": 1, "dash": "dot", "color": "rgba(128,128,128,.9)"},
             annotation_text="all",
         )
-    axis = {"autorange": "reversed", **charts.every_tick(len(known))}
+    axis = {"autorange": "reversed", **every_tick(len(known))}
     return _finish(
         figure,
-        110 + charts.row_height(len(known)) * len(known),
+        110 + row_height(len(known)) * len(known),
         xaxis={"title": {"text": "mean IoU, %"}},
         yaxis=axis,
         showlegend=False,
@@ -205,7 +207,7 @@ def recall_by_size(names: Sequence[str], counts: npt.NDArray[np.int64]) -> go.Fi
     for place, title in enumerate(SIZES):
         correct, true, _ = counts[:, place].T.astype(float)
         series[title] = [c / t if t else None for c, t in zip(correct, true, strict=True)]
-    return charts.class_groups(names, series, (WARM, QUIET, ACCENT), "recall, %")
+    return class_groups(names, series, (WARM, QUIET, ACCENT), "recall, %")
 
 
 def member_spread(
@@ -246,8 +248,8 @@ def member_spread(
     order = {"categoryorder": "array", "categoryarray": list(names), "autorange": "reversed"}
     return _finish(
         figure,
-        110 + charts.row_height(len(names)) * len(names),
-        yaxis={**order, **charts.every_tick(len(names))},
+        110 + row_height(len(names)) * len(names),
+        yaxis={**order, **every_tick(len(names))},
         xaxis={"title": {"text": "IoU, %"}},
         legend=legend,
     )

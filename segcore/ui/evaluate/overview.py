@@ -9,7 +9,8 @@ import streamlit as st
 from segcore import formatting
 from segcore.errors import SegcoreError
 from segcore.evaluation.metrics.report import ClassScores, ImageScores, Report, Summary
-from segcore.ui.shared import cached_scores, charts, manual, pictures, session, tables
+from segcore.ui.shared import cached_scores, manual, pictures, session, tables
+from segcore.ui.shared.charts.classes import class_scores
 from segcore.ui.shared.run_names import model_id
 from segcore.workspace import Workspace
 
@@ -39,7 +40,7 @@ def show(report: Report, summary: Summary, run: str, split: str) -> None:
 
 def _bars(report: Report, classes: Sequence[ClassScores]) -> None:
     label_set = report.label_set
-    figure = charts.class_scores(
+    figure = class_scores(
         label_set.class_names,
         session.hex_colors(label_set),
         [c.iou for c in classes],

@@ -10,17 +10,9 @@ from plotly.subplots import make_subplots
 from segcore.evaluation.metrics.pixel_metrics import ReliabilityBin, TrimapBand, worth_drawing
 from segcore.evaluation.metrics.report import Summary
 from segcore.evaluation.metrics.robustness import CorruptionEffect, CurvePoint
-from segcore.ui.shared.charts import (
-    ACCENT,
-    QUIET,
-    STRONG,
-    WARM,
-    class_groups,
-    cycle_color,
-    every_tick,
-    row_height,
-    write_in_cells,
-)
+from segcore.ui.shared.charts.classes import class_groups
+from segcore.ui.shared.charts.layout import ACCENT, QUIET, WARM, cycle_color, every_tick, row_height
+from segcore.ui.shared.charts.matrices import STRONG, write_in_cells
 
 _FAINT = "rgba(128,128,128,.8)"
 

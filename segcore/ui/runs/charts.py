@@ -8,7 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from segcore.runs.folder.usage import Usage
-from segcore.ui.shared.charts import ACCENT, QUIET, WARM, cycle_color, lay_out
+from segcore.ui.shared.charts.layout import ACCENT, QUIET, WARM, cycle_color, lay_out
 
 DASHES = ("solid", "dash", "dot", "dashdot")
 TITLES = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from segcore.ui.shared.charts import ACCENT, QUIET, WARM, lay_out
+from segcore.ui.shared.charts.layout import ACCENT, QUIET, WARM, lay_out
 from segcore.ui.tune.names import TRIAL_STATES, choice, setting, settings
 from segcore.workspace.searches import TrialRow
 

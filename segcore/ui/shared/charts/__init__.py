@@ -1,0 +1,1 @@
+"""Plotly figures that two pages draw; without Streamlit, so each can be tested and saved alone."""
