@@ -11,6 +11,7 @@ from segcore.cli.tables import table
 from segcore.config import ModelConfig, TrainConfig
 from segcore.config.tuning import trial_config
 from segcore.formatting import duration, gib, percent, plural
+from segcore.workspace.launch.predictions import predicted_splits
 
 
 def add_train_settings(parser: argparse.ArgumentParser) -> None:
@@ -75,7 +76,9 @@ def _train(options: Options) -> dict[str, Any]:
     runs = workspace.launch.start(
         config, members, name=options.name, tags=options.tag, note=options.note
     )
-    result: dict[str, Any] = {"runs": runs, "warnings": warnings}
+    dataset = workspace.datasets.open(config.dataset)
+    predicted = predicted_splits(config, dataset)
+    result: dict[str, Any] = {"runs": runs, "warnings": warnings, "predicted": predicted}
     if options.wait:
         workspace.runs.wait(runs, progress=ProgressLine("Training"))
         statuses = {run: workspace.runs.open(run).status() for run in runs}
@@ -92,6 +95,9 @@ def _show_train(result: dict[str, Any]) -> str:
     lines = [f"Warning: {sentence}" for sentence in result["warnings"]]
     if "scores" not in result:
         lines.append(f"Started {plural(len(result['runs']), 'run')}: {', '.join(result['runs'])}")
+        if result["predicted"]:
+            splits = " and ".join(result["predicted"])
+            lines.append(f"Afterwards {splits} are predicted; --no-predict-after leaves that out.")
         return "\n".join([*lines, "List them with: segscope runs"])
     rows = [[r["run"], percent(r["mean_iou"]), r["epochs"]] for r in result["scores"]]
     lines.append(table(["run", "validation mean IoU", "epochs"], rows))

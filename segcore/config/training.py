@@ -329,6 +329,15 @@ class TrainConfig:
         search=True,
         section="training",
     )
+    predict_after: bool = option(
+        True,
+        "Predict after training",
+        "Predict the validation and test splits when the training has finished, so that Compare and "
+        "Evaluate have something to show. Trials of a search and variants of an ablation are not "
+        "predicted by it.",
+        grid=False,
+        section="training",
+    )
     deterministic: bool = option(
         False,
         "Reproducible",

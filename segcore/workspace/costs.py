@@ -28,7 +28,7 @@ class Estimate:
     Attributes:
         parameters: Of the network.
         memory: Bytes while it trains.
-        disk: Bytes of one run: best weights, checkpoint, masks by epoch.
+        disk: Bytes of one run: best weights, checkpoint, masks by epoch; not its predictions.
         operations: Floating-point operations of a training step for one image.
     """
 

@@ -57,7 +57,9 @@ def test_two_runs_are_launched_and_outlive_browser_and_server(
     new_page: Callable[..., Page], start_app: Callable[..., str], workspace: Workspace
 ) -> None:
     recipe = RecipeConfig(epochs=5000, batch_size=2, patience=0, augmentation="none")
-    config = TrainConfig("tiny", ModelConfig("unet", "tiny", "none"), recipe, (32, 64))
+    config = TrainConfig(
+        "tiny", ModelConfig("unet", "tiny", "none"), recipe, (32, 64), predict_after=False
+    )
     pattern = RunFolder.create(workspace.runs.folder, "pattern", config)
     pattern.write_status(state="finished", progress=1.0, created=1e9, started=1e9, finished=1e9 + 9)
     url = start_app(ROOT / "app.py", {"SEGCORE_WORKSPACE": str(workspace.folder)})

@@ -228,7 +228,8 @@ def test_a_name_of_older_libraries_is_a_pair(
         lambda self, config, members=1, name="": launched.append(config) or ["one"],
     )
     shell("import", source, "--name", "tiny")
-    started = shell("train", "tiny", *words, "--weights", "none", "--size", "96x128")
+    words = (*words, "--weights", "none", "--size", "96x128", "--no-predict-after")
+    started = shell("train", "tiny", *words)
     assert started["runs"] == ["one"]
     assert (launched[0].model.architecture, launched[0].model.encoder) == pair
 

@@ -58,7 +58,7 @@ def test_an_active_run_can_be_stopped_and_resumed(workspace, started, open_page,
     encoder.set_value("tiny").run()
     (start,) = [b for b in from_page.button if b.label == "Start training"]
     read.check(start.click().run())
-    (run,) = workspace.runs.ids()
+    (run,) = [row.run for row in workspace.runs.rows() if row.kind == "train"]
     at = open_page("runs", run=run)
     read.check(at.button(key="stop").click().run())
     assert workspace.runs.open(run).status().state == "interrupted"

@@ -117,7 +117,8 @@ def test_the_form_says_what_it_starts(workspace, open_page, read) -> None:
         "merged",
     )
     read.check(at.button(key="start_training").click().run())
-    runs = [job.run for job in jobs.waiting(workspace.folder)]
+    waiting = [job for job in jobs.waiting(workspace.folder) if job.kind == "train"]
+    runs = [job.run for job in waiting]
     assert len(runs) == 2
     for member, run in enumerate(runs):
         group = run.rsplit("-", 1)[0]
@@ -207,7 +208,7 @@ def test_the_form_begins_with_the_recommendation_and_keeps_its_values(
     at.multiselect(key="run_tags").set_value(["night"])
     at.text_area(key="run_note").set_value("A try.")
     read.check(at.button(key="start_training").click().run())
-    rows = workspace.runs.rows()
+    rows = [row for row in workspace.runs.rows() if row.kind == "train"]
     assert len(rows) == 3 and all(row.run.startswith("first-") for row in rows)
     assert {(row.annotations.tags, row.annotations.text) for row in rows} == {
         (("night",), "A try.")
@@ -334,7 +335,7 @@ def test_a_study_says_how_many_runs_it_is_and_queues_them(
     at.text_input(key="vary_tag").set_value("rates")
     at.run()
     read.check(at.button(key="launch_grid").click().run())
-    rows = workspace.runs.rows()
+    rows = [row for row in workspace.runs.rows() if row.kind == "train"]
     assert [list(row.annotations.tags) for row in rows] == [["rates"]] * 2
     assert sorted(workspace.runs.open(row.run).config.recipe.learning_rate for row in rows) == [
         1e-4,

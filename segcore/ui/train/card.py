@@ -99,7 +99,9 @@ def _metrics(
         "Est. disk",
         gib(estimate.disk * members, 2),
         help=manual.see(
-            f"Best weights, checkpoint and validation masks of {plural(members, 'run')}.", DOCS
+            "Best weights, checkpoint, validation masks and predictions of "
+            f"{plural(members, 'run')}.",
+            DOCS,
         ),
     )
     if seconds is not None:

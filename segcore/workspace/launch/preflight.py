@@ -1,5 +1,6 @@
 """Before a start: a suggested config, estimates, conflicts, and grids of runs."""
 
+import dataclasses
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from segcore.workspace.costs import Estimate, estimate
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.launch.conflicts import Facts, find_conflicts
 from segcore.workspace.launch.grid import combine
+from segcore.workspace.launch.predictions import bytes_after, queue_predictions
 from segcore.workspace.launch.suggestions import Suggestion, suggest_config
 from segcore.workspace.runs.members import describe
 from segcore.workspace.runs.runs import Runs
@@ -68,12 +70,16 @@ class Launches:
         return describe(config, members, self._datasets)
 
     def estimate(self, config: TrainConfig) -> Estimate:
-        """Return what a run will take.
+        """Return what a run will take, with the predictions that follow it.
 
         Raises:
             SegcoreError: There is no such dataset or label map.
         """
-        return estimate(config, self._num_classes(config))
+        classes = self._num_classes(config)
+        expected = estimate(config, classes)
+        free = shutil.disk_usage(self._workspace).free
+        after = bytes_after(config, self._datasets.open(config.dataset), classes, free)
+        return dataclasses.replace(expected, disk=expected.disk + after)
 
     def _num_classes(self, config: TrainConfig) -> int:
         opened = self._datasets.open(config.dataset)
@@ -182,6 +188,8 @@ class Launches:
     ) -> list[str]:
         """Queue training runs with a name, tags and a note, and return their ids.
 
+        The predictions that follow them (``predict_after``) are queued too, behind their trainings.
+
         Args:
             config: What to train.
             members: Size of the ensemble.
@@ -196,6 +204,8 @@ class Launches:
         runs = self._runs.train(config, members, name)
         for run in runs if cleaned or note else ():
             self._runs.open(run).write_annotations(tags=list(cleaned), text=note)
+        if config.predict_after:
+            queue_predictions(self._runs, self._datasets, runs)
         return runs
 
     def launch(
@@ -225,4 +235,6 @@ class Launches:
         runs = [run for one in configs for run in self._runs.train(one, members)]
         for run in runs if tag else ():
             self._runs.open(run).write_annotations(tags=[tag])
+        if config.predict_after:
+            queue_predictions(self._runs, self._datasets, runs)
         return runs

@@ -607,7 +607,12 @@ class Runs:
         return evaluation_id(dataclasses.replace(config, split=split))
 
     def ensure(
-        self, run: str, config: RunConfig, made_from: float, after: Sequence[str] = ()
+        self,
+        run: str,
+        config: RunConfig,
+        made_from: float,
+        after: Sequence[str] = (),
+        priority: int = 0,
     ) -> None:
         """Queue a derived run unless it exists and is newer than what it is made from."""
         if (self.folder / run).exists():
@@ -621,7 +626,7 @@ class Runs:
                 return
             shutil.rmtree(self.folder / run)
         RunFolder.create(self.folder, run, config)
-        jobs.submit(self._workspace, [run], after={run: list(after)})
+        jobs.submit(self._workspace, [run], after={run: list(after)}, priority=priority)
 
     def _new_id(self, stem: str) -> str:
         while True:

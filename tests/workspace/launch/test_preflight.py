@@ -295,7 +295,11 @@ def test_every_field_of_the_recipe_and_model_can_be_varied() -> None:
 
 def test_a_study_is_queued_whole_or_not_at_all(workspace, started) -> None:
     config = TrainConfig(
-        "tiny", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=3), (32, 64)
+        "tiny",
+        ModelConfig("unet", "tiny", "none"),
+        RecipeConfig(epochs=3),
+        (32, 64),
+        predict_after=False,
     )
     runs = workspace.launch.launch(config, {"learning_rate": [1e-3, 1e-4]}, members=2, tag="study")
     assert len(runs) == 4 and {workspace.annotations.notes(run).tags for run in runs} == {
