@@ -12,12 +12,11 @@ from functools import cache
 from importlib.machinery import PathFinder
 from pathlib import Path
 
-from segcore.catalog import ENGINES
 from segcore.config import TrainConfig
 from segcore.errors import SegcoreError
 from segcore.runs.machine.devices import list_devices
-from segcore.runs.machine.diagnosis import ENGINES as INSTALL
-from segcore.runs.machine.diagnosis import Diagnosis
+from segcore.runs.machine.diagnosis import ENGINES as TITLES
+from segcore.runs.machine.diagnosis import Diagnosis, engine_command
 from segcore.runs.machine.doctor import examine, last_diagnosis
 
 AUTO = "auto"
@@ -46,7 +45,7 @@ def is_installed(engine: str) -> bool:
 
 def installed_engines() -> list[str]:
     """Return the engines that are installed, TensorFlow first."""
-    return [engine for engine in INSTALL if is_installed(engine)]
+    return [engine for engine in TITLES if is_installed(engine)]
 
 
 def require_engine(engine: str) -> None:
@@ -60,7 +59,7 @@ def require_engine(engine: str) -> None:
         instead = f", or choose the engine {' or '.join(others)}" if others else ""
         raise SegcoreError(
             f"Expected an engine that is installed, received {engine!r}, which is not: "
-            f"{INSTALL[engine]}{instead}."
+            f"install it ({engine_command(engine)}){instead}."
         )
 
 
@@ -83,13 +82,13 @@ def choose_engine(config: TrainConfig, diagnosis: Callable[[], Diagnosis | None]
         return EngineChoice(config.engine)
     able = _able(config)
     if len(able) == 1:
-        return EngineChoice(able[0], f"auto: {ENGINES[able[0]].title} is the one that can do it")
+        return EngineChoice(able[0], f"auto: {TITLES[able[0]]} is the one that can do it")
     answer = diagnosis()
     failures: list[str] = []
     for engine in able:
         failure = answer and _failure(answer, engine, config)
         if not failure:
-            why = f"auto: {ENGINES[engine].title} passed the doctor's check"
+            why = f"auto: {TITLES[engine]} passed the doctor's check"
             return EngineChoice(engine, "; ".join([why, *failures]))
         failures.append(failure)
     raise SegcoreError(
@@ -115,7 +114,7 @@ def settle_engine(config: TrainConfig, workspace: Path) -> tuple[TrainConfig, En
 
 def _able(config: TrainConfig) -> list[str]:
     """Return the engines that are installed and can do what a config asks for."""
-    refusal = "Expected an engine, found none: " + INSTALL["tensorflow"] + "."
+    refusal = _none_installed()
     able = []
     for engine in installed_engines():
         try:
@@ -159,10 +158,14 @@ def prediction_engine(backend: str, trained_with: Sequence[str] = ()) -> str:
         require_engine(engine)
         return engine
     preferred = trained_with if _has_gpu() else ()
-    for engine in (*preferred, *INSTALL):
-        if engine in INSTALL and is_installed(engine):
+    for engine in (*preferred, *TITLES):
+        if engine in TITLES and is_installed(engine):
             return engine
-    raise SegcoreError(f"Expected an engine, found none: {INSTALL['tensorflow']}.")
+    raise SegcoreError(_none_installed())
+
+
+def _none_installed() -> str:
+    return f"Expected an engine, found none: install one ({engine_command('tensorflow')})."
 
 
 def _has_gpu() -> bool:

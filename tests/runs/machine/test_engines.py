@@ -45,7 +45,7 @@ def test_auto_takes_the_first_that_works_on_the_device(installed) -> None:
     auto = config(engine="auto", device="gpu:0")
     choice = engines.choose_engine(auto, lambda: doctor)
     assert choice.name == "jax"
-    assert "JAX passed" in choice.reason and "tensorflow on gpu:0" in choice.reason
+    assert "JAX passed" in choice.reason and "TensorFlow on gpu:0" in choice.reason
     on_cpu = dataclasses.replace(auto, device="cpu")
     assert engines.choose_engine(on_cpu, lambda: doctor).name == "tensorflow"
     broken = Diagnosis((), dict.fromkeys(("tensorflow", "jax", "torch"), answer("gpu:0")), {})
@@ -67,7 +67,9 @@ def test_the_doctor_is_asked_only_where_there_is_a_choice(installed) -> None:
 
 def test_an_engine_that_is_missing_is_refused_with_the_way_to_install_it(installed) -> None:
     installed("torch")
-    with pytest.raises(SegcoreError, match=r"'tensorflow', which is not: make app.* engine torch"):
+    with pytest.raises(
+        SegcoreError, match=r"'tensorflow', which is not: install it .make app.* engine torch"
+    ):
         engines.choose_engine(config(), unasked)
     engines.choose_engine(config(device="cluster"), unasked)  # its machines have their own
     installed()
