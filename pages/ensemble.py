@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from segcore.ui.ensemble import crf_image, crf_search, headline, selection
+from segcore.ui.ensemble import crf_image, crf_search, headline, one_network, selection
 from segcore.ui.ensemble import members as ensemble_members
 from segcore.ui.ensemble import subsets as ensemble_subsets
 from segcore.ui.shared import session
@@ -18,8 +18,11 @@ session.header(
 
 choice, split = selection.choose()
 headline.show(choice, split)
-members, subsets, crf = st.tabs(
-    ["Members", "Subsets", "CRF"], key="tab", bind="query-params", on_change="rerun"
+members, subsets, single, crf = st.tabs(
+    ["Members", "Subsets", "One network", "CRF"],
+    key="tab",
+    bind="query-params",
+    on_change="rerun",
 )
 if members.open:
     with members:
@@ -27,6 +30,9 @@ if members.open:
 if subsets.open:
     with subsets:
         ensemble_subsets.show(choice)
+if single.open:
+    with single:
+        one_network.show(choice, split)
 if crf.open:
     with crf:
         with session.errors_shown():

@@ -12,6 +12,7 @@ from segcore.cli.datasets import DATASET_COMMANDS
 from segcore.cli.doctor import DOCTOR_COMMANDS
 from segcore.cli.ensembles import ENSEMBLE_COMMANDS
 from segcore.cli.masks import MASK_COMMANDS
+from segcore.cli.one_network import ONE_NETWORK_COMMANDS
 from segcore.cli.pixel_metrics import PIXEL_COMMANDS
 from segcore.cli.predictions import PREDICTION_COMMANDS
 from segcore.cli.queue import QUEUE_COMMANDS
@@ -99,4 +100,5 @@ COMMANDS: dict[str, Command] = {
     **SCORE_COMMANDS,
     **PIXEL_COMMANDS,
     **ENSEMBLE_COMMANDS,
+    **ONE_NETWORK_COMMANDS,
 }

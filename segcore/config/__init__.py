@@ -6,7 +6,7 @@ one that can be started; unknown keys in a file are refused with the nearest kno
 
 from typing import Any
 
-from segcore.config.distillation import DistillationConfig
+from segcore.config.distillation import AveragingConfig, DistillationConfig
 from segcore.config.imported import ImportedConfig
 from segcore.config.lab import CRFSearchConfig, SubsetsConfig
 from segcore.config.mapping import from_json, to_json
@@ -18,6 +18,7 @@ from segcore.errors import unknown
 
 __all__ = [
     "CONFIGS",
+    "AveragingConfig",
     "CRFSearchConfig",
     "DistillationConfig",
     "EvaluateConfig",

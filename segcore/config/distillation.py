@@ -1,9 +1,10 @@
-"""One network from several, distilled from their answers."""
+"""One network from several: distilled from their answers, or the average of their weights."""
 
 from dataclasses import dataclass
 
 from segcore.config.lab import check_members
 from segcore.config.schema import check, option
+from segcore.errors import SegcoreError
 
 
 @dataclass(frozen=True)
@@ -29,3 +30,23 @@ class DistillationConfig:
         """Refuse no teacher, a repeated one, and a weight out of range."""
         check(self)
         check_members(self.teachers)
+
+
+@dataclass(frozen=True)
+class AveragingConfig:
+    """Whose weights a run averages in place of training ("model soup").
+
+    Attributes:
+        members: Ids of two or more training runs that share a start.
+    """
+
+    members: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse fewer than two members, and a repeated one."""
+        check_members(self.members)
+        if len(self.members) < 2:
+            raise SegcoreError(
+                "Expected two or more members to average, received one: name another run that "
+                "shares its start."
+            )

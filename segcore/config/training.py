@@ -21,7 +21,7 @@ from segcore.catalog import (
     loss_terms,
 )
 from segcore.config.checks import check_range
-from segcore.config.distillation import DistillationConfig
+from segcore.config.distillation import AveragingConfig, DistillationConfig
 from segcore.config.imported import ImportedConfig
 from segcore.config.schema import Range, check, option
 from segcore.errors import SegcoreError
@@ -258,6 +258,7 @@ class TrainConfig:
         member: Position among the members launched together, from 0.
         group: Id shared by the members launched together.
         distillation: Whose answers it learns besides the labels; None for the labels alone.
+        averaging: Whose weights it averages in place of training; None for training.
         kind: Kind of run.
     """
 
@@ -369,6 +370,7 @@ class TrainConfig:
         section="model",
     )
     distillation: DistillationConfig | None = None
+    averaging: AveragingConfig | None = None
     kind: str = "train"
 
     def __post_init__(self) -> None:

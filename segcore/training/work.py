@@ -22,6 +22,8 @@ from segcore.training.engines.engine import devices
 from segcore.training.inference.predict import predict
 from segcore.training.inference.robustness import measure_robustness
 from segcore.training.inference.service import Service
+from segcore.training.inference.speed import note_speed
+from segcore.training.loop.averaging import average
 from segcore.training.loop.train import train
 from segcore.training.strategy import configure
 from segcore.training.throughput_probe import probe_throughput
@@ -30,7 +32,18 @@ OUT_OF_MEMORY = "Not enough memory: choose a smaller batch, image size or networ
 
 
 def _train(run: RunFolder, dataset: Dataset) -> None:
-    train(run, dataset)
+    """Train, or average weights; a network that is made of others is timed beside them."""
+    config = run.config
+    if not isinstance(config, TrainConfig):
+        return
+    if config.averaging is not None:
+        sources = config.averaging.members
+        average(run, dataset)
+    else:
+        sources = config.distillation.teachers if config.distillation else ()
+        train(run, dataset)
+    if sources:
+        note_speed(run, [RunFolder(run.folder.parent / name) for name in sources], config.device)
 
 
 def _predict(run: RunFolder, dataset: Dataset) -> None:

@@ -20,6 +20,8 @@ from segcore.workspace.datasets.tags import DatasetTags
 from segcore.workspace.demo import Demo
 from segcore.workspace.ensembles.crf import CRFEffects
 from segcore.workspace.ensembles.ensembles import Ensembles
+from segcore.workspace.ensembles.network_verdict import NetworkVerdicts
+from segcore.workspace.ensembles.one_network import OneNetworks
 from segcore.workspace.launch.configs import Configs
 from segcore.workspace.launch.doctor import Doctor
 from segcore.workspace.launch.preflight import Launches
@@ -83,6 +85,8 @@ class Workspace:
         tiers: A merge predicted from counts, with summed probabilities, and retrained.
         back_offs: Labels that back off to a group where the finest cannot be promised.
         ensembles: Possible members, the score of every subset, named ensembles.
+        one_networks: One network in place of an ensemble: distilled, or weights averaged.
+        network_verdicts: Such a network against its ensemble and its best member.
         crf: Whether a CRF helps: one image, a whole split, another split.
         predictions: Predictions of the user's own images by a network or an ensemble.
         searches: Hyperparameter searches, each trial a training run of its own.
@@ -135,6 +139,10 @@ class Workspace:
         self.merges = Merges(self.scores, self.scenes)
         self.tiers = Tiers(self.datasets, self.runs, self.scores, self.scenes, self.merges)
         self.ensembles = Ensembles(self.runs, self.scores)
+        self.one_networks = OneNetworks(self.datasets, self.runs)
+        self.network_verdicts = NetworkVerdicts(
+            self.runs, self.scores, self.pixel_metrics, self.one_networks
+        )
         self.crf = CRFEffects(self.runs, self.scores, self.scenes, self.ensembles)
         self.predictions = Predictions(
             Batches(self.folder / "predictions"), self.datasets, self.runs
