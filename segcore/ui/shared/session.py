@@ -19,6 +19,9 @@ from segcore.workspace.demo import NAME as DEMO
 SCORED = ("train", "evaluate", "imported")
 """Kinds of runs that have counts of a split, or may get them."""
 
+LISTED_IMAGES = 400
+"""Images that a selector lists at most."""
+
 IMAGE_HELP = "Type to search. The keys n and p go to the next and previous image."
 
 CHART = {"displaylogo": False, "displayModeBar": False}
@@ -323,19 +326,49 @@ def choose_image(
     *,
     label_visibility: Literal["visible", "hidden", "collapsed"] = "visible",
 ) -> str:
-    """Let the user choose one of many images; :func:`step` moves on from it."""
+    """Let the user choose one of many images; :func:`step` moves on from it.
+
+    Of more than :data:`LISTED_IMAGES` only those around the chosen one are listed, as the browser
+    is sent the whole list each time; any other is found by typing its name or a part of it.
+    """
     names = list(images)
     prepare(key, names)
+    many = len(names) > LISTED_IMAGES
+    listed = names
+    if many:
+        now = st.session_state.get(key) or st.query_params.get(key)
+        at = names.index(now) if now in names else 0
+        first = max(0, min(at - LISTED_IMAGES // 2, len(names) - LISTED_IMAGES))
+        listed = names[first : first + LISTED_IMAGES]
     return str(
         st.selectbox(
             label,
-            names,
+            listed,
             key=key,
             bind="query-params",
             help=IMAGE_HELP if label_visibility == "visible" else None,
             label_visibility=label_visibility,
+            accept_new_options=many,
+            on_change=_take_typed_image if many else None,
+            args=(key, names, listed[0]) if many else None,
         )
     )
+
+
+def _take_typed_image(key: str, names: Sequence[str], otherwise: str) -> None:
+    """Turn what was typed into a selector of images into the image that is meant."""
+    value = st.session_state.get(key)
+    if value not in names:
+        st.session_state[key] = find_image(names, str(value or "")) or otherwise
+
+
+def find_image(names: Sequence[str], typed: str) -> str | None:
+    """Return the first image whose name is a text, or ends with it, begins with it or holds it."""
+    wanted = typed.strip().casefold()
+    folded = [name.casefold() for name in names]
+    ways = (str.__eq__, str.endswith, str.startswith, str.__contains__)
+    pairs = ((way, name, own) for way in ways for name, own in zip(names, folded, strict=True))
+    return next((name for way, name, own in pairs if wanted and way(own, wanted)), None)
 
 
 def step(images: Sequence[str], key: str, by: int) -> None:
