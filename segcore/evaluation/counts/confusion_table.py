@@ -19,10 +19,12 @@ def read_confusion_csv(path: Path | str) -> ConfusionMatrix:
         path: The file, in any encoding of :mod:`segcore.text_files`.
 
     Returns:
-        The checked matrix, with class names where the table has them.
+        The checked matrix, with class names where the table has them; rows that are named in
+        another order than the columns are put into theirs.
 
     Raises:
-        SegcoreError: No such file, or a table that is not square, or a cell that is no pixel count.
+        SegcoreError: No such file, or a table that is not square, names other classes in rows than
+            in columns, or holds a cell that is no pixel count.
     """
     path = Path(path)
     rows = split_rows(read_text(path, _MAX_BYTES).text, path.name)
@@ -66,10 +68,31 @@ def _split_names(rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
     named = any(not _is_number(row[0]) for row in body) and len(body[0]) != len(body)
     column = both or named or (header and wide and (not rows[0][0] or len(rows[0]) < len(body[0])))
     counts = [row[1:] for row in body] if column else body
-    names = [row[0] for row in body] if column else []
+    own = [row[0] for row in body] if column else []
+    names = own
     if header:
-        names = rows[0][-len(counts) :] if len(rows[0]) >= len(counts) else names
-    return (names if len(names) == len(counts) else []), counts
+        names = rows[0][-len(counts) :] if len(rows[0]) >= len(counts) else own
+    if len(names) != len(counts):
+        return [], counts
+    return names, _in_order(own, names, counts)
+
+
+def _in_order(own: list[str], names: list[str], counts: list[list[str]]) -> list[list[str]]:
+    """Put rows into the order of the columns where both have names.
+
+    Raises:
+        SegcoreError: They name different classes.
+    """
+    if own == names or len(set(names)) < len(names) or not set(own) & set(names):
+        return counts  # rows without names, or named by ids
+    if sorted(own) != sorted(names):
+        strange = next(name for name in own if name not in names)
+        raise SegcoreError(
+            "Expected the same classes in rows and columns of the confusion matrix, received the "
+            f"row {strange!r}, which is no column: name both alike."
+        )
+    at = dict(zip(own, counts, strict=True))
+    return [at[name] for name in names]
 
 
 def _is_number(text: str) -> bool:

@@ -101,3 +101,15 @@ def test_round_trip(tmp_path, names, separator):
     back = read_confusion_csv(path)
     assert back.counts.tolist() == COUNTS
     assert back.class_names == names
+
+
+def test_rows_in_another_order_than_the_columns_are_put_into_theirs(tmp_path):
+    (tmp_path / "t.csv").write_text(",cat,dog\ndog,5,1\ncat,0,7\n")
+    found = read_confusion_csv(tmp_path / "t.csv")
+    assert found.counts.tolist() == [[0, 7], [5, 1]] and found.class_names == ("cat", "dog")
+
+
+def test_rows_and_columns_of_different_classes_are_refused(tmp_path):
+    (tmp_path / "t.csv").write_text(",cat,dog\ncat,5,1\ncow,0,7\n")
+    with pytest.raises(SegcoreError, match="the row 'cow', which is no column"):
+        read_confusion_csv(tmp_path / "t.csv")
