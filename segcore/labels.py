@@ -6,6 +6,7 @@ kept for display and for files, and are turned into indices at the border, once.
 """
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -198,6 +199,9 @@ def find_class(classes: Sequence[LabelClass], label: int | str) -> LabelClass | 
     if not isinstance(label, str):
         return of_id
     of_name = next((c for c in classes if c.name == label), None)
+    if of_name is None:  # macOS writes letters with accents in two parts
+        wanted = unicodedata.normalize("NFC", label)
+        of_name = next((c for c in classes if unicodedata.normalize("NFC", c.name) == wanted), None)
     if of_name and of_id and of_name is not of_id:
         raise SegcoreError(
             f"Expected one class, received {label!r}, which is the name of the class with id "

@@ -5,7 +5,6 @@ from streamlit.testing.v1 import AppTest
 
 from segcore.ui.shared import session
 
-
 PAGE = """
 import streamlit as st
 

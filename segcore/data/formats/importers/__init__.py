@@ -18,6 +18,7 @@ from segcore.data.dataset.staging import Staging, reserve
 from segcore.data.dataset.writing import DatasetWriter
 from segcore.data.files.archives import unpack
 from segcore.data.files.bands import FILE_NAME as BANDS
+from segcore.data.files.borders import foreign_bytes
 from segcore.data.files.georeference import FILE_NAME as GEOREFERENCE
 from segcore.data.files.georeference import georeferences_to_json
 from segcore.data.files.images import read_image
@@ -55,7 +56,7 @@ from segcore.data.formats.importers.rasters import Rasters, convert_rasters, par
 from segcore.data.formats.importers.report import ImportReport, Problem
 from segcore.data.formats.importers.source import Layout, Reader, Source
 from segcore.errors import SegcoreError
-from segcore.labels import LabelSet
+from segcore.labels import LabelSet, plural
 from segcore.text_files import MAX_JSON_BYTES, read_text
 
 TEXT_SUFFIXES = frozenset((".csv", ".txt", ".json"))
@@ -151,7 +152,11 @@ def recognise(
         if reader.unpack is not None and staging is not None:
             staging.unpacked.mkdir(mode=0o700, exist_ok=True)
             source = reader.unpack(source, staging.unpacked / ".tables", limit, progress)
-        layout = _with_note(reader.read(source), source)
+        with foreign_bytes(
+            f"The files in {source.root} look like {reader.title}, but are arranged otherwise or "
+            "damaged: export them again, or name the folders (--images, --masks)."
+        ):
+            layout = _with_note(reader.read(source), source)
         if not layout.pairs:
             first = ": check the file names"
             if layout.problems:
@@ -291,8 +296,12 @@ def _import_into(
                 "Expected at least one sound sample, found none; the first problem is "
                 f"{problems[0].sentence}"
             )
-        reported = (*layout.problems, *labelling.problems, *problems)
         splits = _in_order(Counter(s.split for s in samples))
+        loose = len(samples) - sum(splits.values())
+        if splits and loose:
+            what = f"{plural(loose, 'image')} without a split, unlike the others"
+            problems.append(Problem("", what, "make splits (segscope split), or move them"))
+        reported = (*layout.problems, *labelling.problems, *problems)
         report = ImportReport(
             name, layout.title, len(samples), splits, labelling.label_set, reported
         )

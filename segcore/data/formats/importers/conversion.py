@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from segcore.data.dataset.dataset import Sample
 from segcore.data.dataset.writing import DatasetWriter
+from segcore.data.files.borders import foreign_bytes
 from segcore.data.files.images import Frame, frame_of, turn_upright, verify_image
 from segcore.data.files.masks import (
     COLOR_MODES,
@@ -93,7 +94,10 @@ def read_codes(layout: Layout, pair: Pair, by: str, stored: bool = False) -> Mas
         )
     frame = frame_of(pair.image)
     if layout.draw is not None:
-        codes = layout.draw(pair)
+        with foreign_bytes(
+            f"The annotation of {pair.image.name} is arranged otherwise or damaged: export it again."
+        ):
+            codes = layout.draw(pair)
         sized = getattr(pair.extra, "size", None) is not None or not hasattr(pair.extra, "size")
         if not sized and frame.orientation != 1:
             return MaskCodes(codes)

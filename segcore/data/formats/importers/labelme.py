@@ -100,6 +100,13 @@ def read(source: Source) -> Layout:
         try:
             with foreign_bytes("This JSON holds no LabelMe shapes: save it again, or remove it."):
                 shapes, size, named = _load(source.root / name)
+                if any(
+                    shape["label"] is None or not str(shape["label"]).strip() for shape in shapes
+                ):
+                    raise SegcoreError(
+                        "Expected a label for each shape, received one without: name it, or remove "
+                        "it."
+                    )
         except SegcoreError as error:
             problems.append(Problem.of(name, error))
             continue
@@ -260,7 +267,7 @@ def _paste(
     """Draw a mask of LabelMe's AI tool: a PNG in base64 that fills the box of two points."""
     try:
         data = base64.b64decode(str(packed), validate=True)
-        (left, top), _ = points
+        (left, top), (right, bottom) = points
     except ValueError as error:
         raise SegcoreError(
             f"Expected a mask as a PNG in base64 with two points in {sample}, received another: "
@@ -270,6 +277,12 @@ def _paste(
         shape = np.asarray(image.convert("L")) > 0
     x, y = round(left), round(top)
     height, width = shape.shape
+    box = (abs(round(bottom) - y), abs(round(right) - x))
+    if any(abs(side - drawn) > 1 for side, drawn in zip(box, shape.shape, strict=True)):
+        raise SegcoreError(
+            f"Expected a mask of the size of its box, {box[0]} x {box[1]} pixels (height x width), "
+            f"received {height} x {width} in {sample}: the image may have been scaled since."
+        )
     check_reach(np.array([[x, y], [x + width, y + height]], np.float64), mask.shape)
     shape = shape[max(0, -y) : mask.shape[0] - y, max(0, -x) : mask.shape[1] - x]
     if not shape.any():

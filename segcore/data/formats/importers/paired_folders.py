@@ -19,6 +19,7 @@ from segcore.data.formats.importers.pairs.places import Place
 from segcore.data.formats.importers.pairs.roles import choose_roles
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import Layout, Pair, Source
+from segcore.data.formats.importers.split_lists import with_listed_splits
 from segcore.errors import SegcoreError
 from segcore.labels import list_names, plural
 
@@ -127,6 +128,7 @@ def read(source: Source, pairing: Pairing | None = None) -> Layout:
         raise SegcoreError(_none_fits(images, masks, partners))
     problems.extend(_what_is_read_alike(partners))
     pairs = [_pair(source, image, partners) for image in partners.images]
+    pairs = with_listed_splits(source, pairs, problems)
     problems.extend(
         Problem(
             str(place.path),
@@ -163,8 +165,8 @@ def _what_is_read_alike(partners: Partners) -> list[Problem]:
     if several:
         path, masks = several[0]
         what = (
-            f"{plural(len(several), 'image')} have several masks, such as "
-            f"{list_names([m.path.name for m in masks], 3)} of {path.name}; they are united as one "
+            f"{plural(len(several), 'image')} with several masks, such as "
+            f"{list_names([m.path.name for m in masks], 3)} of {path.name}, which are united as one "
             "class"
         )
         problems.append(Problem("", what, "join them into one mask of ids if they are of several"))

@@ -4,15 +4,18 @@ CVAT's "segmentation mask" export has the same folders, with colours declared in
 """
 
 from collections import defaultdict
+from collections.abc import Collection
 from pathlib import PurePosixPath
 
+from segcore.data.files.names import IMAGE_SUFFIXES
 from segcore.data.formats.importers.class_tables import read_class_table
 from segcore.data.formats.importers.paired_folders import find_class_table, sample_id, unique_ids
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import SPLIT_NAMES, Layout, Pair, Source
+from segcore.data.formats.importers.split_lists import read_list
 from segcore.data.formats.importers.standard_classes import PASCAL_VOC
 from segcore.errors import SegcoreError
-from segcore.labels import list_names
+from segcore.labels import list_names, plural
 
 
 def matches(source: Source) -> bool:
@@ -93,12 +96,19 @@ def _pairs(source: Source) -> tuple[list[Pair], list[Problem]]:
         r"(.*/)?ImageSets/Main/.+\.txt"
     )
     splits: dict[str, str] = {}
+    unlisted: list[Problem] = []
     for name in lists:
         split = SPLIT_NAMES.get(PurePosixPath(name).stem.lower(), "")
-        for line in (source.root / name).read_text("utf-8", errors="replace").split("\n"):
-            if stem := line.strip():
-                stem = stem if stem in images or stem in masks else PurePosixPath(stem).name
+        lost = []
+        for line in read_list(source, name):
+            stem = _listed(line, images.keys() | masks.keys())
+            if stem in images or stem in masks:
                 splits[stem] = split or splits.get(stem, "")
+            else:
+                lost.append(line)
+        if lost:
+            what = f"{plural(len(lost), 'line')} without an image, such as {lost[0][:80]!r}"
+            unlisted.append(Problem(name, what, "correct the list if they belong to the dataset"))
     wanted = [
         stem for stem in images if stem in masks or stem in splits
     ]  # VOC holds thousands of images without masks
@@ -122,7 +132,20 @@ def _pairs(source: Source) -> tuple[list[Pair], list[Problem]]:
         for path in paths
         if stem not in images
     ]
+    problems += unlisted
     return unique_ids(pairs, problems), problems
+
+
+def _listed(line: str, stems: Collection[str]) -> str:
+    """Return what a line of a list names: a name, or the first of several, with or without ending."""
+    first = line.split()[0]
+    for word in (line, first):
+        path = PurePosixPath(word.replace("\\", "/"))
+        bare = path.with_suffix("") if path.suffix.lower() in IMAGE_SUFFIXES else path
+        for name in (word, str(bare), path.name, bare.name):
+            if name in stems:
+                return name
+    return line
 
 
 def _name_below(path: PurePosixPath) -> str:

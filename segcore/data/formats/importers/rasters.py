@@ -30,6 +30,7 @@ from segcore.data.files.scanning import Progress, scan
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import Layout, Pair
 from segcore.errors import SegcoreError
+from segcore.labels import plural
 from segcore.whole_files import write_bytes
 
 PROBES = 16
@@ -135,7 +136,12 @@ def convert_rasters(
     problems = list(bad)
     if limits is not None:
         shown = "; ".join(f"{low:.6g} to {high:.6g}" for low, high in limits)
-        what = f"the images hold no bytes; in all of them {shown} of the bands became 0 to 255"
+        others = sum(row.pair.image.is_relative_to(folder) for row in done)
+        what = (
+            f"{others} of {plural(len(done), 'image')} "
+            f"{'holds' if others == 1 else 'hold'} other values than bytes; in "
+            f"{'it' if others == 1 else 'them'} {shown} of the bands became 0 to 255"
+        )
         problems.insert(0, Problem("", what, "convert them to bytes yourself to have it otherwise"))
     layout = replace(layout, pairs=kept, problems=(*layout.problems, *problems))
     places = {row.pair.id: row.georeference for row in done if row.georeference}

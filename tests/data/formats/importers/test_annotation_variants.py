@@ -129,6 +129,23 @@ def test_shares_in_labelme_are_refused(folder):
         folder.bring_in()
 
 
+def test_a_shape_without_a_label_is_no_class(folder):
+    for name, label in (("a", "cat"), ("b", None)):
+        folder.photo(f"{name}.jpg", HEIGHT, WIDTH)
+        labelme(folder, name, f"{name}.jpg", (label, CORNERS))
+    found = folder.bring_in()
+    assert found.names == ["background", "cat"] and "b.json: Expected a label" in found.said
+
+
+def test_a_json_that_is_arranged_otherwise_is_a_sentence(folder):
+    coco(folder)
+    data = json.loads((folder.root / "annotations.json").read_text())
+    data["annotations"] += [None, 3]
+    folder.text("annotations.json", json.dumps(data))
+    with pytest.raises(SegcoreError, match="look like COCO, but are arranged otherwise"):
+        folder.bring_in()
+
+
 def via(folder, *attributes):
     """One image a set of attributes."""
     shape = {"name": "polygon", "all_points_x": [3, 15, 15, 3], "all_points_y": [3, 3, 15, 15]}
@@ -150,7 +167,7 @@ def test_regions_without_a_class_are_counted(folder):
     via(folder, {"name": "dent"}, {"name": ""}, {"name": ""})
     found = folder.bring_in()
     assert found.names == ["background", "dent", "object"]
-    assert "2 regions without a class are taken for 'object'" in found.said
+    assert "2 regions without a class, taken for 'object'" in found.said
 
 
 def yolo(folder, line="0 .1 .1 .5 .1 .5 .5 .1 .5\n"):

@@ -195,7 +195,7 @@ def test_masks_that_are_united_are_told(folder):
         folder.save(f"masks/{name}_2.png", box(24, 30, slice(9, 12), slice(0, 9)))
     found = folder.bring_in()
     assert found.pixels()[1] == 3 * 7 * 9
-    assert "3 images have several masks, such as a_1.png, a_2.png of a.jpg" in found.said
+    assert "3 images with several masks, such as a_1.png, a_2.png of a.jpg" in found.said
 
 
 @pytest.mark.parametrize(
@@ -228,6 +228,35 @@ def test_hidden_folders_are_not_called_empty(folder):
     write(folder, {"a": SHAPE}, ".data/images/{}.jpg", ".data/masks/{}.png")
     with pytest.raises(SegcoreError, match="only hidden files"):
         folder.bring_in()
+
+
+def test_lists_of_a_split_in_any_encoding_and_form_are_read(folder):
+    write(folder, {n: stripes(0, 1) for n in "abcd"}, to="annotations/{}.png")
+    folder.text("train.txt", "images/a.jpg annotations/a.png\r\nb\r\n".encode("utf-16"))
+    folder.text("val_list.txt", "./images/c.jpg\nimages/gone.jpg\n")
+    found = folder.bring_in()
+    assert found.report.splits == {"train": 2, "validation": 1}
+    assert "1 line without an image, such as 'images/gone.jpg'" in found.said
+    assert "1 image without a split, unlike the others" in found.said
+
+
+def test_an_image_in_two_lists_is_in_neither_split(folder):
+    write(folder, {n: stripes(0, 1) for n in "abc"})
+    folder.text("splits/train.txt", "a\nb\n")
+    folder.text("splits/test.txt", "b\nc\n")
+    found = folder.bring_in()
+    assert found.report.splits == {"train": 1, "test": 1}
+    assert "1 image in lists of several splits (b), which get none" in found.said
+
+
+@pytest.mark.parametrize("line", ["a", "a.jpg", "JPEGImages/a.jpg SegmentationClass/a.png"])
+def test_pascals_lists_are_read_in_each_form(folder, line):
+    masks = {n: stripes(0, 1, 255) for n in "ab"}
+    write(folder, masks, "JPEGImages/{}.jpg", "SegmentationClass/{}.png")
+    folder.text("ImageSets/Segmentation/train.txt", f"{line}\nstranger\n".encode("utf-16"))
+    found = folder.bring_in()
+    assert found.dataset.sample("a").split == "train"
+    assert "train.txt: 1 line without an image, such as 'stranger'" in found.said
 
 
 # palettes and tables

@@ -101,7 +101,7 @@ def read(source: Source) -> Layout:
     nameless = skipped.pop(NO_CLASS, 0)
     problems += passed_over(skipped)
     if nameless and len(numbers.of) > 1:
-        what = f"{plural(nameless, 'region')} without a class are taken for {NO_CLASS!r}"
+        what = f"{plural(nameless, 'region')} without a class, taken for {NO_CLASS!r}"
         problems.append(Problem("", what, "name their class, or remove them"))
     problems += unannotated(source.images, pairs, source.root, "regions in the JSON")
     return Layout(
