@@ -18,6 +18,7 @@ navigation = st.navigation(
         "Data": [
             st.Page("pages/dataset.py", title="Dataset", icon=":material/photo_library:"),
             st.Page("pages/balance.py", title="Balance", icon=":material/balance:"),
+            st.Page("pages/edit.py", title="Edit mask", visibility="hidden"),
         ],
         "Train": [
             st.Page("pages/train.py", title="Train", icon=":material/model_training:"),

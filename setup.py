@@ -26,7 +26,7 @@ setup(
     package_data={
         "segcore": ["*.json"],
         "segcore.evaluation.pages": ["templates/*.html"],
-        "segcore.ui.viewer": ["*.js", "*.css", "*.json"],
+        "segcore.ui.viewer": ["*.js", "drawing/*.js", "*.css", "*.json"],
         FRONT: [".streamlit/config.toml"],
         f"{FRONT}.assets": ["*.svg", "*.png", "demo/**/*"],
         f"{FRONT}.docs": ["**/*.md", "*.ipynb", "images/*"],

@@ -79,6 +79,7 @@ QUESTIONS = {
 PAGES = {
     # page: (folder of ui, folders or files of workspace)
     "dataset": ("dataset", ("datasets",)),
+    "edit": ("edit", ("masks.py",)),
     "balance": ("balance", ("datasets",)),
     "train": ("train", ("launch",)),
     "tune": ("tune", ("searches.py",)),

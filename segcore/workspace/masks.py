@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from segcore.data.editing.differences import ClassChange, class_changes
@@ -18,9 +19,14 @@ from segcore.data.editing.versions import (
     save_mask,
 )
 from segcore.data.files.masks import read_ids
+from segcore.errors import SegcoreError
 from segcore.runs.folder.environment import read_environment
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.runs.runs import Runs
+from segcore.workspace.scores.scenes import Scenes
+
+PROPOSERS = ("train", "evaluate", "imported")
+"""Kinds of runs whose predictions can be taken over into a mask."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,12 +61,27 @@ class MaskHistory:
     in_use: int
 
 
+@dataclass(frozen=True, eq=False)
+class Proposal:
+    """What a run or an ensemble would draw.
+
+    Attributes:
+        mask: (H, W) class indices.
+        confidence: (H, W) float32, 0..1: the probability of the class shown; None where only masks
+            were kept.
+    """
+
+    mask: npt.NDArray[Any]
+    confidence: npt.NDArray[np.float32] | None
+
+
 class MaskEdits:
     """The masks of a workspace's datasets, edited."""
 
-    def __init__(self, datasets: Datasets, runs: Runs) -> None:
+    def __init__(self, datasets: Datasets, runs: Runs, scenes: Scenes) -> None:
         self._datasets = datasets
         self._runs = runs
+        self._scenes = scenes
 
     def open(self, name: str, sample: str) -> OpenedMask:
         """Open a mask for editing.
@@ -127,6 +148,46 @@ class MaskEdits:
         return restore_version(
             folder, sample, number, based_on=based_on, author=author or user_name()
         )
+
+    def proposers(self, name: str, sample: str) -> list[str]:
+        """Return the runs and ensembles that predicted an image in its dataset's own classes.
+
+        Raises:
+            SegcoreError: There is no such dataset or sample.
+        """
+        split = self._datasets.open(name).sample(sample).split
+        if not split:
+            return []
+        return [
+            row.run
+            for row in self._runs.rows()
+            if row.kind in PROPOSERS
+            and row.dataset == name
+            and row.status.state == "finished"
+            and self._predicted(row.run, split, sample)
+        ]
+
+    def _predicted(self, run: str, split: str, sample: str) -> bool:
+        try:
+            if self._scenes.label_map_of(run) is not None:
+                return False
+            predicted = self._scenes.predicted_samples(run, split)
+        except SegcoreError:  # a damaged run proposes nothing
+            return False
+        return any(one.id == sample for one in predicted)
+
+    def proposal(self, name: str, sample: str, run: str) -> Proposal:
+        """Return what a run predicts for an image.
+
+        Raises:
+            SegcoreError: It was not predicted, or its files are damaged.
+        """
+        split = self._datasets.open(name).sample(sample).split
+        mask = self._scenes.prediction(run, split, sample)
+        if not self._scenes.has_probabilities(run, split, sample, approximate=True):
+            return Proposal(mask, None)
+        probabilities = self._scenes.probabilities(run, split, sample, approximate=True)
+        return Proposal(mask, probabilities.max(axis=-1))
 
     def history(self, name: str, sample: str) -> MaskHistory:
         """Return the versions of a mask.

@@ -117,6 +117,12 @@ def show(runs: Sequence[str], split: str, places: Places) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         with session.errors_shown():
             split_predictions.caption(runs, split)
+        st.page_link(
+            "pages/edit.py",
+            label="Edit mask",
+            icon=":material/edit:",
+            query_params={"sample": sample, "proposal": runs[0]},
+        )
         if "crf_gain" in workspace.rankings.offered(runs[0], split, None):
             st.button(
                 "Largest CRF regressions",

@@ -109,7 +109,14 @@ def _picked(dataset: Dataset, samples: list[str]) -> None:
     result = viewer.show(scene, key="browse")
     if result.step:
         session.step(listed, "sample", result.step)
-    tags.edit(dataset.name, sample)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.page_link(
+            "pages/edit.py",
+            label="Edit mask",
+            icon=":material/edit:",
+            query_params={"sample": sample},
+        )
+        tags.edit(dataset.name, sample)
 
 
 @st.cache_data(max_entries=1000, max_size="60MB", show_spinner=False)

@@ -163,6 +163,12 @@ def _picture(run: str, split: str, row: SuspectedImage, report: Report) -> None:
         )
         if st.button("Open in Compare", icon=":material/open_in_new:", key="suspect_open"):
             cached_scores.look_at(run, split, row.id)
+        st.page_link(
+            "pages/edit.py",
+            label="Edit mask",
+            icon=":material/edit:",
+            query_params={"sample": row.id, "proposal": run},
+        )
     one, two = st.columns(2)
     whole = outline(image, [where], [COLOR], 1)
     y, x, thick = top, left, max(1, round(max(image.shape[:2]) / 200))

@@ -56,6 +56,21 @@ class Layer {
     return this;
   }
 
+  // Numbers within a box of the full size were changed: the tiles over it are coloured again when next seen.
+  touch([left, top, right, bottom]) {
+    this.hatchPictures.clear();
+    for (const tile of this.tiles.values()) {
+      const size = 2 ** tile.number;
+      const margin = 1; // an outline looks at its neighbours
+      const apart =
+        (tile.left - margin) * size >= right ||
+        (tile.top - margin) * size >= bottom ||
+        (tile.left + tile.width + margin) * size <= left ||
+        (tile.top + tile.height + margin) * size <= top;
+      if (!apart) tile.version = tile.hatchVersion = -1;
+    }
+  }
+
   // The tile at (column, row) of a level; as outlines or filled. Owns its canvases.
   tile(number, column, row, outlined) {
     const key = `${number}/${column}/${row}/${outlined}`;

@@ -35,6 +35,8 @@ function run(component, Kind, complain) {
 
 export const mount = (component) => run(component, Viewer, (viewer) => viewer.hint("This image could not be read"));
 
+export const mountEditor = (component) => run(component, Editor, (editor) => editor.hint("This mask could not be read"));
+
 export const mountStrip = (component) => run(component, Strip, () => {});
 
 // A scene that will probably be asked for next: unpacked now, shown at once then.

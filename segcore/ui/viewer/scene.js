@@ -29,18 +29,35 @@ class Pyramid {
     while (this.levels.length <= number) this.levels.push(halvePlane(this.levels.at(-1)));
     return this.levels[number];
   }
+
+  // Numbers within the box [left, top, right, bottom] of the full size were changed: the smaller sizes follow.
+  refresh(box) {
+    this.boxes = undefined;
+    let [left, top, right, bottom] = box;
+    for (let number = 1; number < this.levels.length; number++) {
+      [left, top, right, bottom] = [left >> 1, top >> 1, (right + 1) >> 1, (bottom + 1) >> 1];
+      halveInto(this.levels[number], this.levels[number - 1], [left, top, right, bottom]);
+    }
+    this.onRefresh?.(box);
+  }
 }
 
 // Halve a plane of indices: each 2 x 2 block votes. A tie goes to either side in turn, so that thin things
 // thin out but do not vanish, and shares of area are kept on the whole.
-function halvePlane({ values, width, height }) {
-  const halfWidth = Math.ceil(width / 2);
-  const halfHeight = Math.ceil(height / 2);
-  const out = new values.constructor(halfWidth * halfHeight);
-  for (let y = 0, i = 0; y < halfHeight; y++) {
+function halvePlane(fine) {
+  const [width, height] = [Math.ceil(fine.width / 2), Math.ceil(fine.height / 2)];
+  const coarse = { values: new fine.values.constructor(width * height), width, height };
+  halveInto(coarse, fine, [0, 0, width, height]);
+  return coarse;
+}
+
+// Fill the box [left, top, right, bottom] of the coarse plane.
+function halveInto(coarse, { values, width, height }, [boxLeft, boxTop, boxRight, boxBottom]) {
+  const out = coarse.values;
+  for (let y = boxTop; y < boxBottom; y++) {
     const top = 2 * y * width;
     const bottom = Math.min(2 * y + 1, height - 1) * width;
-    for (let x = 0; x < halfWidth; x++, i++) {
+    for (let x = boxLeft, i = y * coarse.width + boxLeft; x < boxRight; x++, i++) {
       const left = 2 * x;
       const right = left + 1 < width ? left + 1 : left;
       const a = values[top + left];
@@ -56,7 +73,6 @@ function halvePlane({ values, width, height }) {
       else out[i] = odd ? d : a;
     }
   }
-  return { values: out, width: halfWidth, height: halfHeight };
 }
 
 class Scene {

@@ -30,6 +30,12 @@ SCRIPTS = (
     "view.js",
     "strip.js",
     "viewer.js",
+    "drawing/regions.js",
+    "drawing/edits.js",
+    "drawing/tools.js",
+    "drawing/gestures.js",
+    "drawing/panels.js",
+    "drawing/editor.js",
     "mount.js",
 )
 

@@ -1,0 +1,1 @@
+"""Drawing on the mask of one image, with proposals and a history."""

@@ -1,0 +1,119 @@
+"""The mask editor on its page: which image, which proposal, and where a save goes."""
+
+from typing import Any
+
+import numpy.typing as npt
+import streamlit as st
+
+from segcore.data.dataset.dataset import Dataset
+from segcore.data.editing.versions import MaskChanged
+from segcore.ui import viewer
+from segcore.ui.shared import session
+from segcore.ui.shared.run_names import called
+from segcore.workspace.masks import OpenedMask
+
+NO_PROPOSAL = "no proposal"
+LISTED = 2000
+"""Images that the list offers at most; others are reached by a link."""
+
+
+def choose(dataset: Dataset) -> tuple[str, str]:
+    """Let the user choose an image and a proposal; the link keeps both.
+
+    Returns:
+        Id of the image, and of the run whose prediction is proposed; "" for none.
+    """
+    ids = list(dataset.ids())
+    asked = st.session_state.get("sample") or st.query_params.get("sample")
+    split = dataset.sample(asked).split if asked in ids else None
+    siblings = list(dataset.ids(split)) if split else ids
+    listed = siblings[:LISTED]
+    if asked in siblings and asked not in listed:
+        listed = [asked, *listed]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.page_link(
+            "pages/dataset.py",
+            label="Dataset",
+            icon=":material/arrow_back:",
+            query_params={"sample": asked} if asked else None,
+        )
+        sample = session.choose_image(listed, "sample", "Image", label_visibility="collapsed")
+        _step(listed, -1, "Previous image", ":material/chevron_left:")
+        _step(listed, 1, "Next image", ":material/chevron_right:")
+        with session.errors_shown():
+            return sample, _choose_proposal(dataset.name, sample)
+
+
+def _step(listed: list[str], by: int, label: str, icon: str) -> None:
+    names = list(listed)
+    after = names[(names.index(st.session_state["sample"]) + by) % len(names)]
+    st.button(
+        "",
+        icon=icon,
+        key=f"step_{by}",
+        on_click=session.request,
+        args=("sample", after),
+        help=f"{label}; what is not saved is lost",
+    )
+
+
+def show(dataset: Dataset, sample: str, proposer: str) -> None:
+    """Draw the editor of one image, with the prediction of a run as its proposal."""
+    workspace = session.workspace()
+    with session.errors_shown():
+        opened = workspace.masks.open(dataset.name, sample)
+
+        def scene() -> viewer.Scene:
+            return _scene(dataset, sample, opened, proposer)
+
+        def save(mask: npt.NDArray[Any]) -> viewer.SaveAnswer:
+            try:
+                version = workspace.masks.save(
+                    dataset.name,
+                    sample,
+                    mask,
+                    based_on=opened.digest,
+                    origin=f"editor, with {called(proposer)}" if proposer else "editor",
+                )
+            except MaskChanged as error:
+                return viewer.SaveAnswer(False, str(error), "")
+            return viewer.SaveAnswer(True, f"Saved as version {version.number}", version.digest)
+
+        viewer.edit(
+            scene,
+            key=f"editor_{dataset.name}",
+            image=sample,
+            base=opened.digest,
+            proposal=proposer,
+            on_save=save,
+        )
+
+
+def _choose_proposal(dataset: str, sample: str) -> str:
+    """Let the user choose whose prediction is offered; "" for nobody's."""
+    proposers = session.workspace().masks.proposers(dataset, sample)
+    if not proposers:
+        st.caption(
+            "no proposal",
+            help="No run has predicted this image. Predict its split on the Compare page, and its "
+            "regions can be accepted here.",
+            width="content",
+        )
+        return ""
+    chosen = session.choose_model(
+        "Proposal from", [*proposers, NO_PROPOSAL], "proposal", label_visibility="collapsed"
+    )
+    return "" if chosen == NO_PROPOSAL else chosen
+
+
+def _scene(dataset: Dataset, sample: str, opened: OpenedMask, proposer: str) -> viewer.Scene:
+    image = dataset.read_image(dataset.sample(sample))
+    panels = [viewer.Panel("Mask", mask=opened.mask)]
+    if proposer:
+        proposal = session.workspace().masks.proposal(dataset.name, sample, proposer)
+        panels.append(
+            viewer.Panel(
+                called(proposer), mask=proposal.mask, scalar=proposal.confidence, hidden=True
+            )
+        )
+    return viewer.Scene(f"{dataset.name}:{sample}", image, tuple(panels), dataset.label_set)

@@ -1,0 +1,321 @@
+// The mask editor: one picture to draw on, tools above it, classes and proposals beside it.
+
+const OPENED = new Map(); // key of an editor -> { token, scene, edits, look }: survives reruns and switches of page
+
+class Editor {
+  constructor(root) {
+    this.root = root;
+    this.sequence = 0;
+    this.tool = "brush";
+    this.size = 12; // diameter of the brush, image pixels
+    this.chosen = 0;
+    this.last = 0; // the class chosen before
+    this.saves = 0;
+    this.strokes = new Strokes(this);
+    this.cursor = null; // [x, y] in image pixels
+    this.canvas = el("canvas", { tabindex: 0, role: "application", "aria-label": "Mask editor" });
+    this.stage = el("div", { class: "stage" }, el("div", { class: "picture" }, this.canvas));
+    this.notice = el("div", { class: "notice", role: "status" });
+    this.bar = new EditorBar(this);
+    this.side = new EditorSide(this);
+    const frame = el("div", { class: "frame" }, this.stage, this.notice);
+    root.replaceChildren(el("style", {}, STYLE), this.bar.node, frame, this.side.node);
+    root.addEventListener("keydown", (event) => onEditorKey(this, event));
+    bindEditor(this, this.canvas);
+    this.resizing = new ResizeObserver(() => this.layout());
+    this.resizing.observe(root);
+    this.onLeave = (event) => this.edits?.dirty && event.preventDefault();
+    addEventListener("beforeunload", this.onLeave);
+  }
+
+  destroy() {
+    this.resizing.disconnect();
+    removeEventListener("beforeunload", this.onLeave);
+    cancelAnimationFrame(this.pending);
+    this.sequence = Infinity;
+  }
+
+  async receive({ data, setTriggerValue }) {
+    const sequence = ++this.sequence;
+    const [settings, body] = splitHeader(data);
+    Object.assign(this, { settings, setTriggerValue });
+    const kept = OPENED.get(settings.key);
+    if (body.length && kept?.token !== settings.token) {
+      const scene = await Scene.unpack(body);
+      if (sequence !== this.sequence) return;
+      this.open(scene, settings);
+    } else if (kept && (kept.token === settings.token || this.isAnswer(settings.answer))) {
+      this.take(kept);
+    } else {
+      setTriggerValue("missing", true);
+      return;
+    }
+    if (this.isAnswer(settings.answer)) this.answered(settings.answer);
+    this.refresh();
+  }
+
+  // A mask, or other proposals for the mask that is being drawn on: then what was drawn stays.
+  open(scene, { key, token, base }) {
+    const known = OPENED.get(key);
+    const look = known?.look ?? { ...freshState(), background: true };
+    if (known?.scene.id !== scene.id) look.view = freshState().view;
+    const same = known?.base === base;
+    const { values } = scene.panels[0].mask.levels[0];
+    const plane = same ? known.edits.plane : new Pyramid(values.slice(), scene.width, scene.height); // a proposal may be the same plane
+    scene.panels[0].mask = plane;
+    OPENED.set(key, { token, base, scene, edits: same ? known.edits : new Edits(plane), look });
+    this.take(OPENED.get(key));
+  }
+
+  take({ scene, edits, look }) {
+    if (this.scene === scene) return;
+    Object.assign(this, { scene, edits, look });
+    this.painter = new Painter(scene);
+    this.proposal = scene.panels.findIndex((panel) => panel.hidden && panel.mask);
+    this.shownPanel = 0;
+    if (this.chosen >= scene.classes.length && this.chosen !== scene.ignore) this.chosen = 0;
+    edits.plane.onRefresh = (box) => {
+      this.painter.wardrobe.layers.get("classes 0")?.touch(box);
+      this.repaint();
+    };
+    this.side.offer();
+  }
+
+  get panel() {
+    return this.scene.panels[this.shownPanel];
+  }
+
+  get proposalPlane() {
+    return this.scene.panels[this.proposal].mask.levels[0];
+  }
+
+  // ---- what the controls and gestures call
+
+  setTool(tool) {
+    if (tool === "accept" && this.proposal < 0) return this.hint("There is no prediction of this image to accept");
+    this.strokes.cancel();
+    this.tool = tool;
+    return this.refresh();
+  }
+
+  setSize(size) {
+    this.size = clamp(Math.round(size), SMALLEST, LARGEST);
+    this.refresh();
+  }
+
+  choose(index) {
+    if (index === null || index === this.chosen) return;
+    this.last = this.chosen;
+    this.chosen = index;
+    this.refresh();
+  }
+
+  toggleLock(index) {
+    const { locked } = this.edits;
+    if (!locked.delete(index)) locked.add(index);
+    this.refresh();
+  }
+
+  setProposal(index) {
+    this.proposal = index;
+    this.refresh();
+  }
+
+  // Show the proposal instead of the mask while asked to.
+  peek(on) {
+    const shown = on && this.proposal >= 0 ? this.proposal : 0;
+    if (shown === this.shownPanel) return;
+    this.shownPanel = shown;
+    this.repaint();
+  }
+
+  // Take over all pixels that the proposal gives the chosen class, where it is sure enough.
+  acceptClass(threshold) {
+    const { edits, scene, chosen } = this;
+    const { values, width } = this.proposalPlane;
+    const sure = scene.panels[this.proposal].scalar;
+    const level = Math.ceil(threshold * (SCALAR_LEVELS - 1) - 1e-9);
+    edits.draw((visit) => {
+      for (let row = 0; row < scene.height; row++) {
+        for (let x = 0; x < width; x++) {
+          if (values[row * width + x] !== chosen || (sure && scene.at(sure, x, row) < level)) continue;
+          const from = x;
+          while (x + 1 < width && values[row * width + x + 1] === chosen && !(sure && scene.at(sure, x + 1, row) < level)) x++;
+          visit(row, from, x + 1);
+        }
+      }
+    }, chosen);
+    this.hint(`${this.commit().toLocaleString("en")} pixels changed`);
+  }
+
+  commit() {
+    const pixels = this.edits.commit();
+    this.refresh();
+    return pixels;
+  }
+
+  undo() {
+    this.strokes.cancel();
+    if (!this.edits.undo()) this.hint("Nothing to undo");
+    this.refresh();
+  }
+
+  redo() {
+    if (!this.edits.redo()) this.hint("Nothing to redo");
+    this.refresh();
+  }
+
+  async save() {
+    if (this.saving || !this.edits.dirty) return;
+    this.strokes.cancel();
+    const mask = this.edits.values.slice();
+    this.saving = { number: `${Date.now()}.${++this.saves}`, steps: this.edits.done.length, mask, edits: this.edits };
+    this.refresh();
+    const plane = await packPlane({ values: mask, width: this.scene.width });
+    const { width, height } = this.scene;
+    this.setTriggerValue("save", { number: this.saving.number, token: this.settings.token, shape: [height, width], bytes: mask.BYTES_PER_ELEMENT, mask: plane });
+  }
+
+  isAnswer(answer) {
+    return Boolean(answer && answer.number === this.saving?.number);
+  }
+
+  // What became of a save: the mask is in use, or it was refused and is still here.
+  answered({ saved, token, base, text }) {
+    const { steps, mask, edits } = this.saving;
+    this.saving = null;
+    if (saved) {
+      edits.saved = mask;
+      edits.savedAt = steps;
+      const kept = OPENED.get(this.settings.key);
+      if (kept.edits === edits) Object.assign(kept, { token, base });
+    }
+    this.hint(text, saved ? 1800 : 8000);
+  }
+
+  change(patch) {
+    Object.assign(this.look, patch);
+    this.refresh();
+  }
+
+  cycleFill() {
+    const names = Object.keys(FILLS);
+    this.change({ fill: names[(names.indexOf(this.look.fill) + 1) % names.length] });
+  }
+
+  zoomBy(factor, x, y) {
+    this.camera.zoomBy(factor, x, y);
+    this.repaint();
+  }
+
+  panBy(dx, dy) {
+    this.camera.panBy(dx, dy);
+    this.repaint();
+  }
+
+  fit() {
+    this.camera.fit();
+    this.repaint();
+  }
+
+  hint(text, time = 1800) {
+    this.notice.textContent = text;
+    this.notice.classList.add("on");
+    clearTimeout(this.hinting);
+    this.hinting = setTimeout(() => this.notice.classList.remove("on"), time);
+  }
+
+  valueAt([x, y]) {
+    const [column, row] = [Math.floor(x), Math.floor(y)];
+    if (column < 0 || row < 0 || column >= this.scene.width || row >= this.scene.height) return null;
+    return this.edits.values[row * this.scene.width + column];
+  }
+
+  nameOf(index) {
+    return index === this.scene.ignore ? "Ignored" : this.scene.classes[index];
+  }
+
+  pointAt(x, y) {
+    this.cursor = this.camera.toImage(x, y);
+    this.repaint();
+  }
+
+  pointAway() {
+    this.cursor = null;
+    this.repaint();
+  }
+
+  // ---- layout and painting
+
+  refresh() {
+    if (!this.scene) return;
+    this.bar.sync();
+    this.side.sync();
+    this.layout();
+  }
+
+  layout() {
+    this.root.classList.toggle("aside", this.root.clientWidth >= ASIDE);
+    const width = this.stage.clientWidth;
+    if (!this.scene || !width) return;
+    const room = Math.max(freeHeight(this.stage), LEAST_SHARE * innerHeight);
+    const natural = Math.min(room, Math.round((width * this.scene.height) / this.scene.width));
+    const scale = Math.min(width / this.scene.width, natural / this.scene.height);
+    this.camera = new Camera(this.look.view, this.scene, { width, height: natural, scale });
+    this.side.node.style.maxHeight = this.root.classList.contains("aside") ? `${room}px` : "";
+    const ratio = devicePixelRatio || 1;
+    const [wide, high] = [Math.round(width * ratio), Math.round(natural * ratio)];
+    if (this.canvas.width !== wide) this.canvas.width = wide;
+    if (this.canvas.height !== high) this.canvas.height = high;
+    this.canvas.style.height = `${natural}px`;
+    this.repaint();
+  }
+
+  repaint() {
+    this.pending ??= requestAnimationFrame(() => {
+      this.pending = null;
+      if (this.camera) this.paint();
+    });
+  }
+
+  paint() {
+    const start = performance.now();
+    this.frame = this.camera.frame(devicePixelRatio || 1);
+    const context = this.canvas.getContext("2d");
+    context.clearRect(0, 0, this.canvas.width, this.canvas.height);
+    this.painter.paint(context, this.frame, this.panel, this.look, null);
+    this.paintWay(context);
+    this.paintBrush(context);
+    this.bar.report();
+    this.paintTime = performance.now() - start;
+    this.root.dataset.painted = this.scene.id;
+    window.__segeditor = this;
+  }
+
+  paintWay(context) {
+    const { way } = this.strokes;
+    if (!way || BRUSHES.includes(this.tool)) return;
+    const { scale, left, top, ratio } = this.frame;
+    const points = this.tool === "polygon" && this.cursor ? [...way, this.cursor] : way;
+    for (const [color, line] of [["rgb(0 0 0 / 70%)", 3], ["#ffffff", 1.5]]) {
+      context.strokeStyle = color;
+      context.lineWidth = line * ratio;
+      context.beginPath();
+      points.forEach(([x, y], i) => context[i ? "lineTo" : "moveTo"](x * scale + left, y * scale + top));
+      if (this.tool === "polygon") context.closePath();
+      context.stroke();
+    }
+  }
+
+  paintBrush(context) {
+    if (!this.cursor || !BRUSHES.includes(this.tool)) return;
+    const { scale, left, top, ratio } = this.frame;
+    for (const [color, line] of [["rgb(0 0 0 / 70%)", 3], ["#ffffff", 1.5]]) {
+      context.strokeStyle = color;
+      context.lineWidth = line * ratio;
+      context.beginPath();
+      context.arc(this.cursor[0] * scale + left, this.cursor[1] * scale + top, Math.max(1.5 * ratio, (this.size / 2) * scale), 0, 2 * Math.PI);
+      context.stroke();
+    }
+  }
+}
