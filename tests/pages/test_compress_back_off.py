@@ -52,3 +52,9 @@ def test_saved_merges_and_files_are_offered_as_hierarchies(trained, tab, read) -
     assert any("Choose a file" in c.value for c in at.caption)
     at = read.check(at.selectbox(key="back_off_tree").set_value("field-forest").run())
     assert at.button(key="calibrate")  # another tree, another pass
+
+
+def test_a_split_that_was_trained_on_is_refused_in_a_sentence(trained, made_up, open_page, read):
+    made_up.predict(trained.members[0], "train", 0)
+    at = open_page("compress", run=trained.members[0], split="train", merge_tab="Back off")
+    assert any("trained on neither" in info.value for info in at.info)

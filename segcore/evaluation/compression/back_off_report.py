@@ -20,9 +20,9 @@ from segcore.labels import LabelMap
 ALTERNATIVES: dict[str, str] = {
     "argmax": "The finest label everywhere",
     "back_off": "Labels that back off",
-    "merged": "The same labels merged everywhere (T0)",
-    "summed": "Merged, probabilities summed (T1)",
-    "retrained": "Merged and retrained (T2)",
+    "merged": "One merge for all pixels (T0)",
+    "summed": "That merge, probabilities summed (T1)",
+    "retrained": "That merge, retrained (T2)",
 }
 """What is compared, with its title."""
 
@@ -134,8 +134,8 @@ class BackOffReport:
             return got
         if risk.low > self.threshold.promise:
             return (
-                f"{got} That is above the promise: these images are unlike those that it was "
-                "calibrated on."
+                f"{got} That is above the promise: these images are unlike the calibration images, "
+                "or the model was chosen on those."
             )
         return got
 

@@ -15,8 +15,8 @@ from segcore.ui.shared.charts.layout import lay_out
 from segcore.workspace.compression.back_offs import BackOffOptions
 
 TREE, FILE = "Merge tree", "Hierarchy file"
-RAMP = ("#178a92", "#5fb0b5", "#9fced1", "#c9dfe0", "#dfe9e9")
-"""Colours of the levels from the finest up; levels beyond share the last."""
+FINEST_COLOR, COARSEST_COLOR = (23, 138, 146), (214, 232, 233)
+"""Colours of the finest level and of the highest below the root; those between are mixed."""
 
 ROOT_COLOR = "#b3b3b3"
 
@@ -29,11 +29,14 @@ def show(run: str, split: str, splits: Sequence[str]) -> None:
         split: The split that calibrates.
         splits: All splits.
     """
-    others = [s for s in splits if s != split]
-    if not others:
+    with session.errors_shown():
+        unseen = session.workspace().back_offs.unseen(run, splits)
+    others = [s for s in unseen if s != split]
+    if split not in unseen or not others:
         st.info(
-            "A promise is calibrated on one split and reported on another, and there is only one: "
-            "split the dataset on the Dataset page.",
+            "A promise is calibrated on one split and reported on another, and the model was "
+            f"trained on neither: choose another split than {session.plain(split)} above, or split "
+            "the dataset on the Dataset page.",
             icon=":material/info:",
         )
         return
@@ -62,6 +65,7 @@ def _choose(run: str, split: str, others: Sequence[str]) -> tuple[str, BackOffOp
             30.0,
             5.0,
             0.5,
+            "%.1f",
             key="promise",
             help=manual.see(
                 "The expected share of wrong pixels of an image, averaged over images like those "
@@ -169,7 +173,7 @@ def level_bar(levels: Sequence[Mapping[str, Any]]) -> go.Figure:
             x=[share],
             orientation="h",
             name=name,
-            marker_color=ROOT_COLOR if last else RAMP[min(position, len(RAMP) - 1)],
+            marker_color=ROOT_COLOR if last else _mixed(position / max(len(levels) - 2, 1)),
             text=[f"{share:.0f} %" if share >= 4 else ""],
             textposition="inside",
             insidetextanchor="middle",
@@ -178,6 +182,12 @@ def level_bar(levels: Sequence[Mapping[str, Any]]) -> go.Figure:
     lay_out(figure, 130, xaxis={"range": [0, 100], "ticksuffix": " %"})
     figure.update_layout(barmode="stack", legend={"orientation": "h", "traceorder": "normal"})
     return figure
+
+
+def _mixed(share: float) -> str:
+    ends = zip(FINEST_COLOR, COARSEST_COLOR, strict=True)
+    red, green, blue = (round(a + share * (b - a)) for a, b in ends)
+    return f"#{red:02x}{green:02x}{blue:02x}"
 
 
 def level_rows(report: Mapping[str, Any]) -> list[dict[str, Any]]:

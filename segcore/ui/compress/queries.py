@@ -206,17 +206,16 @@ def _back_off_scene(
     answers = _workspace.back_offs.answers(run, split, sample, tree, threshold).astype(np.int64)
     right = ~ignored & tree.contains[answers, np.where(ignored, 0, truth)]
     panels = (
-        Panel("Image", "image"),
         Panel("Ground truth", "mask", mask=truth),
         Panel("Prediction", "mask", mask=scenes.prediction(run, split, sample)),
         # Held against itself: a group is right where it contains the truth, which "Errors" shows.
-        Panel("Labels that back off", "levels", mask=answers, versus=3),
+        Panel("Labels that back off", "levels", mask=answers, versus=2),
         Panel("Errors after backing off", "error", mask=np.where(right, truth, answers)),
     )
     name = f"{run}:{split}:{sample}:{options.promise:g}:{threshold.value}"
     image = scenes.image(dataset.name, sample)
     levels = tuple(int(level) for level in tree.levels)
-    return pack(Scene(name, image, panels, labels, truth=1, levels=levels))
+    return pack(Scene(name, image, panels, labels, truth=0, levels=levels))
 
 
 def back_off_scene(run: str, split: str, sample: str, options: BackOffOptions) -> bytes:

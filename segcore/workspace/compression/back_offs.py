@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -146,6 +146,22 @@ class BackOffs:
         total = self._scores.counts(run, options.calibrate)[1].total
         return LabelTree.of_dendrogram(build_dendrogram(total), names)
 
+    def unseen(self, run: str, splits: Sequence[str]) -> list[str]:
+        """Return those of some splits that no network of the run was trained on.
+
+        Raises:
+            SegcoreError: There is no such run.
+        """
+        seen = {c.train_split for c in self._trained(run)}
+        return [split for split in splits if split not in seen]
+
+    def _check_unseen(self, run: str, split: str) -> None:
+        if not self.unseen(run, [split]):
+            raise SegcoreError(
+                f"Expected images that the network was not trained on, received {split!r}: choose "
+                "another split."
+            )
+
     def is_counted(self, run: str, split: str, options: BackOffOptions) -> bool:
         """Return whether :meth:`report` needs no pass over images any more.
 
@@ -173,11 +189,7 @@ class BackOffs:
                 probabilities are on disk, or :meth:`tree` refuses.
         """
         check_promise(options.promise)
-        if options.calibrate in {c.train_split for c in self._trained(run)}:
-            raise SegcoreError(
-                f"Expected images that the network was not trained on, received "
-                f"{options.calibrate!r}: calibrate on another split."
-            )
+        self._check_unseen(run, options.calibrate)
         tree = self.tree(run, options)
         tally = self._tally(run, options.calibrate, tree, False, progress)
         groups = self._scores.drawn_by(run, tally.sample_ids).groups
@@ -210,6 +222,7 @@ class BackOffs:
                 f"Expected another split to report than the one that chose the threshold, received "
                 f"{split!r} for both: a promise is never checked on its own calibration images."
             )
+        self._check_unseen(run, split)
         tree, threshold = self.calibrate(run, options, progress)
         tally = self._tally(run, split, tree, True, progress)
         groups = self._scores.drawn_by(run, tally.sample_ids).groups

@@ -112,6 +112,9 @@ def test_a_promise_is_never_checked_where_it_was_made(trained) -> None:
         back_offs.report(run, "validation", PROMISE)
     with pytest.raises(SegcoreError, match="not trained on"):
         back_offs.report(run, "test", BackOffOptions(0.4, "train", file=ROWS))
+    with pytest.raises(SegcoreError, match="not trained on"):
+        back_offs.report(run, "train", PROMISE)
+    assert back_offs.unseen(run, ["train", "validation", "test"]) == ["validation", "test"]
     with pytest.raises(SegcoreError, match="choose 5%"):
         back_offs.report(run, "test", BackOffOptions(0.0))
 
