@@ -4,7 +4,7 @@ Compared are: counting the classes of a folder of masks with plain Pillow and bi
 ids with ``np.unique``; the scan of colour masks with decoding them alone; importing 20,000 samples
 with copying their files; reopening the counts of 20,000 samples; a balance plan with its floor for
 20,000 samples and 150 classes; augmented images a second; and the demo's scenes. What is compared
-takes turns, medians are told.
+takes turns, medians are reported.
 """
 
 import resource
@@ -150,11 +150,14 @@ def importing(scratch: Path, samples: int = 20_000) -> None:
         )
     copying = seconds(lambda: shutil.copytree(source, copied), 1)
     shutil.rmtree(copied)
-    told: list[int] = []
+    reports: list[int] = []
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     took = seconds(
         lambda: import_dataset(
-            source, scratch / "shelf/many", "many", progress=lambda *step: told.append(step[0])
+            source,
+            scratch / "datasets/many",
+            "many",
+            progress=lambda *step: reports.append(step[0]),
         ),
         1,
     )
@@ -162,7 +165,7 @@ def importing(scratch: Path, samples: int = 20_000) -> None:
     print(
         f"import of {samples} samples of 128 x 128: {took:.1f} s, {samples / took:.0f} "
         f"samples/s, {took / copying:.1f} times copying the "
-        f"files; told {len(told)} times how far it is; memory grew by {grown:.0f} MB"
+        f"files; reported progress {len(reports)} times; memory grew by {grown:.0f} MB"
     )
 
 

@@ -1,4 +1,4 @@
-"""``python -m segcore``: the shell door."""
+"""``python -m segcore``: the shell's entry point."""
 
 from segcore.cli import main
 

@@ -1,4 +1,4 @@
-"""Keys of JSON that README and docs promise; the tests of each door ask for the same ones."""
+"""Keys of JSON that README and docs promise; the tests of each entry point ask for the same ones."""
 
 SCORES = {
     "split",

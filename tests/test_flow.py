@@ -1,4 +1,4 @@
-"""The whole way with real processes, through the shell door; and a worker that is killed in the middle of it."""
+"""The whole path with real processes, through the shell; and a worker that is killed in the middle of it."""
 
 import json
 import signal

@@ -63,7 +63,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _merge_arguments(add: Callable[..., object]) -> None:
-    """Add what is said about merges that the user names."""
+    """Add the report on the merges that the user names."""
     add(
         "--merge",
         action="append",

@@ -1,4 +1,4 @@
-"""Commands of the ensemble lab and the CRF lab: ensemble, crf-search."""
+"""Commands of the Ensemble page: ensemble, crf-search."""
 
 import argparse
 from dataclasses import replace
@@ -31,7 +31,7 @@ def _ensemble_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--name",
         default="",
-        help="save the ensemble under this name; it then stands wherever a run does",
+        help="save the ensemble under this name; it can then be used wherever a run can",
     )
     add(
         "--subsets",

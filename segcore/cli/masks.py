@@ -1,4 +1,4 @@
-"""The command about edited masks: their versions, the way back, and a mask from a file."""
+"""The command about edited masks: their versions, restoring one, and a mask from a file."""
 
 import argparse
 import dataclasses

@@ -52,7 +52,7 @@ def _measure(options: Options) -> dict[str, Any]:
             )
             result["scaled"] = scaled.to_json() if scaled else None
     result["label_errors"] = workspace.pixel_metrics.suspects(
-        run, split, ProgressLine("Looking at labels")
+        run, split, ProgressLine("Checking labels")
     ).to_json()
     return result
 

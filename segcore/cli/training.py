@@ -68,8 +68,8 @@ def _train(options: Options) -> dict[str, Any]:
     workspace = workspace_of(options)
     if options.measure:
         workspace.throughput.start(config)
-        pace = workspace.throughput.wait(config, progress=ProgressLine("Measuring"))
-        return {"pace": dataclasses.asdict(pace), "epochs": config.recipe.epochs}
+        throughput = workspace.throughput.wait(config, progress=ProgressLine("Measuring"))
+        return {"pace": dataclasses.asdict(throughput), "epochs": config.recipe.epochs}
     workspace.runs.check(config)
     workspace.datasets.statistics(config.dataset, progress=ProgressLine("Counting classes"))
     warnings = workspace.launch.conflicts(config, members)
@@ -91,7 +91,7 @@ def _train(options: Options) -> dict[str, Any]:
 
 def _show_train(result: dict[str, Any]) -> str:
     if "pace" in result:
-        return _show_pace(result["pace"], result["epochs"])
+        return _show_throughput(result["pace"], result["epochs"])
     lines = [f"Warning: {sentence}" for sentence in result["warnings"]]
     if "scores" not in result:
         lines.append(f"Started {plural(len(result['runs']), 'run')}: {', '.join(result['runs'])}")
@@ -104,13 +104,13 @@ def _show_train(result: dict[str, Any]) -> str:
     return "\n".join([*lines, f"Score the test split with: segscope evaluate {rows[0][0]}"])
 
 
-def _show_pace(pace: dict[str, Any], epochs: int) -> str:
-    seconds, beside = pace["epoch_seconds"], len(pace["beside"])
+def _show_throughput(throughput: dict[str, Any], epochs: int) -> str:
+    seconds, beside = throughput["epoch_seconds"], len(throughput["beside"])
     lines = [
         f"One epoch with validation takes {seconds:.1f} s; {plural(epochs, 'epoch')} take "
         f"{duration(epochs * seconds)}.",
-        f"{pace['images_per_second']:.1f} images/s, peak memory {gib(pace['memory'])}; "
-        f"{plural(pace['steps'], 'step')} on {pace['device']}.",
+        f"{throughput['images_per_second']:.1f} images/s, peak memory {gib(throughput['memory'])}; "
+        f"{plural(throughput['steps'], 'step')} on {throughput['device']}.",
     ]
     if beside:
         lines.append(f"{plural(beside, 'other run')} ran meanwhile: alone it is faster.")

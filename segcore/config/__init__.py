@@ -7,8 +7,8 @@ one that can be started; unknown keys in a file are refused with the nearest kno
 from typing import Any
 
 from segcore.config.distillation import AveragingConfig, DistillationConfig
+from segcore.config.ensembles import CRFSearchConfig, SubsetsConfig
 from segcore.config.imported import ImportedConfig
-from segcore.config.lab import CRFSearchConfig, SubsetsConfig
 from segcore.config.mapping import from_json, to_json
 from segcore.config.robustness import RobustnessConfig
 from segcore.config.training import ModelConfig, RecipeConfig, TrainConfig, shared_labels

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from segcore.config.lab import check_members
+from segcore.config.ensembles import check_members
 from segcore.config.schema import check, option
 from segcore.errors import SegcoreError
 

@@ -9,7 +9,7 @@ from segcore.catalog import (
     PROBABILITY_STORAGE,
     TEST_TIME_AUGMENTATIONS,
 )
-from segcore.config.lab import check_members
+from segcore.config.ensembles import check_members
 from segcore.config.schema import check, option
 from segcore.errors import SegcoreError
 from segcore.postprocess.ensemble import check_weights

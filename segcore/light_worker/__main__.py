@@ -90,7 +90,7 @@ def _must_stop(run: RunFolder, stop: StopSignal) -> bool:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the door; return the exit code."""
+    """Do what the command line asks; return the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m segcore.light_worker",
         description="Evaluate a run, or answer small questions.",

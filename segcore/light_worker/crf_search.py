@@ -214,7 +214,7 @@ def crf_search_run(
     if not isinstance(config, CRFSearchConfig):
         raise SegcoreError(
             f"Expected a CRF search, received {run.id!r} of kind {config.kind!r}: start "
-            "one in the CRF lab."
+            "one on the Ensemble page."
         )
     require_available()
     search = _Search(run, config, executor, should_stop, ahead)

@@ -204,7 +204,7 @@ def subsets_run(
     if not isinstance(config, SubsetsConfig):
         raise SegcoreError(
             f"Expected a run over subsets, received {run.id!r} of kind {config.kind!r}: "
-            "start one in the ensemble lab."
+            "start one on the Ensemble page."
         )
     search = _Search(run, config, executor, should_stop, ahead)
     tallies, table, subsets = search.go()

@@ -19,7 +19,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class View:
-    """One way of looking: mirrored first, then turned; the scale is for who resizes.
+    """One view of an image: mirrored first, then turned; the scale is for who resizes.
 
     Attributes:
         turns: Quarter turns against the clock, 0 to 3.

@@ -1,4 +1,4 @@
-"""Throughput probe: a few real steps of a config, timed and then thrown away."""
+"""Throughput probe: a few real steps of a config, timed and then deleted."""
 
 import dataclasses
 import math

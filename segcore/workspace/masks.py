@@ -1,4 +1,4 @@
-"""Editing the masks of a dataset: versions, who saved them, and which runs learned from older ones."""
+"""Editing the masks of a dataset: versions, who saved them, and which runs were trained on older ones."""
 
 import getpass
 from dataclasses import dataclass

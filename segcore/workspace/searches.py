@@ -66,7 +66,7 @@ class TrialRow:
 
 @dataclass(frozen=True)
 class Search:
-    """A search as it stands.
+    """A search and its present status.
 
     Attributes:
         run: Id of its run.
@@ -160,7 +160,7 @@ class Searches:
                 return candidate
 
     def open(self, run: str) -> Search:
-        """Return a search as it stands.
+        """Return a search and its present status.
 
         Raises:
             SegcoreError: There is no such run, it is no search, or what it wrote is damaged.

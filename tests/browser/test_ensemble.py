@@ -1,4 +1,4 @@
-"""The CRF lab in a real browser: a slider moves, and the mask that is shown is another."""
+"""The CRF tab in a real browser: a slider moves, and the mask that is shown is another."""
 
 import re
 from collections.abc import Callable

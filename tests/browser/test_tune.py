@@ -1,4 +1,4 @@
-"""A study is watched: what its process writes appears without a touch, and its best trial leads to the train page."""
+"""A search is watched: what its process writes appears without a touch, and its best trial leads to the train page."""
 
 import os
 import time
@@ -36,7 +36,7 @@ def trials(count: int) -> list[dict]:
 
 
 @pytest.mark.slow
-def test_a_study_is_watched_and_its_best_trial_taken_along(
+def test_a_search_is_watched_and_its_best_trial_taken_along(
     page: Page, start_app: Callable[..., str], workspace, made_up
 ) -> None:
     for n in (1, 2, 3):

@@ -10,7 +10,7 @@ from segcore.cli.command import parse_pairs
 from segcore.errors import SegcoreError
 from tests.shells import run_shell
 
-STUDY = {
+ABLATION = {
     "name": "small",
     "base": {
         "model": {"encoder": "tiny", "weights": "none"},
@@ -32,13 +32,13 @@ STUDY = {
 
 @pytest.fixture
 def shell(trained, capsys, tmp_path, started):
-    """Run a command in the workspace of ``trained``, beside a study file ``small.json``: exit code, standard output and error."""
-    (tmp_path / "small.json").write_text(json.dumps(STUDY))
+    """Run a command in the workspace of ``trained``, beside an ablation file ``small.json``: exit code, standard output and error."""
+    (tmp_path / "small.json").write_text(json.dumps(ABLATION))
 
     return partial(run_shell, capsys, trained.workspace.folder)
 
 
-def test_a_study_takes_over_what_is_there_and_writes_its_table(trained, shell, tmp_path):
+def test_an_ablation_takes_over_what_is_there_and_writes_its_table(trained, shell, tmp_path):
     code, out, _ = shell(
         "study",
         tmp_path / "small.json",
@@ -73,7 +73,7 @@ def test_a_study_takes_over_what_is_there_and_writes_its_table(trained, shell, t
     )
 
 
-def test_a_base_with_another_value_is_a_study_of_its_own(shell, tmp_path):
+def test_a_base_with_another_value_is_an_ablation_of_its_own(shell, tmp_path):
     words = ("--dataset", "tiny", "--base", "epochs=3", "--base", "size=32x32", "--show", "--json")
     code, out, _ = shell("study", tmp_path / "small.json", *words)
     found = json.loads(out)

@@ -1,4 +1,4 @@
-"""The shell door: one JSON document on standard output, one sentence and exit code 2 for a mistake."""
+"""The shell: one JSON document on standard output, one sentence and exit code 2 for a mistake."""
 
 import json
 import shutil

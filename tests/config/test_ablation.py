@@ -35,7 +35,7 @@ def test_a_row_changes_one_thing_and_leaves_the_rest_of_the_base():
     assert made.config(made.rows[1], "camvid", 0, {}).model.weights == "none"
 
 
-def test_a_study_survives_its_file():
+def test_an_ablation_survives_its_file():
     made = study(
         ROW,
         {"name": "all", "combine": {"against": "mean", "crf": {"relative": True}}, "seeds": [0, 7]},
@@ -98,7 +98,7 @@ def test_what_cannot_be_compared_is_refused(rows, fields, sentence):
         study(*rows, **fields)
 
 
-def test_the_studies_that_come_along_hold_every_claim_of_the_deck():
+def test_the_ablations_that_come_along_hold_every_claim_of_the_deck():
     headings = {
         "Balancing augmentation",
         "U-Net against other architectures, same encoder",

@@ -1,4 +1,4 @@
-"""What a study may be: what is refused before it starts, what a grid holds, what the presets name."""
+"""What a search may be: what is refused before it starts, what a grid holds, what the presets name."""
 
 import dataclasses
 
@@ -33,7 +33,7 @@ def test_tables_presets_and_fields_name_the_same() -> None:
             TuneConfig("set", BASE, SPACE, sampler=sampler, pruner=pruner)
 
 
-def test_a_study_survives_json() -> None:
+def test_a_search_survives_json() -> None:
     config = TuneConfig("set", BASE, SPACE, trials=7, sampler="random", grace=1)
     assert config_from_json(to_json(config)) == config
     assert (

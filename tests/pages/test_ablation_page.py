@@ -1,4 +1,4 @@
-"""Which recipe helps: the form, a study that has found something, and what it offers to take away."""
+"""Which recipe helps: the form, an ablation that has found something, and what it offers to take away."""
 
 import dataclasses
 import json
@@ -7,7 +7,7 @@ import pytest
 
 from segcore.config.ablation import ablation_from_json
 
-STUDY = {
+ABLATION = {
     "name": "small",
     "base": {
         "model": {"encoder": "tiny", "weights": "none"},
@@ -29,7 +29,7 @@ STUDY = {
 
 @pytest.fixture
 def kept(trained):
-    """``trained`` as a study: two seeds of the base, their ensemble under way."""
+    """``trained`` as an ablation: two seeds of the base, their ensemble running."""
     ablations = trained.workspace.ablations
     second = trained.workspace.runs.open(trained.members[1])
     config = dataclasses.replace(second.config, seed=1)
@@ -37,12 +37,12 @@ def kept(trained):
     (second.folder / "config.json").write_text(
         json.dumps({**data, "config": {**data["config"], "seed": config.seed}})
     )
-    plan = ablations.plan(ablation_from_json(STUDY), ["tiny"])
+    plan = ablations.plan(ablation_from_json(ABLATION), ["tiny"])
     ablations.start(plan)
     return plan
 
 
-def test_a_study_begins_with_the_press_of_a_button(workspace, started, open_page, read) -> None:
+def test_an_ablation_begins_with_the_press_of_a_button(workspace, started, open_page, read) -> None:
     at = open_page("ablation")
     at.selectbox(key="study_file").set_value("deck").run()
     assert at.multiselect(key="study_datasets_deck").value == ["tiny"]
@@ -72,7 +72,7 @@ def test_a_base_without_its_weights_says_what_is_missing(workspace, open_page) -
     assert not [b for b in at.button if b.label == "Start ablation"]
 
 
-def test_a_study_shows_what_it_found_and_how_far_it_is(kept, open_page) -> None:
+def test_an_ablation_shows_what_it_found_and_how_far_it_is(kept, open_page) -> None:
     at = open_page("ablation", recipe_study="small--tiny")
     found = {m.label: m.value for m in at.metric}
     assert found["Baseline mean IoU"] != "–" and found["Variants that help"] == "0"

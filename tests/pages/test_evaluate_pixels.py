@@ -14,7 +14,7 @@ def tab(open_page, title: str, run: str):
     return open_page("evaluate", run=run, split="test", tab=title)
 
 
-def test_borders_and_confidence_are_the_shelfs(trained, open_page, read) -> None:
+def test_borders_and_confidence_are_the_workspaces(trained, open_page, read) -> None:
     run, measures = trained.members[0], trained.workspace.pixel_metrics
     at = tab(open_page, "Overview", run)
     found = measures.measure(run, "test")

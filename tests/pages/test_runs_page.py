@@ -202,7 +202,7 @@ def test_masks_by_epoch_and_what_it_was_made_with(trained, open_page, read) -> N
     truth = dataset.read_mask(dataset.sample("validation/scene_0"))
     for epoch, mask in ((1, np.zeros((32, 48), np.uint8)), (3, truth)):
         run.write_mask("validation", mask_history_stage(epoch), "validation/scene_0", mask)
-    image, true, predicted = trained.workspace.monitor.evolved(run.id, "validation/scene_0", 3)
+    image, true, predicted = trained.workspace.monitor.masks_at(run.id, "validation/scene_0", 3)
     assert image.shape == (32, 48, 3) and (true == truth).all() and (predicted == truth).all()
     at = open_page("runs", run=run.id)
     read.check(at.button_group(key="run_tab_train").set_value("Validation previews").run())

@@ -319,7 +319,7 @@ def test_a_config_is_saved_loaded_and_edited(workspace, started, open_page, read
     assert "epochs" in at.error[0].value
 
 
-def test_a_study_says_how_many_runs_it_is_and_queues_them(
+def test_a_grid_says_how_many_runs_it_is_and_queues_them(
     workspace, started, open_page, read
 ) -> None:
     at = open_page("train")

@@ -1,4 +1,4 @@
-"""Which settings are best: the form, a study as it stands, and the way to the train page."""
+"""Which settings are best: the form, a search and its status, and the link to the Train page."""
 
 import shlex
 
@@ -35,8 +35,8 @@ def row(
 
 
 @pytest.fixture
-def study(workspace, made_up) -> RunFolder:
-    """A study of four trials: two finished, one ended early, one failed."""
+def search(workspace, made_up) -> RunFolder:
+    """A search of four trials: two finished, one ended early, one failed."""
     run = made_up.write(
         "tiny-tune-made",
         TuneConfig("tiny", BASE, SPACE, trials=4),
@@ -72,7 +72,7 @@ def study(workspace, made_up) -> RunFolder:
     return run
 
 
-def test_a_study_begins_with_the_press_of_a_button(workspace, started, open_page, read) -> None:
+def test_a_search_begins_with_the_press_of_a_button(workspace, started, open_page, read) -> None:
     at = open_page("tune")
     at.selectbox(key="tune_encoder_one").set_value("tiny").run()
     assert any("unknown until a run has finished" in c.value for c in at.caption)
@@ -107,8 +107,8 @@ def test_ten_trials_start_at_once_with_an_estimated_time(trained, started, open_
     assert trained.workspace.searches.open(run).config.trials == 10
 
 
-def test_what_a_study_found(study, open_page, read) -> None:
-    at = open_page("tune", study=study.id)
+def test_what_a_search_found(search, open_page, read) -> None:
+    at = open_page("tune", study=search.id)
     shown = read.metrics(at)
     assert shown["Best validation mean IoU"] == "60.0 %" and shown["Trials ended"] == "4 of 4"
     assert (shown["Pruned"], shown["Failed"]) == ("1", "1")
@@ -140,13 +140,13 @@ def test_nothing_is_started_that_would_fail(workspace, open_page) -> None:
     assert at.button(key="start_search").disabled
 
 
-def test_a_damaged_study_is_told_in_a_sentence(study, open_page) -> None:
-    (study.folder / "study.json").write_text('{"trials": [{"trial": 1}]}')
-    (message,) = open_page("tune", study=study.id).error
+def test_a_damaged_search_is_one_sentence(search, open_page) -> None:
+    (search.folder / "study.json").write_text('{"trials": [{"trial": 1}]}')
+    (message,) = open_page("tune", study=search.id).error
     assert "study.json" in message.value and message.value.endswith(".")
 
 
-def test_the_command_line_begins_the_same_study(tmp_path, monkeypatch, workspace) -> None:
+def test_the_command_line_begins_the_same_search(tmp_path, monkeypatch, workspace) -> None:
     begun = []
     monkeypatch.setattr(
         "segcore.workspace.searches.Searches.start",

@@ -14,10 +14,10 @@ from segcore.tuning.coordinator import HOPELESS
 
 
 class Killed(BaseException):
-    """Stands for SIGKILL: nothing is told, nothing is put right."""
+    """Stands for SIGKILL: nothing is written, nothing is put right."""
 
 
-def test_a_guided_study_finds_the_optimum_of_a_formula(make_bench, finish) -> None:
+def test_a_guided_search_finds_the_optimum_of_a_formula(make_bench, finish) -> None:
     bench = make_bench(trials=12)
     finish(bench.coordinator())
     told = bench.report()
@@ -85,7 +85,7 @@ def dies_at_call(number: int) -> Callable[[str], None]:
     return fault
 
 
-def test_a_study_cut_anywhere_goes_on_and_repeats_no_trial(make_bench) -> None:
+def test_a_search_interrupted_anywhere_continues_and_repeats_no_trial(make_bench) -> None:
     bench = make_bench(trials=4, pruner="median")
     for lives in (
         itertools.count()
@@ -107,7 +107,7 @@ def test_a_study_cut_anywhere_goes_on_and_repeats_no_trial(make_bench) -> None:
     )
 
 
-def test_a_killed_study_tries_what_an_undisturbed_one_would(tmp_path, make_bench, finish) -> None:
+def test_a_killed_search_tries_what_an_undisturbed_one_would(tmp_path, make_bench, finish) -> None:
     bench = make_bench(trials=4)
     for _ in range(2):
         coordinator = bench.coordinator()
@@ -143,7 +143,7 @@ def test_two_coordinators_run_no_trial_twice(make_bench) -> None:
     assert [row["state"] for row in bench.report()["trials"]] == ["complete"] * 4
 
 
-def test_a_stopped_study_takes_its_trials_up_again(make_bench, finish) -> None:
+def test_a_stopped_search_takes_its_trials_up_again(make_bench, finish) -> None:
     bench = make_bench(trials=3)
     coordinator = bench.coordinator(parallel=2)
     coordinator.turn()
@@ -167,7 +167,9 @@ def end_all(bench, state: str, cause: str):
     return fault
 
 
-def test_one_failed_trial_is_shown_with_its_cause_and_the_study_goes_on(make_bench, finish) -> None:
+def test_one_failed_trial_is_shown_with_its_cause_and_the_search_continues(
+    make_bench, finish
+) -> None:
     bench = make_bench(trials=3)
     coordinator = bench.coordinator(faults=end_all(bench, "failed", "The memory did not suffice."))
     coordinator.turn()
@@ -178,7 +180,7 @@ def test_one_failed_trial_is_shown_with_its_cause_and_the_study_goes_on(make_ben
     assert rows[0]["cause"] == "The memory did not suffice."
 
 
-def test_a_study_of_failures_only_ends_after_a_few(make_bench, finish) -> None:
+def test_a_search_of_failures_only_ends_after_a_few(make_bench, finish) -> None:
     bench = make_bench(trials=20)
     with pytest.raises(SegcoreError, match=rf"first {HOPELESS} trials all failed, .* out of reach"):
         finish(bench.coordinator(faults=end_all(bench, "failed", "The weights are out of reach.")))

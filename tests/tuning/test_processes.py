@@ -35,7 +35,7 @@ def wait(condition, seconds: float = 600.0) -> None:
 
 
 @pytest.mark.slow
-def test_a_study_on_one_device_is_killed_stopped_and_finished(prepared: Workspace) -> None:
+def test_a_search_on_one_device_is_killed_stopped_and_finished(prepared: Workspace) -> None:
     base = TrainConfig(
         "tiny",
         ModelConfig("unet", "tiny", "none"),

@@ -35,7 +35,7 @@ OF_RUNS = {
     "load": lambda w, run: w.monitor.usage(run),
     "starts": lambda w, run: w.monitor.starts(run),
     "is current": lambda w, run: w.monitor.is_current(run),
-    "mask history": lambda w, run: w.monitor.evolution(run),
+    "mask history": lambda w, run: w.monitor.mask_history(run),
     "export": lambda w, run: w.exports.export(run, "tensorboard"),
     "label set": lambda w, run: w.scores.label_set(run),
     "counts": lambda w, run: w.scores.counts(run, SPLIT),

@@ -1,4 +1,4 @@
-"""Editing masks through the workspace: what a run learned from is told apart from what is there now."""
+"""Editing masks through the workspace: what a run was trained on is distinguished from what is there now."""
 
 import dataclasses
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segcore.data.dataset.documents import Shelf, check_name, write_document
+from segcore.data.dataset.documents import Documents, check_name, write_document
 from segcore.data.files.borders import foreign_bytes
 from segcore.data.files.images import read_image, read_indices
 from segcore.errors import SegcoreError, unknown
@@ -380,9 +380,9 @@ class Dataset:
         return self._plans.read(name)
 
     @property
-    def _maps(self) -> Shelf:
-        return Shelf(self.folder / "label_maps", "label map")
+    def _maps(self) -> Documents:
+        return Documents(self.folder / "label_maps", "label map")
 
     @property
-    def _plans(self) -> Shelf:
-        return Shelf(self.folder / "plans", "plan")
+    def _plans(self) -> Documents:
+        return Documents(self.folder / "plans", "plan")

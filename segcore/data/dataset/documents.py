@@ -46,7 +46,7 @@ def check_name(name: str, kind: str = "dataset") -> str:
 
 
 @dataclass(frozen=True)
-class Shelf:
+class Documents:
     """A folder of named JSON mappings.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 While a dataset ``X`` is being made, three hidden names lie next to its place: ``.X.importing``, a
 file that the maker holds locked; ``.X.partial``, what becomes the dataset; ``.X.unpacked``, an
-archive's files. The system lets go of a lock when its process ends in whatever way, so a lock that
+archive's files. The system lets go of a lock when its process ends, whatever ended it, so a lock that
 can be had marks leftovers of the dead. They are removed, but for a ``.X.partial`` that holds a
 journal: the next import of the same continues it; after :data:`KEPT_DAYS` days it is removed
 too.

@@ -108,7 +108,7 @@ class DatasetWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Remove the temporary folder if it is still there, unless it can be gone on with."""
+        """Remove the temporary folder if it is still there, unless it can be continued."""
         if self._journal is not None:
             self._journal.close()
         if self._journal is None or kind is None or issubclass(kind, Exception):

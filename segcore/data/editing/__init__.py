@@ -1,1 +1,1 @@
-"""Editing masks: every version kept, who changed what, and the way back."""
+"""Editing masks: every version kept, who changed what, and restoring one."""

@@ -4,7 +4,7 @@ A dataset's folder holds ``mask_versions/<sample>/``: ``history.json`` and one P
 version in use lies with the other masks under a name of its own (``masks/<sample>.v2-<digest>.png``), and
 ``dataset.json`` names it with its digest. A save writes the PNG, then the history, then
 ``dataset.json``: what breaks off before the last step leaves the mask as it was, and what was drawn
-in the history. Masks in use are never overwritten, so a run that reads them goes on reading the
+in the history. Masks in use are never overwritten, so a run that reads them continues to read the
 version it began with.
 """
 

@@ -172,9 +172,9 @@ def unpack(archive: Path, target: Path, progress: Progress | None = None) -> Non
                 if progress:
                     progress(done, len(entries), "unpacking")
     except _BROKEN as error:
-        told = getattr(error, "strerror", None) or "it is damaged"
+        reason = getattr(error, "strerror", None) or "it is damaged"
         raise SegcoreError(
-            f"{archive.name} cannot be unpacked ({told}): "
+            f"{archive.name} cannot be unpacked ({reason}): "
             "pack the data again as a plain zip or tar."
         ) from error
 

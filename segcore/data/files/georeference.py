@@ -1,6 +1,6 @@
 """Where on Earth an image lies: read from a GeoTIFF, kept, written back with a prediction.
 
-Reading and writing need rasterio, the optional extra ``geo``; GDAL is told to read GeoTIFF only and
+Reading and writing need rasterio, the optional extra ``geo``; GDAL may read GeoTIFF only and
 no file next to the one named.
 """
 

@@ -107,7 +107,7 @@ def _copy_image(dataset: Dataset, sample: Sample, place: Path) -> Path:
         shutil.copyfile(source, target)
     except OSError as error:
         if os.access(source, os.R_OK):
-            raise  # it is the target that takes no more, and the door says so
+            raise  # the target takes no more, which the caller reports
         raise SegcoreError(
             f"The image {source} cannot be copied ({error.strerror}): put it back or "
             "import the dataset again."

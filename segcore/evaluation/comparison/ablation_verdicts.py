@@ -173,12 +173,12 @@ class Terms:
     Attributes:
         protocol: Which images, classes and pixels were scored.
         size: (height, width) that the network was trained at and looks at.
-        looking: How it looked at an image: whole or in tiles, and in how many views.
+        views: How it saw an image: whole or in tiles, and in how many views.
     """
 
     protocol: Protocol
     size: tuple[int, int]
-    looking: str
+    views: str
 
 
 def unlike_terms(ours: Terms, theirs: Terms, sizes_differ: bool = False) -> list[str]:
@@ -193,8 +193,8 @@ def unlike_terms(ours: Terms, theirs: Terms, sizes_differ: bool = False) -> list
     if ours.size != theirs.size and not sizes_differ:
         mine, other = (f"{height} x {width}" for height, width in (ours.size, theirs.size))
         found.append(f"Not comparable: different training sizes ({mine} against {other}).")
-    if ours.looking != theirs.looking:
+    if ours.views != theirs.views:
         found.append(
-            f"Not comparable: different inference views ({ours.looking} against {theirs.looking})."
+            f"Not comparable: different inference views ({ours.views} against {theirs.views})."
         )
     return found

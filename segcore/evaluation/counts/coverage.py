@@ -292,7 +292,7 @@ class DifferencePlan:
         return (
             f"A difference of {self.points:g} point{'' if self.points == 1 else 's'} {between} "
             f"needs about {self.needed:,} test "
-            f"{self.unit} to be told from chance (now {self.now:,}, enough for "
+            f"{self.unit} to be distinguished from chance (now {self.now:,}, enough for "
             f"{self.smallest:.1f} points)."
         )
 

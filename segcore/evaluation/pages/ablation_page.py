@@ -34,7 +34,7 @@ def build_ablation_page(
     Returns:
         A complete HTML document, UTF-8 text; every name from outside is escaped.
     """
-    study, rows = found["study"], found["rows"]
+    ablation, rows = found["study"], found["rows"]
     differences = [
         (row["row"], *_points(row["difference"], row["difference_interval"]))
         for row in rows
@@ -42,8 +42,8 @@ def build_ablation_page(
     ]
     return render(
         "ablation.html",
-        title=study["title"] or study["name"],
-        study=study,
+        title=ablation["title"] or ablation["name"],
+        ablation=ablation,
         datasets=found["datasets"],
         protocol=found["protocol"],
         claims=_claims(rows),
@@ -58,7 +58,7 @@ def build_ablation_page(
         sentences=found["sentences"],
         pairs=_pairs(rows),
         facts=dict(facts or {}),
-        file=json.dumps(_said(study), indent=1, ensure_ascii=False),
+        file=json.dumps(_said(ablation), indent=1, ensure_ascii=False),
     )
 
 

@@ -152,7 +152,7 @@ def _comparison(reports: Mapping[str, Report]) -> dict[str, Any]:
     return {"first": first_name, "warnings": warnings, "rows": rows}
 
 
-def _what_if(study: Mapping[str, Any], report: Report) -> dict[str, Any]:
+def _what_if(answer: Mapping[str, Any], report: Report) -> dict[str, Any]:
     """Show the path and the verdicts of a what-if over merged labels."""
     names = {c.id: c.name for c in report.label_set.classes}
 
@@ -172,6 +172,6 @@ def _what_if(study: Mapping[str, Any], report: Report) -> dict[str, Any]:
             *(percent(row[key]) for key in shown),
             number(row["lift"]),
         )
-        for row in study["path"]
+        for row in answer["path"]
     ]
-    return {"prior": study["prior"], "rows": rows, "verdicts": study["verdicts"]}
+    return {"prior": answer["prior"], "rows": rows, "verdicts": answer["verdicts"]}

@@ -1,4 +1,4 @@
-"""The house's own small encoder, for tests, first tries and the demo."""
+"""Segscope's own small encoder, for tests, first tries and the demo."""
 
 from typing import Any
 

@@ -22,7 +22,7 @@ left.
 
 
 def batch_norm(x: Any, name: str) -> Any:
-    """Batch normalisation with the house's momentum and ResNet's epsilon."""
+    """Batch normalisation with Segscope's momentum and ResNet's epsilon."""
     return FusedBatchNorm(momentum=MOMENTUM, epsilon=1e-5, name=name)(x)
 
 

@@ -280,7 +280,7 @@ class Cluster:
         )  # a task that has just ended is also nowhere for a moment
 
     def forget(self, token: str) -> None:
-        """Take a task off the scheduler's books."""
+        """Take a task off the scheduler's list."""
         future = self._futures.pop(token, None)
         self._places.pop(token, None)
         self._absent.pop(token, None)

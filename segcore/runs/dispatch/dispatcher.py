@@ -193,7 +193,7 @@ class Dispatcher:
             del self._children[job.token or ""]
 
     def _leave_to_worker(self, queue: Queue, job: Job) -> None:
-        """Give up an attempt because another process works on the run, whose row is set right."""
+        """Drop an attempt because another process works on the run, whose row is set right."""
         run = RunFolder(runs_folder(self.workspace) / job.run)
         worker = work_lock.holder(run.folder)
         if worker is None or not queue.confirm(job.run, job.token or "", *worker):

@@ -28,7 +28,7 @@ class ClusterExecutor(Executor):
         self.width = width
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
-        """Hand over one task."""
+        """Submit one task."""
         return self._executor.submit(function, *arguments, **named)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:

@@ -127,18 +127,18 @@ class _Attempt:
         return worker
 
     def _watch(self, worker: subprocess.Popen) -> int:
-        told, since = 0, 0.0
+        passed_on, since = 0, 0.0
         while (code := worker.poll()) is None:
             stops = self._stops()
             if (
                 stops == 1
-                and told
+                and passed_on
                 and self._must_end()
                 and time.monotonic() - since > GRACE_SECONDS
             ):
                 stops = 2
-            if stops > told:
-                told, since = stops, time.monotonic()
+            if stops > passed_on:
+                passed_on, since = stops, time.monotonic()
                 if stops == 1:
                     os.kill(worker.pid, signal.SIGTERM)
                 else:

@@ -114,7 +114,7 @@ class RemoteRuns:
             write_attempt(folder, "")
 
     def forget(self, job: Job) -> None:
-        """Take a run off the cluster's books."""
+        """Take a run off the cluster's list."""
         if self._cluster is not None:
             with suppress(SegcoreError):
                 self._cluster.forget(job.token or "")

@@ -30,8 +30,8 @@ def mask_history_stage(epoch: int) -> str:
 def read_mask_history(run_folder: Path) -> tuple[str, list[str], list[int]] | None:
     """Return (split, sample ids, epochs with masks in order); None where the run keeps none."""
     try:
-        told = disk.read_json(run_folder / "evolution.json")
-        split, samples = str(told["split"]), [str(name) for name in told["samples"]]
+        index = disk.read_json(run_folder / "evolution.json")
+        split, samples = str(index["split"]), [str(name) for name in index["samples"]]
         stages = [path.name for path in (run_folder / "masks" / split).glob(f"{_PREFIX}*")]
     except (SegcoreError, KeyError, TypeError):
         return None

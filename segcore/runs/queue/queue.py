@@ -151,7 +151,7 @@ class Queue:
     def share(self) -> None:
         """Let other machines use the queue over a network drive.
 
-        It gives up the write-ahead log, which works on one machine only.
+        It drops the write-ahead log, which works on one machine only.
 
         Raises:
             SegcoreError: Other processes use the queue at this moment.

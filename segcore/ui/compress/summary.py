@@ -97,7 +97,7 @@ def _metrics(entries: Sequence[Entry]) -> None:
                 "off" if span else "normal",
                 border=True,
                 height="stretch",
-                help=manual.see(help, "label-compression#what-each-number-tells"),
+                help=manual.see(help, "label-compression#what-each-number-says"),
                 delta_arrow="off" if span else "auto",
             )
 

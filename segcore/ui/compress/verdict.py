@@ -15,7 +15,7 @@ WEAK_KAPPA = 0.2
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is said of a merge.
+    """The verdict on a merge.
 
     Attributes:
         kind: "recommended", "undecided", "rejected", or "silent" where nothing can be said.

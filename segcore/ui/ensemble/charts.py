@@ -1,4 +1,4 @@
-"""Plotly figures of the ensemble lab and the CRF lab; no app in here."""
+"""Plotly figures of ensembles and of the CRF search; no app in here."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -147,7 +147,7 @@ def _pairs(pairs: Any, names: list[str]) -> None:
 
 
 def _picture(run: str, split: str, row: SuspectedImage, report: Report) -> None:
-    """Show where an image is suspected most, and the way to the viewer."""
+    """Show where an image is suspected most, and a link to the viewer."""
     workspace, names = session.workspace(), report.label_set.class_names
     with session.errors_shown():
         dataset = workspace.scenes.dataset_of(run)

@@ -65,7 +65,7 @@ def details(run: str, chosen: Sequence[str] = ()) -> None:
     st.session_state["run_tab"] = shown
     parts = {
         "Curves": lambda: curves.curves(run, chosen, active),
-        "Validation previews": lambda: monitor.evolution(run, active),
+        "Validation previews": lambda: monitor.mask_history(run, active),
         "Devices": lambda: monitor.devices(run, active),
         "Log": lambda: _log(run, active),
         "Config": lambda: _config(run, folder.config),

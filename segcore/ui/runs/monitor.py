@@ -19,13 +19,13 @@ WIDTH = 480
 """Pixels, about, that a panel is wide on a screen."""
 
 
-def evolution(run: str, active: bool) -> None:
+def mask_history(run: str, active: bool) -> None:
     """Draw the validation samples that are kept by epoch, with a slider through the epochs."""
 
     @st.fragment(run_every=5 if active else None)
     def panel() -> None:
         with session.errors_shown():
-            history = session.workspace().monitor.evolution(run)
+            history = session.workspace().monitor.mask_history(run)
             labels = session.workspace().monitor.label_set(run)
         if history is None or labels is None:
             st.caption(
@@ -69,7 +69,7 @@ def _choose_epoch(run: str, epochs: list[int]) -> int:
 
 def _row(run: str, sample: str, epoch: int, labels: LabelSet, show: str) -> None:
     with session.errors_shown():
-        image, truth, predicted = _evolved(session.workspace(), run, sample, epoch)
+        image, truth, predicted = _masks_at(session.workspace(), run, sample, epoch)
     valid = truth != labels.ignore_index
     right = float((truth == predicted)[valid].mean()) if valid.any() else None
     panels = [
@@ -103,10 +103,10 @@ def _enlarged(picture: Picture) -> Picture:
 
 
 @st.cache_data(max_entries=400, max_size="200MB", show_spinner=False)
-def _evolved(
+def _masks_at(
     _workspace: Workspace, run: str, sample: str, epoch: int
 ) -> tuple[Picture, npt.NDArray[Any], npt.NDArray[Any]]:
-    return _workspace.monitor.evolved(run, sample, epoch)
+    return _workspace.monitor.masks_at(run, sample, epoch)
 
 
 def _legend(labels: LabelSet) -> None:

@@ -30,7 +30,7 @@ class Picture:
 
 
 def see(words: str, place: str) -> str:
-    """Return a tooltip: a statistic's formula in words, and the way to where the docs say more.
+    """Return a tooltip: a statistic's formula in words, and a link to where the docs say more.
 
     Args:
         words: The formula in words.

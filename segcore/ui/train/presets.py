@@ -1,4 +1,4 @@
-"""The values that the training form begins with, and the ways to change them all at once."""
+"""The values that the training form begins with, and buttons that change them all at once."""
 
 import dataclasses
 import json
@@ -130,7 +130,7 @@ def _from_link(dataset: str) -> None:
 
 
 def choices(config: TrainConfig | None) -> None:
-    """Draw the ways to fill the form: recommendation, saved configs, another run, JSON.
+    """Draw what fills the form: recommendation, saved configs, another run, JSON.
 
     Args:
         config: The form's values at this moment; None while they are refused.

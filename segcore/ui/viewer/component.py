@@ -1,4 +1,4 @@
-"""The viewer as a Streamlit component: mounts it, and returns what the user asked of the page."""
+"""The viewer as a Streamlit component: mounts it, and returns what the user wants of the page."""
 
 import json
 import struct

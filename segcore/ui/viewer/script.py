@@ -91,16 +91,16 @@ deliver = st.components.v2.component("segscope_viewer_script", js=_deliver(_sour
 """Mounts the component that brings the script."""
 
 
-def component(name: str, door: str, html: str = "") -> Any:
-    """Register a component that calls one of the script's doors as soon as the script is there.
+def component(name: str, function: str, html: str = "") -> Any:
+    """Register a component that calls one of the script's functions as soon as the script is there.
 
     Args:
         name: Name of the component.
-        door: Name of an exported function of ``mount.js``.
+        function: Name of an exported function of ``mount.js``.
         html: What the component's element holds at first.
     """
     return st.components.v2.component(
         name,
         html=html or "<i></i>",
-        js=f"{_slot}\nexport default async (it) => (await slot.ready).{door}(it);",
+        js=f"{_slot}\nexport default async (it) => (await slot.ready).{function}(it);",
     )

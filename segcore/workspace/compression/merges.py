@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segcore.data.dataset.documents import Shelf
+from segcore.data.dataset.documents import Documents
 from segcore.evaluation.compression.chosen_map import MapReport, report_map
 from segcore.evaluation.compression.hierarchy import read_hierarchy
 from segcore.evaluation.compression.information import importance_weights
@@ -135,7 +135,7 @@ class Merges:
         label_set = self._scores.label_set(run)
         ids = label_set.class_ids
         merges: list[SavedMerge] = []
-        documents = Shelf(self._scenes.dataset_of(run).folder / "label_maps", "label map")
+        documents = Documents(self._scenes.dataset_of(run).folder / "label_maps", "label map")
         for name in documents.names():
             versions = [LabelMap.from_json(data) for data in documents.read(name)["versions"]]
             for number, label_map in reversed(list(enumerate(versions, 1))):

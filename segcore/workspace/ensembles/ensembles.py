@@ -205,7 +205,7 @@ class Ensembles:
         return read_subsets(folder.read_json("subsets"), self.is_stale(run))
 
     def is_stale(self, run: str) -> bool:
-        """Return whether a lab's result was made from other predictions than those on disk now.
+        """Return whether a run's result was made from other predictions than those on disk.
 
         Raises:
             SegcoreError: The run has no result.

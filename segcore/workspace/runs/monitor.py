@@ -125,7 +125,7 @@ class Monitors:
             return None
         return bool(noted[-1] == self._datasets.open(folder.config.dataset).fingerprint)
 
-    def evolution(self, run: str) -> tuple[str, list[str], list[int]] | None:
+    def mask_history(self, run: str) -> tuple[str, list[str], list[int]] | None:
         """Return (split, sample ids, epochs) of the mask history; None where there is none.
 
         Raises:
@@ -133,7 +133,7 @@ class Monitors:
         """
         return read_mask_history(self._runs.open(run).folder)
 
-    def evolved(self, run: str, sample: str, epoch: int) -> tuple[Image, Mask, Mask]:
+    def masks_at(self, run: str, sample: str, epoch: int) -> tuple[Image, Mask, Mask]:
         """Return a sample as the network saw it after an epoch.
 
         Returns:

@@ -1,4 +1,4 @@
-"""Reasons to refuse a run before it is queued or read, each with its way out."""
+"""Reasons to refuse a run before it is queued or read, each with its fix."""
 
 from collections.abc import Sequence
 from functools import lru_cache

@@ -116,7 +116,7 @@ def test_kept_epochs_are_dense_first_and_few_for_ever():
     assert sum(keeps_epoch(e) for e in range(1, 100_001)) < 650
 
 
-def test_the_evolution_of_a_run_is_read_back(run):
+def test_the_mask_history_of_a_run_is_read_back(run):
     assert read_mask_history(run.folder) is None
     run.write_json("evolution", {"split": "validation", "samples": ["a/b"], "size": [2, 2]})
     assert read_mask_history(run.folder) is None  # no epoch yet

@@ -1,4 +1,4 @@
-"""Figures of a study: hand-made trials in, positions out."""
+"""Figures of a search: hand-made trials in, positions out."""
 
 import pytest
 

@@ -68,7 +68,7 @@ def trainings(workspace):
     }
 
 
-def test_a_study_queues_each_training_with_its_prediction_once(workspace, started):
+def test_an_ablation_queues_each_training_with_its_prediction_once(workspace, started):
     plan = make(workspace)
     queued = workspace.ablations.start(plan)
     assert [(c.recipe.loss, c.seed) for c in reversed(trainings(workspace).values())] == [
@@ -110,7 +110,7 @@ def test_a_run_of_other_labels_or_splits_is_another(workspace, made_up, started)
     assert workspace.ablations.cells(plan)["base"][0].runs == ("",)
 
 
-def test_a_study_goes_on_after_a_kill_and_grows_by_seeds(workspace, started):
+def test_an_ablation_continues_after_a_kill_and_grows_by_seeds(workspace, started):
     ablations = workspace.ablations
     first = ablations.start(make(workspace))
     for run in first[:2]:
@@ -268,7 +268,7 @@ def test_balance_plans_and_parts_of_the_classes_are_made_and_shared(workspace, s
     assert ablations.start(plan) == [] and ablations.cells(plan)["parts"][0].scored in queued
 
 
-def test_what_a_study_cannot_be_run_on_is_refused(workspace):
+def test_what_an_ablation_cannot_be_run_on_is_refused(workspace):
     with pytest.raises(SegcoreError, match="--dataset"):
         make(workspace, datasets=())
     with pytest.raises(SegcoreError, match="tiny"):

@@ -1,4 +1,4 @@
-"""The shelves of the labs: the shell and the pages read the same numbers, and a saved ensemble stands wherever a run does."""
+"""Ensembles, subsets and the CRF search: the shell and the pages read the same numbers, and a saved ensemble stands wherever a run does."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""Before a start: the suggested plan, costs, conflicts, studies, named configs."""
+"""Before a start: the suggested plan, costs, conflicts, grids, named configs."""
 
 import dataclasses
 
@@ -293,7 +293,7 @@ def test_every_field_of_the_recipe_and_model_can_be_varied() -> None:
     } <= set(FIELDS)
 
 
-def test_a_study_is_queued_whole_or_not_at_all(workspace, started) -> None:
+def test_a_grid_is_queued_whole_or_not_at_all(workspace, started) -> None:
     config = TrainConfig(
         "tiny",
         ModelConfig("unet", "tiny", "none"),

@@ -66,7 +66,7 @@ class MaskCodes:
         codes: (H, W): ids or 0xRRGGBB.
         note: What was done to make it fit its image, "" for nothing.
         turned: Whether its size shows that it was drawn on the image's pixels as stored (True) or
-            as seen (False); None where that cannot be told or does not matter.
+            as seen (False); None where that is undetermined or does not matter.
     """
 
     codes: npt.NDArray[Any]
@@ -317,7 +317,7 @@ def spread(items: Sequence[In], count: int) -> list[In]:
 def agree_on_labels(
     layout: Layout, progress: Progress | None = None, many: bool = False
 ) -> Labelling:
-    """Decide what the classes are; masks are surveyed where the declaration does not settle it.
+    """Decide what the classes are; masks are surveyed where the declaration does not say it.
 
     Args:
         layout: What a reader found.

@@ -1,4 +1,4 @@
-"""What a source holds where no masks were found, and the way out."""
+"""What a source holds where no masks were found, and what to do."""
 
 import re
 from pathlib import PurePosixPath

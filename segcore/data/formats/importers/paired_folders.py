@@ -68,7 +68,7 @@ def unique_ids(pairs: list[Pair], problems: list[Problem]) -> list[Pair]:
     kept: dict[str, Pair] = {}
     for pair in named:
         if pair.id in kept and pair.reason:
-            continue  # told with the one kept: neither has a mask
+            continue  # reported with the one kept: neither has a mask
         if pair.id in kept:
             problems.append(
                 Problem(

@@ -125,7 +125,7 @@ class Rule:
     Attributes:
         image_key: What of an image's place is compared.
         mask_key: What of a mask's place.
-        final: Whether several partners by this rule settle the matter.
+        final: Whether several partners by this rule decide.
     """
 
     image_key: Key

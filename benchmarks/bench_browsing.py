@@ -1,6 +1,6 @@
-"""What looking at images costs the server: processor seconds to open a page and for each next image.
+"""What browsing images costs the server: processor seconds to open a page and for each next image.
 
-    python benchmarks/bench_looking.py [--images 20000] [--scored 0.15]
+    python benchmarks/bench_browsing.py [--images 20000] [--scored 0.15]
 
 Writes workspaces of 1,250, 5,000 and 20,000 images by reference in 150 classes, a share of them in
 the test split and scored by two runs, and runs the pages in this process through Streamlit's own
