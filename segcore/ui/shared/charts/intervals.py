@@ -25,7 +25,7 @@ def signed_intervals(
         names: One a row, the first on top.
         values: Differences -1..1, None where undefined.
         intervals: (low, high) of each.
-        kinds: What is said of a row whose interval is above 0, below 0, and on both sides.
+        kinds: Words for a row whose interval is above 0, below 0, and on both sides.
         title: What the axis says.
         undetermined: For each row whether it does not stand out after all, as it does not hold
             among many comparisons; () lets the intervals decide.
