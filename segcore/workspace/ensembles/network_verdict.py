@@ -205,7 +205,7 @@ def _sentence(role: str, other: str, comparison: Comparison) -> str:
     if comparison.chosen:
         return f"The {role} against {other} is not judged. {comparison.chosen}"
     words = {"helps": "better than", "hurts": "worse than"}
-    verdict = words.get(judge_difference(gain), "not told apart from")
+    verdict = words.get(judge_difference(gain), "not significantly different from")
     points = f"{100 * gain.value:+.2f} points of mean IoU"
     within = f" ({gain.range(2, signed=True)})" if gain.is_known else ""
     return f"The {role} is {verdict} {other}: {points}{within}. {gain.how()}"
