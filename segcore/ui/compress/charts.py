@@ -1,15 +1,11 @@
-"""Plotly figures about merging labels: trade-off, tree and matrix, label flow, IoU."""
+"""Plotly figures about merging labels: trade-off, compression curve, label flow, IoU."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from segcore.ui.shared.charts.layout import ACCENT, QUIET, WARM, lay_out
-from segcore.ui.shared.charts.matrices import CELLS, write_shares
 
 Groups = Sequence[Sequence[int]]
 """Groups of class indices, each class in one."""
@@ -123,116 +119,6 @@ def compression_curve(
         yaxis={"title": {"text": "%"}},
         hovermode="closest",
     )
-
-
-def tree_and_matrix(
-    joints: Sequence[tuple[Sequence[int], Sequence[int], float]],
-    order: Sequence[int],
-    counts: npt.NDArray[np.int64],
-    names: Sequence[str],
-    groups: Groups,
-) -> go.Figure:
-    """Draw the tree of labels next to the confusion matrix; joints inside a group stand out.
-
-    Args:
-        joints: (left, right, height in bits) with class indices, in the order they are made.
-        order: Leaves from top to bottom.
-        counts: (C, C) pixels, rows true.
-        names: C class names.
-        groups: The chosen groups.
-    """
-    place = {leaf: float(row) for row, leaf in enumerate(order)}
-    group_of = {index: number for number, group in enumerate(groups) for index in group}
-    figure = make_subplots(
-        1, 2, shared_yaxes=True, column_widths=[0.3, 0.7], horizontal_spacing=0.01
-    )
-    nodes: dict[tuple[int, ...], tuple[float, float]] = {
-        (leaf,): (place[leaf], 0.0) for leaf in order
-    }
-    lines: dict[bool, tuple[list[float | None], list[float | None]]] = {
-        True: ([], []),
-        False: ([], []),
-    }
-    for left, right, height in joints:
-        (y1, x1), (y2, x2) = nodes[tuple(sorted(left))], nodes[tuple(sorted(right))]
-        members = tuple(sorted([*left, *right]))
-        nodes[members] = ((y1 + y2) / 2, height)
-        xs, ys = lines[len({group_of[i] for i in members}) == 1]
-        xs += [x1, height, height, x2, None]
-        ys += [y1, y1, y2, y2, None]
-    for inside, (xs, ys) in lines.items():
-        line = {"color": WARM if inside else QUIET, "width": 3 if inside else 1.5}
-        figure.add_trace(
-            go.Scatter(x=xs, y=ys, mode="lines", line=line, showlegend=False, hoverinfo="skip"),
-            1,
-            1,
-        )
-    ordered = counts[np.ix_(order, order)]
-    rows = ordered.sum(1, keepdims=True)
-    share = 100 * np.divide(ordered, rows, out=np.zeros(ordered.shape), where=rows > 0)
-    labels = [names[i] for i in order]
-    places = list(range(len(order)))
-    figure.add_trace(
-        go.Heatmap(
-            z=np.sqrt(share),
-            x=places,
-            y=places,
-            customdata=[
-                [[t, p, s] for p, s in zip(labels, row, strict=True)]
-                for t, row in zip(labels, share, strict=True)
-            ],
-            colorscale=CELLS,
-            zmin=0,
-            showscale=False,
-            xgap=1,
-            ygap=1,
-            hovertemplate=(
-                "true %{customdata[0]}, predicted %{customdata[1]}: %{customdata[2]:.1f} "
-                "%<extra></extra>"
-            ),
-        ),
-        1,
-        2,
-    )
-    if len(names) <= 24:
-        write_shares(figure, share, places, row=1, col=2)
-    for group in groups:
-        for rows_at, columns_at in _boxes(sorted(int(place[i]) for i in group)):
-            ends = {
-                "x0": columns_at[0] - 0.5,
-                "x1": columns_at[1] + 0.5,
-                "y0": rows_at[0] - 0.5,
-                "y1": rows_at[1] + 0.5,
-            }
-            figure.add_shape(type="rect", line={"color": WARM, "width": 2}, row=1, col=2, **ends)
-    ticks = {"tickvals": places, "ticktext": labels}
-    figure.update_xaxes(
-        title={"text": "information lost, bits"},
-        autorange="reversed",
-        rangemode="tozero",
-        row=1,
-        col=1,
-    )
-    figure.update_xaxes(**ticks, side="top", tickangle=-40, showgrid=False, row=1, col=2)
-    figure.update_yaxes(showticklabels=False, showgrid=False, zeroline=False, row=1, col=1)
-    figure.update_yaxes(**ticks, side="right", showticklabels=True, showgrid=False, row=1, col=2)
-    figure.update_yaxes(range=[len(order) - 0.5, -0.5])
-    height = 150 + 30 * len(names) if len(names) <= 24 else 860
-    figure.update_layout(height=height, margin={"l": 8, "r": 8, "t": 8, "b": 8})
-    return figure
-
-
-def _boxes(places: Sequence[int]) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """Frames around the cells of a group, as (first, last) rows and columns."""
-    if len(places) < 2:
-        return []
-    runs: list[tuple[int, int]] = []
-    for place in places:
-        if runs and runs[-1][1] == place - 1:
-            runs[-1] = (runs[-1][0], place)
-        else:
-            runs.append((place, place))
-    return [(rows, columns) for rows in runs for columns in runs]
 
 
 def sankey(

@@ -120,27 +120,9 @@ def choose(
         ),
     )
     if way == WAYS[0]:
-        rows = {row["num_groups"]: row["groups"] for row in what_if["path"]}
-        groups = rows[
-            _slider(
-                min(rows),
-                max(rows),
-                "labels",
-                max(start, min(rows)),
-                "Along the greedy path, from no merge down to the fewest labels.",
-            )
-        ]
+        groups = _on_path(what_if["path"], start)
     elif way == WAYS[1]:
-        joints = what_if["dendrogram"]["joints"]
-        fewest = len(names) - len(joints)
-        number = _slider(
-            fewest,
-            len(names),
-            "tree_labels",
-            max(start, fewest),
-            "Labels that join below the cut of the tree become one.",
-        )
-        groups = cut(joints, list(names), number)
+        groups = _below_cut(what_if["dendrogram"]["joints"], list(names), start)
     elif way == WAYS[2]:
         groups = _by_hierarchy(run, names)
     else:
@@ -148,6 +130,35 @@ def choose(
     st.session_state["start"] = groups
     manual_merge.warn_apart(groups, names, apart)
     return tuple(tuple(group) for group in groups)
+
+
+def _on_path(path: Sequence[Mapping[str, Any]], start: int) -> list[list[int]]:
+    """Let the user choose a number of labels along the greedy path, and return its groups."""
+    rows = {row["num_groups"]: row["groups"] for row in path}
+    number = _slider(
+        min(rows),
+        max(rows),
+        "labels",
+        max(start, min(rows)),
+        "Along the greedy path, from no merge down to the fewest labels.",
+    )
+    groups: list[list[int]] = rows[number]
+    return groups
+
+
+def _below_cut(
+    joints: Sequence[Mapping[str, Any]], ids: Sequence[int], start: int
+) -> list[list[int]]:
+    """Let the user choose where the tree is cut, and return the groups below the cut."""
+    fewest = len(ids) - len(joints)
+    number = _slider(
+        fewest,
+        len(ids),
+        "tree_labels",
+        max(start, fewest),
+        "Labels that join below the cut of the tree become one.",
+    )
+    return cut(joints, ids, number)
 
 
 def _slider(fewest: int, most: int, key: str, start: int, help: str) -> int:

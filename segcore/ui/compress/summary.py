@@ -10,6 +10,7 @@ from segcore import formatting
 from segcore.labels import LabelSet
 from segcore.ui.compress import charts, queries
 from segcore.ui.compress.queries import Groups, Importance
+from segcore.ui.compress.tree_chart import tree_and_matrix
 from segcore.ui.compress.verdict import judge
 from segcore.ui.shared import manual, session, tables
 
@@ -212,7 +213,7 @@ def tree(
         for joint in what_if["dendrogram"]["joints"]
     ]
     order = [place[i] for i in what_if["dendrogram"]["order"]]
-    figure = charts.tree_and_matrix(
+    figure = tree_and_matrix(
         joints, order, counts, label_set.class_names, _indices(groups, label_set)
     )
     st.plotly_chart(
@@ -285,7 +286,21 @@ def reported(
     )
     with session.errors_shown():
         here, there = (queries.merge(run, s, groups, *terms) for s in (split, other))
-    first, second = f"selected on {split}", f"checked on {other}"
+    _both_splits(f"selected on {split}", here, f"checked on {other}", there)
+    verdict = judge(there, groups, names, other)
+    kinds = {"recommended": st.success, "rejected": st.warning}
+    kinds.get(verdict.kind, st.info)(f"On {session.plain(other)}: {verdict.sentence}")
+    if split == "test":
+        st.caption(
+            "Selected on test: scores of a split that was used for the selection are too "
+            "optimistic."
+        )
+
+
+def _both_splits(
+    first: str, here: Mapping[str, Any], second: str, there: Mapping[str, Any]
+) -> None:
+    """Draw the scores of a merge on the split it was selected on, next to those on another."""
     rows: list[tables.Row] = []
     for title, key in (
         ("accuracy", "accuracy"),
@@ -314,11 +329,3 @@ def reported(
         column_config={first: number, second: number},
         alt="The merge on both splits",
     )
-    verdict = judge(there, groups, names, other)
-    kinds = {"recommended": st.success, "rejected": st.warning}
-    kinds.get(verdict.kind, st.info)(f"On {session.plain(other)}: {verdict.sentence}")
-    if split == "test":
-        st.caption(
-            "Selected on test: scores of a split that was used for the selection are too "
-            "optimistic."
-        )

@@ -2,7 +2,11 @@
 
 import json
 
-from segcore.ui.compress.charts import compression_curve
+import pytest
+
+from segcore.ui.compress.charts import before_and_after, compression_curve, sankey, trade_off
+
+NAMES = ["field", "forest", "road"]
 
 PATH = [
     {"num_groups": 3, "accuracy": 0.7, "mean_iou": 0.5, "retained_entropy": 1.0},
@@ -27,3 +31,53 @@ def test_the_compression_curve_is_its_path_and_marks_what_is_chosen() -> None:
 def test_the_compression_curve_can_be_written_as_json() -> None:
     text = compression_curve(PATH, 3).to_json()
     assert "NaN" not in text and json.loads(text)["data"]
+
+
+def row(groups, accuracy, kept) -> dict:
+    return {
+        "groups": groups,
+        "num_groups": len(groups),
+        "accuracy": accuracy,
+        "mean_iou": accuracy / 2,
+        "retained_entropy": kept,
+    }
+
+
+def test_the_chosen_merge_stands_out_in_the_trade_off() -> None:
+    path = [
+        row([[0], [1], [2]], 0.8, 1.0),
+        row([[0, 1], [2]], 0.9, 0.4),
+        row([[0, 1, 2]], 1.0, 0.0),
+    ]
+    figure = trade_off(path, path, [[0.8, 0.8], None, [1.0, 1.0]], row([[0, 2], [1]], 0.85, 0.7))
+    traces = {t.name: t for t in figure.data}
+    assert (list(traces["chosen"].x), list(traces["chosen"].y)) == (
+        pytest.approx([70]),
+        pytest.approx([85]),
+    )
+    assert list(traces["95 % of random merges"].x) == pytest.approx([100, 0, 0, 100])
+    assert list(traces["accuracy"].y) == pytest.approx([80, 90, 100])
+    assert set(traces["accuracy"].marker.size) == {7}  # the chosen merge is not on the path
+
+
+def test_every_label_flows_to_its_group() -> None:
+    figure = sankey(NAMES, ["#0072b2", "#e69f00", "#009e73"], [0.6, 0.4, None], [[0, 2], [1]])
+    (flow,) = figure.data
+    label = flow.node.label
+    assert [
+        (label[s], label[t]) for s, t in zip(flow.link.source, flow.link.target, strict=True)
+    ] == [
+        ("field", "field + road"),
+        ("road", "field + road"),
+        ("forest", "forest"),
+    ]
+    assert list(flow.link.customdata) == pytest.approx([60, 0, 40])
+
+
+def test_each_label_is_a_point_over_the_bar_of_its_group() -> None:
+    bars, points = before_and_after(NAMES, [0.5, None, 0.2], [0.7, None], [[0, 2], [1]]).data
+    assert list(bars.y) == [70, None]
+    assert list(zip(points.x, points.y, strict=True)) == [
+        ("field + road", 50),
+        ("field + road", 20),
+    ]

@@ -6,9 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from segcore.evaluation.compression.dendrogram import build_dendrogram
 from segcore.evaluation.metrics.slices import SliceScores
-from segcore.ui.compress import charts
 from segcore.ui.evaluate import charts as evaluate_charts
 
 NAMES = ["field", "forest", "road"]
@@ -104,79 +102,3 @@ def test_the_spread_reaches_from_the_worst_to_the_best() -> None:
     assert list(members[1].x) == pytest.approx([70, None, 30])
     assert list(span.y) == ["field", "field", None, "road", "road", None]
     assert [v for v in span.x if v is not None] == pytest.approx([50, 70, 10, 30])
-
-
-def row(groups, accuracy, kept) -> dict:
-    return {
-        "groups": groups,
-        "num_groups": len(groups),
-        "accuracy": accuracy,
-        "mean_iou": accuracy / 2,
-        "retained_entropy": kept,
-    }
-
-
-def test_the_chosen_merge_stands_out_in_the_trade_off() -> None:
-    path = [
-        row([[0], [1], [2]], 0.8, 1.0),
-        row([[0, 1], [2]], 0.9, 0.4),
-        row([[0, 1, 2]], 1.0, 0.0),
-    ]
-    figure = charts.trade_off(
-        path, path, [[0.8, 0.8], None, [1.0, 1.0]], row([[0, 2], [1]], 0.85, 0.7)
-    )
-    traces = {t.name: t for t in figure.data}
-    assert (list(traces["chosen"].x), list(traces["chosen"].y)) == (
-        pytest.approx([70]),
-        pytest.approx([85]),
-    )
-    assert list(traces["95 % of random merges"].x) == pytest.approx([100, 0, 0, 100])
-    assert list(traces["accuracy"].y) == pytest.approx([80, 90, 100])
-    assert set(traces["accuracy"].marker.size) == {7}  # the chosen merge is not on the path
-
-
-def test_joints_inside_a_chosen_group_stand_out() -> None:
-    tree = build_dendrogram(COUNTS)
-    joints = [(j.left, j.right, j.height_bits) for j in tree.joints]
-    for number, inside in ((3, 0), (2, 1), (1, 2)):
-        groups = tree.cut(number).groups
-        chosen, rest, heat, *_ = charts.tree_and_matrix(
-            joints, tree.order, COUNTS, NAMES, groups
-        ).data
-        assert (list(chosen.x).count(None), list(rest.x).count(None)) == (inside, 2 - inside)
-    assert [c[0][0] for c in heat.customdata] == [NAMES[i] for i in tree.order]
-
-
-def test_a_group_is_framed_where_its_labels_meet() -> None:
-    """Rows 0, 2, 3 of a group are the runs 0..0 and 2..3: four frames cover its nine cells."""
-    boxes = charts._boxes([0, 2, 3])
-    cells = {
-        (r, c) for (r0, r1), (c0, c1) in boxes for r in range(r0, r1 + 1) for c in range(c0, c1 + 1)
-    }
-    assert len(boxes) == 4 and cells == {(r, c) for r in (0, 2, 3) for c in (0, 2, 3)}
-    assert charts._boxes([4]) == []
-
-
-def test_every_label_flows_to_its_group() -> None:
-    figure = charts.sankey(
-        NAMES, ["#0072b2", "#e69f00", "#009e73"], [0.6, 0.4, None], [[0, 2], [1]]
-    )
-    (flow,) = figure.data
-    label = flow.node.label
-    assert [
-        (label[s], label[t]) for s, t in zip(flow.link.source, flow.link.target, strict=True)
-    ] == [
-        ("field", "field + road"),
-        ("road", "field + road"),
-        ("forest", "forest"),
-    ]
-    assert list(flow.link.customdata) == pytest.approx([60, 0, 40])
-
-
-def test_each_label_is_a_point_over_the_bar_of_its_group() -> None:
-    bars, points = charts.before_and_after(NAMES, [0.5, None, 0.2], [0.7, None], [[0, 2], [1]]).data
-    assert list(bars.y) == [70, None]
-    assert list(zip(points.x, points.y, strict=True)) == [
-        ("field + road", 50),
-        ("field + road", 20),
-    ]
