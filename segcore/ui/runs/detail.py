@@ -15,7 +15,7 @@ from segcore.config import RunConfig, TrainConfig, to_json
 from segcore.errors import SegcoreError
 from segcore.runs.folder.status import ACTIVE, QUEUED_OR_ACTIVE
 from segcore.ui.runs import actions, curves, differences, monitor, table
-from segcore.ui.shared import confirm, run_progress, session
+from segcore.ui.shared import confirm, run_links, run_progress, session
 from segcore.ui.shared.command_line import command_line
 
 CHATTER = re.compile(
@@ -110,6 +110,35 @@ def _progress(status: Any) -> None:
 
 
 def _buttons(run: str, now: str, config: RunConfig, diverged: bool = False) -> None:
+    """Draw what can be done with a run in its state ``now``, and the pages that show it."""
+    _stop_and_resume(run, now, diverged)
+    if now == "finished" and config.kind in ("train", "evaluate"):
+        query = {"run": run, "dataset": config.dataset}
+        run_links.compare_masks(query)
+        run_links.evaluate(query)
+        run_links.predict(query)
+    if now == "finished" and config.kind == "train":
+        offer(run)
+    if config.kind == "train":
+        _export(run)
+        query = {"dataset": config.dataset, "from_run": run}
+        st.page_link(
+            "pages/train.py",
+            label="Duplicate",
+            icon=":material/content_copy:",
+            query_params=query,
+        )
+    if config.kind == "tune":
+        query = {"dataset": config.dataset, "study": run}
+        st.page_link("pages/tune.py", label="Trials", icon=":material/tune:", query_params=query)
+    if config.kind in ("train", "predict"):
+        _drop_button(run)
+    if now not in QUEUED_OR_ACTIVE:
+        actions.delete_button([run], "delete")
+
+
+def _stop_and_resume(run: str, now: str, diverged: bool) -> None:
+    """Draw the button that stops an active run, or those that resume one that broke off."""
     runs = session.workspace().runs
     if now in QUEUED_OR_ACTIVE and st.button(
         "Stop",
@@ -139,43 +168,6 @@ def _buttons(run: str, now: str, config: RunConfig, diverged: bool = False) -> N
         with session.errors_shown():
             runs.resume(run, learning_rate_factor=0.5)
         st.rerun()
-    if now == "finished" and config.kind in ("train", "evaluate"):
-        st.page_link(
-            "pages/compare.py",
-            label="Compare masks",
-            icon=":material/view_column:",
-            query_params={"run": run, "dataset": config.dataset},
-        )
-        st.page_link(
-            "pages/evaluate.py",
-            label="Evaluate",
-            icon=":material/fact_check:",
-            query_params={"run": run, "dataset": config.dataset},
-        )
-        st.page_link(
-            "pages/predict.py",
-            label="Predict images",
-            icon=":material/image_search:",
-            query_params={"run": run, "dataset": config.dataset},
-        )
-    if now == "finished" and config.kind == "train":
-        offer(run)
-    if config.kind == "train":
-        _export(run)
-        query = {"dataset": config.dataset, "from_run": run}
-        st.page_link(
-            "pages/train.py",
-            label="Duplicate",
-            icon=":material/content_copy:",
-            query_params=query,
-        )
-    if config.kind == "tune":
-        query = {"dataset": config.dataset, "study": run}
-        st.page_link("pages/tune.py", label="Trials", icon=":material/tune:", query_params=query)
-    if config.kind in ("train", "predict"):
-        _drop_button(run)
-    if now not in QUEUED_OR_ACTIVE:
-        actions.delete_button([run], "delete")
 
 
 def _drop_button(run: str) -> None:

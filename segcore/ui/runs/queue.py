@@ -1,6 +1,7 @@
 """The runs page's card of what works and what waits: how far it is, and which goes next."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -90,8 +91,28 @@ def _open(run: str) -> None:
         st.rerun()
 
 
+@dataclass(frozen=True)
+class _Change:
+    """What a button of a waiting run does.
+
+    Attributes:
+        name: Start of the button's key.
+        icon: Its icon.
+        title: Its tooltip, without the run.
+        act: What it does.
+        enabled: Whether it can be pressed.
+    """
+
+    name: str
+    icon: str
+    title: str
+    act: Callable[[], object]
+    enabled: bool = True
+
+
 def _waiting(job: Waiting, place: int, count: int) -> None:
-    queue, run = session.workspace().queue, job.run
+    """Draw a waiting run: what it waits for, and a button for each change."""
+    run = job.run
     with st.container(horizontal=True, vertical_alignment="center"):
         why = (
             ":material/pause: on hold"
@@ -102,64 +123,68 @@ def _waiting(job: Waiting, place: int, count: int) -> None:
         )
         priority = f" · priority {job.priority}" if job.priority else ""
         st.markdown(f"{place + 1}. `{run}` :gray[{why}{priority}]", width="stretch")
-        changes = {
-            "first": (
-                ":material/vertical_align_top:",
-                "Move to front",
-                place > 0,
-                lambda: queue.move(run, -count),
-            ),
-            "up": (
-                ":material/arrow_upward:",
-                "Move up",
-                place > 0,
-                lambda: queue.move(run, -1),
-            ),
-            "down": (
-                ":material/arrow_downward:",
-                "Move down",
-                place < count - 1,
-                lambda: queue.move(run, 1),
-            ),
-            "plus": (
-                ":material/exposure_plus_1:",
-                "Raise priority",
-                True,
-                lambda: queue.set_priority(run, job.priority + 1),
-            ),
-            "minus": (
-                ":material/exposure_neg_1:",
-                "Lower priority",
-                True,
-                lambda: queue.set_priority(run, job.priority - 1),
-            ),
-            "hold": (
-                ":material/play_arrow:" if job.held else ":material/pause:",
-                "Release" if job.held else "Hold",
-                True,
-                lambda: queue.hold(run, not job.held),
-            ),
-            "cancel": (
-                ":material/close:",
-                "Remove from queue",
-                True,
-                lambda: session.workspace().runs.stop(run),
-            ),
-        }
         buttons = st.container(horizontal=True, width="content")
-        for name, (icon, help, enabled, act) in changes.items():
-            label = f"{help}: {run}"
+        for change in _changes(job, place, count):
             if buttons.button(
                 "",
-                key=f"{name}_{run}",
-                icon=icon,
-                help=label,
-                disabled=not enabled,
+                key=f"{change.name}_{run}",
+                icon=change.icon,
+                help=f"{change.title}: {run}",
+                disabled=not change.enabled,
                 type="tertiary",
             ):
                 with session.errors_shown():
-                    act()
+                    change.act()
                 st.rerun()
+
+
+def _changes(job: Waiting, place: int, count: int) -> tuple[_Change, ...]:
+    """Return what can be done with a waiting run.
+
+    Args:
+        job: The run.
+        place: Its place in the queue, from 0.
+        count: How many runs wait.
+    """
+    queue, run = session.workspace().queue, job.run
+    first, last = place == 0, place == count - 1
+    return (
+        _Change(
+            "first",
+            ":material/vertical_align_top:",
+            "Move to front",
+            lambda: queue.move(run, -count),
+            not first,
+        ),
+        _Change("up", ":material/arrow_upward:", "Move up", lambda: queue.move(run, -1), not first),
+        _Change(
+            "down", ":material/arrow_downward:", "Move down", lambda: queue.move(run, 1), not last
+        ),
+        _Change(
+            "plus",
+            ":material/exposure_plus_1:",
+            "Raise priority",
+            lambda: queue.set_priority(run, job.priority + 1),
+        ),
+        _Change(
+            "minus",
+            ":material/exposure_neg_1:",
+            "Lower priority",
+            lambda: queue.set_priority(run, job.priority - 1),
+        ),
+        _Change(
+            "hold",
+            ":material/play_arrow:" if job.held else ":material/pause:",
+            "Release" if job.held else "Hold",
+            lambda: queue.hold(run, not job.held),
+        ),
+        _Change(
+            "cancel",
+            ":material/close:",
+            "Remove from queue",
+            lambda: session.workspace().runs.stop(run),
+        ),
+    )
 
 
 def _waits_for_runs(run: str, after: Sequence[str]) -> str:

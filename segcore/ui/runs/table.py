@@ -294,36 +294,8 @@ def _filtered(rows: Sequence[RunRow]) -> list[RunRow]:
             icon=":material/search:",
         )
         with st.popover("Filters", icon=":material/filter_list:", type="tertiary"):
-            states = st.multiselect(
-                "State",
-                [s for s in RUN_STATES if any(r.status.state == s for r in rows)],
-                format_func=state_title,
-                key="runs_states",
-            )
-            datasets = st.multiselect(
-                "Dataset",
-                sorted({r.dataset for r in rows if r.dataset}),
-                key="runs_datasets",
-            )
-            tags = st.multiselect(
-                "Tags", sorted({tag for r in rows for tag in r.annotations.tags}), key="runs_tags"
-            )
-            starred = st.toggle("Starred only", key="runs_starred")
-            archived = st.toggle("Show archived runs", key="runs_archived")
-            st.toggle(
-                "Group ensembles",
-                True,
-                key="runs_grouped",
-                persist_state="session",
-                help="One line above the models that were launched together.",
-            )
-            st.multiselect(
-                "Columns",
-                list(_line(rows[0])),
-                default=list(USUAL_COLUMNS),
-                key="runs_columns",
-                persist_state="session",
-            )
+            filters = _ask_filters(rows)
+            _ask_columns(rows)
         if st.button(
             "Import",
             icon=":material/download:",
@@ -346,11 +318,47 @@ def _filtered(rows: Sequence[RunRow]) -> list[RunRow]:
         rows,
         text=text or "",
         kinds=shown_kinds,
-        states=states,
-        datasets=datasets,
-        tags=tags,
-        starred=starred,
-        archived=archived,
+        **filters,
+    )
+
+
+def _ask_filters(rows: Sequence[RunRow]) -> dict[str, Any]:
+    """Ask which runs are listed; return arguments of :func:`matching`."""
+    return {
+        "states": st.multiselect(
+            "State",
+            [s for s in RUN_STATES if any(r.status.state == s for r in rows)],
+            format_func=state_title,
+            key="runs_states",
+        ),
+        "datasets": st.multiselect(
+            "Dataset",
+            sorted({r.dataset for r in rows if r.dataset}),
+            key="runs_datasets",
+        ),
+        "tags": st.multiselect(
+            "Tags", sorted({tag for r in rows for tag in r.annotations.tags}), key="runs_tags"
+        ),
+        "starred": st.toggle("Starred only", key="runs_starred"),
+        "archived": st.toggle("Show archived runs", key="runs_archived"),
+    }
+
+
+def _ask_columns(rows: Sequence[RunRow]) -> None:
+    """Ask for the table's columns, and whether ensembles are grouped; kept in the session."""
+    st.toggle(
+        "Group ensembles",
+        True,
+        key="runs_grouped",
+        persist_state="session",
+        help="One line above the models that were launched together.",
+    )
+    st.multiselect(
+        "Columns",
+        list(_line(rows[0])),
+        default=list(USUAL_COLUMNS),
+        key="runs_columns",
+        persist_state="session",
     )
 
 

@@ -28,3 +28,17 @@ def evaluate(query: Mapping[str, str]) -> None:
     st.page_link(
         "pages/evaluate.py", label="Evaluate", icon=":material/fact_check:", query_params=query
     )
+
+
+def predict(query: Mapping[str, str]) -> None:
+    """Link to the page on which a run predicts the user's own images.
+
+    Args:
+        query: As of :func:`compare_masks`.
+    """
+    st.page_link(
+        "pages/predict.py",
+        label="Predict images",
+        icon=":material/image_search:",
+        query_params=query,
+    )

@@ -6,7 +6,7 @@ from segcore.catalog import RUN_STATES
 from segcore.formatting import duration, percent
 from segcore.runs.folder.status import ACTIVE, QUEUED_OR_ACTIVE
 from segcore.ui.runs.detail import BADGES
-from segcore.ui.shared import manual, session, tables
+from segcore.ui.shared import manual, run_links, session, tables
 from segcore.ui.tune import charts
 from segcore.ui.tune.names import TRIAL_STATES, choice, setting, settings
 from segcore.workspace.searches import Search, TrialRow
@@ -269,9 +269,4 @@ def _use(search: Search) -> None:
             query_params={"run": row.run},
         )
         if row.state == "complete":
-            st.page_link(
-                "pages/compare.py",
-                label="Compare masks",
-                icon=":material/view_column:",
-                query_params={"run": row.run},
-            )
+            run_links.compare_masks({"run": row.run})
