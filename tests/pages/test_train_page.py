@@ -14,6 +14,7 @@ from segcore.config import ModelConfig, RecipeConfig, TrainConfig
 from segcore.labels import LabelMap
 from segcore.runs.dispatch import throughput_probe
 from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.machine import engines
 from segcore.runs.machine.devices import Device
 from segcore.runs.queue import jobs
 from segcore.ui.shared.command_line import command_line
@@ -366,6 +367,24 @@ def test_devices_are_shown_and_any_of_them_chosen(
     assert parsed(next(c.value for c in at.code))[0].device == "cluster:2"
     read.check(at.button_group(key="device_1").set_value("auto").run())
     assert parsed(next(c.value for c in at.code))[0].device == "auto"
+
+
+def test_engines_are_offered_where_there_is_more_than_one(
+    workspace, started, open_page, read, monkeypatch
+) -> None:
+    def engine_box(at):
+        return [box for box in at.selectbox if box.label == "Engine"]
+
+    monkeypatch.setattr(engines, "is_installed", lambda name: name == "torch")
+    at = open_page("train")
+    assert engine_box(at) == [], "nothing to choose"
+    assert "--engine torch" in next(c.value for c in at.code), "what is there, not the default"
+    monkeypatch.setattr(engines, "is_installed", lambda name: name != "jax")
+    at = open_page("train")
+    (box,) = engine_box(at)
+    assert box.options == ["TensorFlow", "PyTorch", "Auto"]
+    read.check(box.set_value("torch").run())
+    assert parsed(next(c.value for c in at.code))[0].engine == "torch"
 
 
 def test_time_and_memory_are_measured_on_request(

@@ -15,10 +15,14 @@ STATES = (OK, WARNING, FAILS)
 ENGINES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 """What can compute: the name of its package, and its own name."""
 
-_PACKAGES = {"tensorflow": "tensorflow>=2.21,<2.22", "jax": "jax", "torch": "torch"}
+_PACKAGES = {
+    "tensorflow": "tensorflow>=2.21,<2.22",
+    "jax": "jax>=0.10,<0.11",
+    "torch": "torch>=2.13,<2.15",
+}
 _GPU_PACKAGES = {
     "tensorflow": ("tensorflow[and-cuda]>=2.21,<2.22", "nvidia-ml-py"),
-    "jax": ("jax[cuda12]",),
+    "jax": ("jax[cuda12]>=0.10,<0.11",),
     "torch": ("--force-reinstall", "torch"),
 }
 

@@ -6,6 +6,7 @@ from segcore import formatting
 from segcore.catalog import BACKENDS, TEST_TIME_AUGMENTATIONS
 from segcore.config import PredictOptions
 from segcore.config.using import MAX_OVERLAP
+from segcore.ui.shared import session
 
 
 def form(key: str) -> PredictOptions:
@@ -53,9 +54,11 @@ def form(key: str) -> PredictOptions:
         help="Averages the predictions of several views of the image.",
     )
     st.caption(TEST_TIME_AUGMENTATIONS[tta].summary)
+    engines = session.workspace().runs.engines()
+    usable = ("auto", *engines, *(["openvino"] if "tensorflow" in engines else []))
     backend = st.selectbox(
         "Backend",
-        list(BACKENDS),
+        [name for name in BACKENDS if name in usable],
         format_func=lambda name: BACKENDS[name].title,
         key=f"{key}_backend",
         persist_state="session",

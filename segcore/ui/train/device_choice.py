@@ -4,9 +4,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from segcore.config.schema import Setting
 from segcore.errors import SegcoreError
 from segcore.formatting import GIB, gib
 from segcore.ui.shared import session, tables
+from segcore.ui.train import presets
+from segcore.ui.train.fields import choose
 from segcore.ui.train.presets import key
 
 TITLES = {"auto": "Auto", "cpu": "CPU", "gpu": "GPUs", "cluster": "Cluster"}
@@ -22,12 +25,27 @@ SHARES = {
 """GPUs that a run gets on a cluster, by the config's value."""
 
 
-def pick_device(begun: str) -> str:
+def pick_engine(one: Setting) -> str:
+    """Draw the choice among the engines that are installed, if there is one; return its name.
+
+    Args:
+        one: The field.
+    """
+    installed = session.workspace().runs.engines()
+    begun = str(one.get(presets.begun()))
+    begun = begun if begun in (*installed, "auto") or not installed else installed[0]
+    if len(installed) < 2 and begun != "auto":
+        return begun
+    return choose(one, begun, [*installed, "auto"])
+
+
+def pick_device(begun: str, engine: str) -> str:
     """Draw the devices and the choice among them; return the config's value.
 
     Args:
         begun: What the form begins with; a GPU that is not here stays a choice, for the run may
             have been another machine's.
+        engine: What would compute on them.
     """
     devices = session.workspace().runs.devices()
     gpus = [device.id for device in devices if device.id != "cpu"]
@@ -76,7 +94,7 @@ def pick_device(begun: str) -> str:
     if kind == "cluster":
         _cluster()
     else:
-        _cards(_names(chosen))
+        _cards(_names(chosen), engine)
     return chosen
 
 
@@ -84,11 +102,13 @@ def _names(device: str) -> list[str]:
     return [part.strip() for part in device.split(",") if part.strip()]
 
 
-def _cards(chosen: Sequence[str]) -> None:
+def _cards(chosen: Sequence[str], engine: str) -> None:
     """Draw a card per device; those that the run would use are marked."""
     devices = session.workspace().runs.devices()
     gpus = [device.id for device in devices if device.id != "cpu"]
-    verdicts = {device.id: session.workspace().doctor.verdict(device.id) for device in devices}
+    verdicts = {
+        device.id: session.workspace().doctor.verdict(device.id, engine) for device in devices
+    }
     seen = [gpu for gpu in gpus if verdicts[gpu].usable]
     own = (seen[:1] or ["cpu"]) if list(chosen) == ["auto"] else chosen
     columns = st.columns(2)

@@ -13,7 +13,7 @@ from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError
 from segcore.ui.shared import session
 from segcore.ui.train import presets
-from segcore.ui.train.device_choice import pick_device
+from segcore.ui.train.device_choice import pick_device, pick_engine
 from segcore.ui.train.fields import draw, note
 
 FIELDS = settings(TrainConfig)
@@ -41,7 +41,8 @@ def form(dataset: str) -> tuple[TrainConfig | None, int, str]:
         members = _model(opened, values)
     with st.expander("Optimization, data and device", icon=":material/tune:"):
         _section("training", values, names)
-        values["device"] = pick_device(presets.begun().device)
+        values["engine"] = pick_engine(FIELDS["engine"])
+        values["device"] = pick_device(presets.begun().device, values["engine"])
     with st.expander("Advanced", icon=":material/settings:"):
         _section("advanced", values, names)
     try:

@@ -11,6 +11,7 @@ from segcore.errors import SegcoreError
 from segcore.runs.machine.devices import Device
 from segcore.runs.machine.diagnosis import ENGINES, STATES, Check, Diagnosis, gpu_command
 from segcore.runs.machine.doctor import FILE, examine, kept_diagnosis, last_diagnosis
+from segcore.runs.machine.engines import AUTO
 from segcore.workspace.runs.refusals import refuse_device
 
 __all__ = ["STATES", "Check", "DeviceVerdict", "Diagnosis", "Doctor", "Progress"]
@@ -139,21 +140,25 @@ class Doctor:
         """Return the last diagnosis even where driver or packages have changed since."""
         return self.last() or kept_diagnosis(self._workspace)
 
-    def verdict(self, device: str) -> DeviceVerdict:
+    def verdict(self, device: str, engine: str = "tensorflow") -> DeviceVerdict:
         """Say whether a training run can use a device of this machine.
 
         Args:
             device: "cpu" or "gpu:0".
+            engine: A name in ``catalog.ENGINES``; "auto" is content with any.
         """
         diagnosis = self.last()
-        failure = diagnosis.failure("tensorflow", device) if diagnosis else ""
-        if diagnosis is None or not failure:
+        if diagnosis is None:
             return DeviceVerdict(True)
-        if not diagnosis.sees("tensorflow", device):
-            title = ENGINES["tensorflow"]
-            reason = f"Only the driver sees {device}, {title} does not."
-            return DeviceVerdict(False, reason, gpu_command("tensorflow"))
-        return DeviceVerdict(False, f"{failure}.")
+        names = [*diagnosis.engines] if engine == AUTO else [engine]
+        failures = {name: diagnosis.failure(name, device) for name in names}
+        if not failures or not all(failures.values()):
+            return DeviceVerdict(True)
+        first = names[0]
+        if not diagnosis.sees(first, device):
+            reason = f"Only the driver sees {device}, {ENGINES[first]} does not."
+            return DeviceVerdict(False, reason, gpu_command(first))
+        return DeviceVerdict(False, f"{failures[first]}.")
 
     def notice(self, config: TrainConfig, devices: Sequence[Device]) -> str:
         """Say where "auto" will use the CPU though the machine has a GPU; "" where it will not.
@@ -163,11 +168,12 @@ class Doctor:
             devices: What the machine has.
         """
         gpus, diagnosis = [device.id for device in devices if device.id != "cpu"], self.last()
-        if config.device != "auto" or not gpus or diagnosis is None:
+        if config.device != AUTO or not gpus or diagnosis is None:
             return ""
-        if any(diagnosis.sees("tensorflow", gpu) for gpu in gpus):
+        names = [*diagnosis.engines] if config.engine == AUTO else [config.engine]
+        if any(diagnosis.sees(name, gpu) for gpu in gpus for name in names):
             return ""
-        verdict = self.verdict(gpus[0])
+        verdict = self.verdict(gpus[0], config.engine)
         fix = f" {verdict.command} installs what is missing." if verdict.command else ""
         return f"The run will use the CPU, not {gpus[0]}. {verdict.reason}{fix}"
 

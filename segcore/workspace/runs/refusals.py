@@ -157,7 +157,7 @@ def refuse_device(config: TrainConfig, diagnosis: Diagnosis | None) -> None:
     if diagnosis is None or config.hosts or config.engine == "auto":
         return
     if config.device == "auto":  # takes any GPU that is free, but none that the engine cannot see
-        answer = diagnosis.engines.get("tensorflow", {"devices": ["cpu"]})
+        answer = diagnosis.engines.get(config.engine, {"devices": ["cpu"]})
         devices = [name for name in answer["devices"] if name != "cpu"] or ["cpu"]
     else:
         devices = [part.strip() for part in config.device.split(",")]

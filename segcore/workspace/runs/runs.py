@@ -36,7 +36,7 @@ from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.folder.trash import move_to_trash
 from segcore.runs.machine.devices import Device, list_devices
 from segcore.runs.machine.doctor import last_diagnosis
-from segcore.runs.machine.engines import AUTO, choose_engine, settle_engine
+from segcore.runs.machine.engines import AUTO, choose_engine, installed_engines, settle_engine
 from segcore.runs.queue import jobs
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.runs.members import line_up
@@ -194,6 +194,10 @@ class Runs:
     def devices(self) -> list[Device]:
         """Return what can be trained on here: the GPUs, then the CPU."""
         return list_devices()
+
+    def engines(self) -> list[str]:
+        """Return the engines that are installed here, TensorFlow first."""
+        return installed_engines()
 
     def wait(self, runs: Sequence[str], progress: Progress | None = None) -> None:
         """Return when every run has ended.

@@ -37,6 +37,8 @@ def test_a_device_is_usable_unless_the_doctor_saw_it_fail(tmp_path):
     assert not verdict.usable and verdict.command == "make app GPU=1"
     assert verdict.reason == "Only the driver sees gpu:0, TensorFlow does not."
     assert doctor.verdict("cpu").usable
+    assert doctor.verdict("gpu:0", "jax").usable, "JAX was not asked"
+    assert not doctor.verdict("gpu:0", "auto").usable, "of those that were, none sees it"
 
 
 def test_what_auto_will_do_and_what_is_refused_is_said_before(tmp_path):
