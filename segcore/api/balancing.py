@@ -18,6 +18,7 @@ from segcore.data.files.masks import resize_mask
 from segcore.errors import SegcoreError
 from segcore.labels import LabelSet
 from segcore.training.input.reader import resize_image
+from segcore.workspace.datasets.datasets import Datasets
 
 WRITTEN = "written from "
 
@@ -122,21 +123,10 @@ def write_segment_data(
     dataset = datasets.open(own.dataset)
     name = own.written or f"{own.dataset}-written"
     if name in datasets.names():
-        if datasets.open(name).source != WRITTEN + own.dataset:
-            raise SegcoreError(
-                f"Expected a new name for the written dataset, received {name!r}, which "
-                "is another: set 'written' in params."
-            )
-        datasets.delete(name)
+        _delete_written(datasets, name, own.dataset)
     ids = [sample.id for sample in dataset.select(split) if sample.mask is not None]
     if balance:
-        plan_id = latest_plan(chosen)
-        if not plan_id:
-            raise SegcoreError(
-                "Expected a balance plan, found none: call mlos(params, ..., "
-                "write_balance=True) first."
-            )
-        ids = BalancePlan.from_json(dataset.load_plan(plan_id)).expand(ids)
+        ids = _balance_plan(chosen, dataset).expand(ids)
     with DatasetWriter(
         datasets.folder / name, name, dataset.label_set, WRITTEN + own.dataset
     ) as writer:
@@ -158,6 +148,34 @@ def write_segment_data(
                     )
                 )
         return writer.finish(rows)
+
+
+def _delete_written(datasets: Datasets, name: str, original: str) -> None:
+    """Delete what was written from a dataset before.
+
+    Raises:
+        SegcoreError: The dataset of this name is another.
+    """
+    if datasets.open(name).source != WRITTEN + original:
+        raise SegcoreError(
+            f"Expected a new name for the written dataset, received {name!r}, which "
+            "is another: set 'written' in params."
+        )
+    datasets.delete(name)
+
+
+def _balance_plan(chosen: Settings, dataset: Dataset) -> BalancePlan:
+    """Return the plan that :func:`mlos` wrote last.
+
+    Raises:
+        SegcoreError: There is none.
+    """
+    plan_id = latest_plan(chosen)
+    if not plan_id:
+        raise SegcoreError(
+            "Expected a balance plan, found none: call mlos(params, ..., write_balance=True) first."
+        )
+    return BalancePlan.from_json(dataset.load_plan(plan_id))
 
 
 def _write_copies(

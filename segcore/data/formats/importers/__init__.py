@@ -243,18 +243,11 @@ def import_dataset(
             what is meant must be asked (two folders of masks, instance numbers). Nothing is left
             then. An interrupted import is resumed by the next one of the same files and name.
     """
-    destination = Path(destination)
+    source, destination = Path(source), Path(destination)
     check_name(name)
-    taken = SegcoreError(
-        f"Expected a new dataset name, received {name!r}, which exists: choose another "
-        "name or delete the old one."
-    )
-    if destination.exists():
-        raise taken
-    source = Path(source)
+    _refuse_existing(destination, name)
     with reserve(destination, resumable=True) as staging:
-        if destination.exists():
-            raise taken
+        _refuse_existing(destination, name)  # made by another while this one waited
         try:
             with _as_sent(source, staging):
                 layout = recognise(
@@ -269,6 +262,14 @@ def import_dataset(
                 f"The import into {destination.parent} broke off "
                 f"({error.strerror or error}): fix that, then import again."
             ) from error
+
+
+def _refuse_existing(destination: Path, name: str) -> None:
+    if destination.exists():
+        raise SegcoreError(
+            f"Expected a new dataset name, received {name!r}, which exists: choose another "
+            "name or delete the old one."
+        )
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,29 @@ def read(source: Source) -> Layout:
     configs = sorted(source.named(_CONFIG))
     version = next((v for v in reversed(versions) if any(v in c for c in configs)), "")
     config = next((c for c in configs if version and version in c), configs[-1])
+    problems: list[Problem] = []
+    pairs = _pairs(source, version)
+    kept = [pair for pair in pairs if pair.mask is not None]
+    if len(kept) < len(pairs):
+        what = (
+            f"{len(pairs) - len(kept)} images have no labels, as those of testing, and are left out"
+        )
+        problems.append(Problem("", what, "nothing, unless you have labels for them"))
+    if len(versions) > 1:
+        what = f"labels of {' and '.join(versions)} are there; those of {version} are read"
+        problems.append(Problem("", what, "remove the newer folder to read the older"))
+    return Layout(
+        "Mapillary Vistas",
+        tuple(unique_ids(kept, problems)),
+        tuple(_declared(source, config)),
+        config,
+        tuple(problems),
+        by="auto",
+    )
+
+
+def _pairs(source: Source, version: str) -> list[Pair]:
+    """Return every image with its labels of a version, None where it has none."""
     labels: dict[tuple[str, str], PurePosixPath] = {}
     images: dict[tuple[str, str], PurePosixPath] = {}
     for path in source.images:
@@ -41,7 +64,6 @@ def read(source: Source) -> Layout:
             images[split, path.stem] = path
         elif parts[-2:-1] == ("labels",) and (not version or parts[-3:-2] == (version,)):
             labels[split, path.stem] = path
-    problems: list[Problem] = []
     pairs = []
     for (split, stem), path in images.items():
         mask = labels.get((split, stem))
@@ -53,15 +75,15 @@ def read(source: Source) -> Layout:
                 SPLIT_NAMES.get(split.lower(), ""),
             )
         )
-    kept = [pair for pair in pairs if pair.mask is not None]
-    if len(kept) < len(pairs):
-        what = (
-            f"{len(pairs) - len(kept)} images have no labels, as those of testing, and are left out"
-        )
-        problems.append(Problem("", what, "nothing, unless you have labels for them"))
-    if len(versions) > 1:
-        what = f"labels of {' and '.join(versions)} are there; those of {version} are read"
-        problems.append(Problem("", what, "remove the newer folder to read the older"))
+    return pairs
+
+
+def _declared(source: Source, config: str) -> list[DeclaredClass]:
+    """Return the classes of a config; names that occur twice bear their number.
+
+    Raises:
+        SegcoreError: The config is damaged.
+    """
     declared = []
     with broken(config, "'labels' with name and color"):
         for number, row in enumerate(read_json(source.root / config)["labels"]):
@@ -70,15 +92,8 @@ def read(source: Source) -> Layout:
             ignore = row.get("evaluate") is False
             declared.append(DeclaredClass(name, number, color, ignore))
     names = [row.name for row in declared]
-    if len(set(names)) < len(names):
-        declared = [
-            DeclaredClass(f"{row.name} {row.id}", row.id, row.color, row.ignore) for row in declared
-        ]
-    return Layout(
-        "Mapillary Vistas",
-        tuple(unique_ids(kept, problems)),
-        tuple(declared),
-        config,
-        tuple(problems),
-        by="auto",
-    )
+    if len(set(names)) == len(names):
+        return declared
+    return [
+        DeclaredClass(f"{row.name} {row.id}", row.id, row.color, row.ignore) for row in declared
+    ]

@@ -9,6 +9,7 @@ import importlib
 import json
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -40,6 +41,13 @@ PROBES = 16
 _FOLDER = re.compile(r"(images|labels)(Tr|Ts|Val|Va)")
 _NIFTI = (".nii", ".nii.gz")
 _CHANNEL = re.compile(r"(.+)_(\d{4})")
+
+
+Slice = tuple[npt.NDArray[np.uint8], npt.NDArray[Any]]
+"""An image (H, W, 3) or (H, W), and its mask (H, W)."""
+
+Limits = tuple[tuple[float, float], ...]
+"""For each channel the values that become 0 and 255."""
 
 
 def matches(source: Source) -> bool:
@@ -107,35 +115,19 @@ def unpack(source: Source, folder: Path, limit: int | None, progress: Progress |
     chosen = dict(list(cases.items())[:limit])
     limits = _limits(source, chosen) if volumes else None
     problems: list[Problem] = []
-    total: dict[str, int] = defaultdict(int)
+    written = 0
     for done, ((split, case), files) in enumerate(chosen.items(), 1):
         try:
-            slices = _slices(source.root, files, limits)
-            short = next(key for key, value in SPLITS.items() if value == split)
-            for number, (image, mask) in enumerate(slices):
-                stem = case if len(slices) == 1 else f"{case}_s{number:04}"
-                write_bytes(folder / f"images{short}" / f"{stem}_0000.png", encode_png(image))
-                write_bytes(folder / f"labels{short}" / f"{stem}.png", encode_png(mask))
-                total[split] += 1
+            written += _write_case(folder, split, case, _slices(source.root, files, limits))
         except SegcoreError as error:
             problems.append(Problem.of(case, error))
         if progress:
             progress(done, len(chosen), "reading cases")
-    counts = [len(files) - 1 for files in chosen.values()]
     if several:
-        what = f"cases have {max(counts)} channels; the first three become red, green and blue"
-        if max(counts) < 3:
-            what = f"cases have {max(counts)} channels; the first is shown grey"
-        problems.append(Problem("", what, "write pictures of your own to have it otherwise"))
+        problems.append(_about_channels(max(len(files) - 1 for files in chosen.values())))
     if volumes and limits:
-        between = "; ".join(f"{low:.6g} to {high:.6g}" for low, high in limits)
-        what = (
-            f"{len(chosen)} volumes were cut into {sum(total.values())} slices along their last "
-            f"axis; values {between} of all volumes became 0 to 255"
-        )
-        fix = "cut the volumes yourself to have it otherwise"
-        problems.append(Problem("", what, fix))
-    if not total:
+        problems.append(_about_slices(len(chosen), written, limits))
+    if not written:
         raise SegcoreError(
             f"Expected at least one case that can be read, found none; the first problem is "
             f"{problems[0].sentence}"
@@ -144,6 +136,34 @@ def unpack(source: Source, folder: Path, limit: int | None, progress: Progress |
     listing = {"problems": [[p.sample, p.sentence] for p in problems]}
     write_bytes(folder / LISTING, json.dumps(listing).encode())
     return Source.scan(folder)
+
+
+def _write_case(folder: Path, split: str, case: str, slices: Sequence[Slice]) -> int:
+    """Write a case as PNGs under nnU-Net's own names, and return how many slices it has."""
+    short = next(key for key, value in SPLITS.items() if value == split)
+    for number, (image, mask) in enumerate(slices):
+        stem = case if len(slices) == 1 else f"{case}_s{number:04}"
+        write_bytes(folder / f"images{short}" / f"{stem}_0000.png", encode_png(image))
+        write_bytes(folder / f"labels{short}" / f"{stem}.png", encode_png(mask))
+    return len(slices)
+
+
+def _about_channels(count: int) -> Problem:
+    """Say which channels of a case become which colours."""
+    what = f"cases have {count} channels; the first three become red, green and blue"
+    if count < 3:
+        what = f"cases have {count} channels; the first is shown grey"
+    return Problem("", what, "write pictures of your own to have it otherwise")
+
+
+def _about_slices(volumes: int, slices: int, limits: Limits) -> Problem:
+    """Say how volumes were cut, and which values became black and white."""
+    between = "; ".join(f"{low:.6g} to {high:.6g}" for low, high in limits)
+    what = (
+        f"{volumes} volumes were cut into {slices} slices along their last axis; values {between} "
+        "of all volumes became 0 to 255"
+    )
+    return Problem("", what, "cut the volumes yourself to have it otherwise")
 
 
 def read(source: Source) -> Layout:
@@ -275,9 +295,7 @@ def read_volume(path: Path) -> npt.NDArray[Any]:
     return np.ascontiguousarray(values.transpose(1, 0, 2))
 
 
-def _limits(
-    source: Source, cases: dict[tuple[str, str], dict[str, PurePosixPath]]
-) -> tuple[tuple[float, float], ...]:
+def _limits(source: Source, cases: dict[tuple[str, str], dict[str, PurePosixPath]]) -> Limits:
     """Percentiles of each shown channel over a few volumes."""
     values: dict[str, list[npt.NDArray[Any]]] = defaultdict(list)
     for files in list(cases.values())[:: max(1, len(cases) // PROBES)][:PROBES]:
@@ -300,8 +318,8 @@ def _shown(files: dict[str, PurePosixPath]) -> list[str]:
 def _slices(
     root: Path,
     files: dict[str, PurePosixPath],
-    limits: tuple[tuple[float, float], ...] | None,
-) -> list[tuple[npt.NDArray[np.uint8], npt.NDArray[Any]]]:
+    limits: Limits | None,
+) -> list[Slice]:
     """Return (image, mask) of each slice of a case."""
     paths = [root / files[number] for number in _shown(files)]
     label = root / files[""]

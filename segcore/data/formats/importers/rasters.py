@@ -108,23 +108,7 @@ def convert_rasters(
     limits = _choose_limits(files, bands)
 
     def work(pair: Pair) -> _Converted:
-        if pair.image.suffix.lower() not in RASTER_SUFFIXES:
-            return _Converted(pair)
-        try:
-            with open_raster(pair.image) as raster:
-                lies = georeference_of(raster)
-                if is_plain(raster.count, raster.dtypes, bands):
-                    return _Converted(pair, lies)
-                pixels = to_bytes(
-                    raster.read(list(picked_bands(raster.count, bands, pair.image.name))),
-                    raster.nodata,
-                    limits,
-                )
-        except SegcoreError as error:
-            return _Converted(pair, problem=Problem.of(pair.id, error))
-        place = folder / f"{pair.id}.png"
-        write_bytes(place, encode_png(pixels))
-        return _Converted(replace(pair, image=place), lies)
+        return _convert(pair, folder, bands, limits)
 
     done = list(scan(work, layout.pairs, None, progress, "reading bands"))
     bad = [row.problem for row in done if row.problem]
@@ -135,17 +119,43 @@ def convert_rasters(
         )
     problems = list(bad)
     if limits is not None:
-        shown = "; ".join(f"{low:.6g} to {high:.6g}" for low, high in limits)
-        others = sum(row.pair.image.is_relative_to(folder) for row in done)
-        what = (
-            f"{others} of {plural(len(done), 'image')} "
-            f"{'holds' if others == 1 else 'hold'} other values than bytes; in "
-            f"{'it' if others == 1 else 'them'} {shown} of the bands became 0 to 255"
-        )
-        problems.insert(0, Problem("", what, "convert them to bytes yourself to have it otherwise"))
+        converted = sum(row.pair.image.is_relative_to(folder) for row in done)
+        problems.insert(0, _about_limits(limits, converted, len(done)))
     layout = replace(layout, pairs=kept, problems=(*layout.problems, *problems))
     places = {row.pair.id: row.georeference for row in done if row.georeference}
     return Rasters(layout, places, RasterLook(tuple(bands), tuple(limits or ())))
+
+
+def _about_limits(limits: Limits, converted: int, images: int) -> Problem:
+    """Say how many of the images were converted, and which values became black and white."""
+    shown = "; ".join(f"{low:.6g} to {high:.6g}" for low, high in limits)
+    what = (
+        f"{converted} of {plural(images, 'image')} "
+        f"{'holds' if converted == 1 else 'hold'} other values than bytes; in "
+        f"{'it' if converted == 1 else 'them'} {shown} of the bands became 0 to 255"
+    )
+    return Problem("", what, "convert them to bytes yourself to have it otherwise")
+
+
+def _convert(pair: Pair, folder: Path, bands: Sequence[int], limits: Limits | None) -> _Converted:
+    """Write the image of a pair as a PNG where it is no picture; see :func:`convert_rasters`."""
+    if pair.image.suffix.lower() not in RASTER_SUFFIXES:
+        return _Converted(pair)
+    try:
+        with open_raster(pair.image) as raster:
+            lies = georeference_of(raster)
+            if is_plain(raster.count, raster.dtypes, bands):
+                return _Converted(pair, lies)
+            pixels = to_bytes(
+                raster.read(list(picked_bands(raster.count, bands, pair.image.name))),
+                raster.nodata,
+                limits,
+            )
+    except SegcoreError as error:
+        return _Converted(pair, problem=Problem.of(pair.id, error))
+    place = folder / f"{pair.id}.png"
+    write_bytes(place, encode_png(pixels))
+    return _Converted(replace(pair, image=place), lies)
 
 
 def _choose_limits(files: Sequence[Path], bands: Sequence[int]) -> Limits | None:

@@ -2,6 +2,7 @@
 
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -101,18 +102,8 @@ def read(source: Source) -> Layout:
     """
     tables = _tables(source)
     table = list_names(tables, 3)
-    finder, numbers = ImageFinder(source.images), Numbers()
-    runs: dict[PurePosixPath, list[Runs]] = defaultdict(list)
-    lost: dict[str, None] = {}
-    for image_name, label, text in (row for name in tables for row in _rows(source, name)):
-        image = finder.find(image_name)
-        if image is None:
-            lost[image_name] = None
-            continue
-        drawn = runs[image]
-        value = numbers[label]
-        if text.strip().lower() not in NOTHING:
-            drawn.append(Runs(value, text))
+    numbers = Numbers()
+    runs, lost = _by_image(source, tables, numbers)
     if not runs:
         shown = next(iter(lost), "none")
         raise SegcoreError(
@@ -155,6 +146,25 @@ def read(source: Source) -> Layout:
         tuple(problems),
         draw,
     )
+
+
+def _by_image(
+    source: Source, tables: Sequence[str], numbers: Numbers
+) -> tuple[dict[PurePosixPath, list[Runs]], dict[str, None]]:
+    """Return the runs of each image that is there, and the names of images that are not."""
+    finder = ImageFinder(source.images)
+    runs: dict[PurePosixPath, list[Runs]] = defaultdict(list)
+    lost: dict[str, None] = {}
+    for image_name, label, text in (row for name in tables for row in _rows(source, name)):
+        image = finder.find(image_name)
+        if image is None:
+            lost[image_name] = None
+            continue
+        drawn = runs[image]
+        value = numbers[label]
+        if text.strip().lower() not in NOTHING:
+            drawn.append(Runs(value, text))
+    return runs, lost
 
 
 def _choose_order(

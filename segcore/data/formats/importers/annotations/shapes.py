@@ -5,7 +5,7 @@ import binascii
 import io
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
@@ -15,8 +15,10 @@ import numpy.typing as npt
 
 from segcore.data.files.borders import foreign_bytes
 from segcore.data.files.images import image_size, open_stream
-from segcore.data.files.names import name_keys
+from segcore.data.files.names import name_keys, strip_suffixes
 from segcore.data.formats.importers.class_tables import DeclaredClass
+from segcore.data.formats.importers.paired_folders import sample_id
+from segcore.data.formats.importers.pairs.places import read_place
 from segcore.data.formats.importers.polygons import (
     BACKGROUND,
     check_pixels_meant,
@@ -24,7 +26,7 @@ from segcore.data.formats.importers.polygons import (
     fill_polygon,
 )
 from segcore.data.formats.importers.report import Problem
-from segcore.data.formats.importers.source import Pair
+from segcore.data.formats.importers.source import Pair, Source
 from segcore.errors import SegcoreError
 from segcore.labels import Color
 
@@ -270,6 +272,36 @@ class ImageFinder:
                 return paths[0]
         paths = self._last.get(name_keys(name)[1].rsplit("/", 1)[-1], [])
         return paths[0] if len(paths) == 1 else None
+
+
+def drawn_pair(
+    source: Source,
+    image: PurePosixPath,
+    document: str,
+    drawing: Drawing,
+    *,
+    without: Collection[str] = (),
+) -> Pair:
+    """Return an image with the shapes of its mask, in the split and group that its folders say.
+
+    Args:
+        source: The files.
+        image: The image.
+        document: Name of the file that holds its shapes.
+        drawing: The shapes.
+        without: Folders that every image lies in, and that are no groups.
+    """
+    place = read_place(image)
+    folders = tuple(f for f in place.folders if f not in without)
+    return Pair(
+        sample_id(folders, strip_suffixes(image.name)),
+        source.root / image,
+        source.root / document,
+        place.split,
+        "/".join(folders),
+        drawing,
+        drawing.classes,
+    )
 
 
 def unannotated(

@@ -4,7 +4,6 @@ from collections import Counter
 from pathlib import PurePosixPath
 from typing import Any
 
-from segcore.data.files.names import strip_suffixes
 from segcore.data.formats.importers.annotations.shapes import (
     Bitmap,
     Drawing,
@@ -14,11 +13,11 @@ from segcore.data.formats.importers.annotations.shapes import (
     Shape,
     broken,
     draw,
+    drawn_pair,
     passed_over,
     unannotated,
 )
-from segcore.data.formats.importers.paired_folders import sample_id, unique_ids
-from segcore.data.formats.importers.pairs.places import read_place
+from segcore.data.formats.importers.paired_folders import unique_ids
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import Layout, Pair, Source
 from segcore.errors import SegcoreError
@@ -62,19 +61,7 @@ def read(source: Source) -> Layout:
         except SegcoreError as error:
             problems.append(Problem.of(name, error))
             continue
-        place = read_place(image)
-        folders = tuple(f for f in place.folders if f != "img")
-        pairs.append(
-            Pair(
-                sample_id(folders, strip_suffixes(image.name)),
-                source.root / image,
-                source.root / name,
-                place.split,
-                "/".join(folders),
-                drawing,
-                drawing.classes,
-            )
-        )
+        pairs.append(drawn_pair(source, image, name, drawing, without=("img",)))
     problems += passed_over(skipped)
     known = [p for p in source.images if "img" in p.parts or len(pairs) == 0]
     problems += unannotated(known, pairs, source.root, "annotation")

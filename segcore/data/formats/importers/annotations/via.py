@@ -1,12 +1,12 @@
 """VGG Image Annotator: a JSON of regions (``via_region_data.json``) next to its images."""
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 
-from segcore.data.files.names import strip_suffixes
 from segcore.data.formats.importers.annotations.shapes import (
     Drawing,
     ImageFinder,
@@ -14,11 +14,11 @@ from segcore.data.formats.importers.annotations.shapes import (
     Polygon,
     broken,
     draw,
+    drawn_pair,
     passed_over,
     unannotated,
 )
-from segcore.data.formats.importers.paired_folders import sample_id, unique_ids
-from segcore.data.formats.importers.pairs.places import read_place
+from segcore.data.formats.importers.paired_folders import unique_ids
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import Layout, Pair, Source
 from segcore.errors import SegcoreError
@@ -62,42 +62,24 @@ def read(source: Source) -> Layout:
     skipped: Counter[str] = Counter()
     pairs: list[Pair] = []
     files = _files(source)
-    for name in files:
-        with broken(name, "VIA's regions"):
-            data = read_json(source.root / name)
-            rows = list(data.get("_via_img_metadata", data).values())
-        for row in rows:
-            if not isinstance(row, dict) or "filename" not in row:
-                continue
-            folder = PurePosixPath(name).parent
-            image = finder.find(str(row["filename"]), folder)
-            if image is None:
-                problems.append(
-                    Problem(
-                        str(row["filename"])[:80],
-                        f"{name} names this image, it is not there",
-                        "add the image, or remove it from the JSON",
-                    )
-                )
-                continue
-            try:
-                with broken(f"{name}, {image.name}", "regions with shapes and attributes"):
-                    drawing = Drawing(_shapes(row["regions"], numbers, skipped))
-            except SegcoreError as error:
-                problems.append(Problem.of(str(image), error))
-                continue
-            place = read_place(image)
-            pairs.append(
-                Pair(
-                    sample_id(place.folders, strip_suffixes(image.name)),
-                    source.root / image,
-                    source.root / name,
-                    place.split,
-                    "/".join(place.folders),
-                    drawing,
-                    drawing.classes,
+    for name, row in _rows(source, files):
+        image = finder.find(str(row["filename"]), PurePosixPath(name).parent)
+        if image is None:
+            problems.append(
+                Problem(
+                    str(row["filename"])[:80],
+                    f"{name} names this image, it is not there",
+                    "add the image, or remove it from the JSON",
                 )
             )
+            continue
+        try:
+            with broken(f"{name}, {image.name}", "regions with shapes and attributes"):
+                drawing = Drawing(_shapes(row["regions"], numbers, skipped))
+        except SegcoreError as error:
+            problems.append(Problem.of(str(image), error))
+            continue
+        pairs.append(drawn_pair(source, image, name, drawing))
     nameless = skipped.pop(NO_CLASS, 0)
     problems += passed_over(skipped)
     if nameless and len(numbers.of) > 1:
@@ -112,6 +94,15 @@ def read(source: Source) -> Layout:
         tuple(problems),
         draw,
     )
+
+
+def _rows(source: Source, files: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the entries of images, each with the name of its JSON."""
+    for name in files:
+        with broken(name, "VIA's regions"):
+            data = read_json(source.root / name)
+            rows = list(data.get("_via_img_metadata", data).values())
+        yield from ((name, row) for row in rows if isinstance(row, dict) and "filename" in row)
 
 
 def _shapes(regions: Any, numbers: Numbers, skipped: Counter[str]) -> tuple[Polygon, ...]:

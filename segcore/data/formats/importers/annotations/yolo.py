@@ -8,17 +8,16 @@ from typing import Any
 import yaml
 
 from segcore.data.files.borders import foreign_bytes
-from segcore.data.files.names import strip_suffixes
 from segcore.data.formats.importers.annotations.shapes import (
     Drawing,
     ImageFinder,
     Polygon,
     draw,
+    drawn_pair,
     unannotated,
 )
 from segcore.data.formats.importers.class_tables import DeclaredClass
-from segcore.data.formats.importers.paired_folders import sample_id, unique_ids
-from segcore.data.formats.importers.pairs.places import read_place
+from segcore.data.formats.importers.paired_folders import unique_ids
 from segcore.data.formats.importers.polygons import BACKGROUND
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import Layout, Pair, Source
@@ -68,9 +67,7 @@ def read(source: Source) -> Layout:
         path = PurePosixPath(name)
         if path.name.lower() in CLASS_LISTS:
             continue
-        at = max(i for i, part in enumerate(path.parts[:-1]) if part.lower() == "labels")
-        folder = PurePosixPath(*path.parts[:at], "images", *path.parts[at + 1 : -1])
-        image = finder.find(path.stem, folder)
+        image = finder.find(path.stem, _image_folder(path))
         if image is None:
             problems.append(_without_image(source, path))
             continue
@@ -91,18 +88,7 @@ def read(source: Source) -> Layout:
             )
             continue
         highest = max([highest, *(shape.value - 1 for shape in shapes)])
-        place = read_place(image)
-        pairs.append(
-            Pair(
-                sample_id(place.folders, strip_suffixes(image.name)),
-                source.root / image,
-                source.root / name,
-                place.split,
-                "/".join(place.folders),
-                Drawing(shapes),
-                Drawing(shapes).classes,
-            )
-        )
+        pairs.append(drawn_pair(source, image, name, Drawing(shapes)))
     if not pairs and boxes:
         raise SegcoreError(
             "Expected YOLO polygons (class x y x y ...), received boxes (class x y width height): "
@@ -117,6 +103,12 @@ def read(source: Source) -> Layout:
         tuple(problems),
         draw,
     )
+
+
+def _image_folder(path: PurePosixPath) -> PurePosixPath:
+    """Return where the image of a file of labels lies: ``images`` in the place of ``labels``."""
+    at = max(i for i, part in enumerate(path.parts[:-1]) if part.lower() == "labels")
+    return PurePosixPath(*path.parts[:at], "images", *path.parts[at + 1 : -1])
 
 
 def _without_image(source: Source, path: PurePosixPath) -> Problem:
