@@ -5,6 +5,7 @@ live in ``models/build.py`` and ``training/`` and a test ties the two together. 
 """
 
 from segcore.catalog.choice import Choice
+from segcore.catalog.hub import ALL_ENCODERS
 from segcore.catalog.networks import (
     ARCHITECTURES,
     CLASSIC_NAMES,
@@ -51,6 +52,7 @@ from segcore.catalog.work import (
 )
 
 __all__ = [
+    "ALL_ENCODERS",
     "ARCHITECTURES",
     "AUGMENTATIONS",
     "BACKENDS",

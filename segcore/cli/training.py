@@ -4,7 +4,8 @@ import argparse
 import dataclasses
 from typing import Any
 
-from segcore.catalog import resolve
+from segcore.catalog import ALL_ENCODERS, Encoder, resolve
+from segcore.catalog.hub import INSTALL, PREFIX, is_class, is_hub
 from segcore.cli.command import Command, Options, ProgressLine, parse_count, workspace_of
 from segcore.cli.options import add_settings, given
 from segcore.cli.tables import table
@@ -117,6 +118,51 @@ def _show_throughput(throughput: dict[str, Any], epochs: int) -> str:
     return "\n".join(lines)
 
 
+def _encoders(options: Options) -> list[dict[str, Any]]:
+    return [
+        {
+            "encoder": name,
+            "title": row.title,
+            "year": row.year,
+            "parameters": row.parameters,
+            "weights": _published(name, row),
+            "summary": row.summary,
+        }
+        for name, row in ALL_ENCODERS.items()
+        if options.name in name
+    ]
+
+
+def _published(name: str, row: Encoder) -> str:
+    """Return which published weights an encoder can start from: a value of --weights, or "file"."""
+    if is_hub(name):
+        return "folder" if is_class(name) else "preset"
+    return "imagenet" if row.imagenet else "file"
+
+
+def _show_encoders(rows: list[dict[str, Any]]) -> str:
+    if not rows:
+        return "No encoder has that in its name."
+    shown = [
+        [
+            r["encoder"],
+            r["year"],
+            f"{r['parameters']:.1f}" if r["parameters"] else "–",
+            r["weights"],
+        ]
+        for r in rows
+    ]
+    lines = [table(["encoder", "year", "million parameters", "weights"], shown)]
+    if not any(is_hub(name) for name in ALL_ENCODERS):
+        lines.append(f"KerasHub has more ({PREFIX}...): {INSTALL}")
+    return "\n".join(lines)
+
+
+def _encoder_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", default="", help="only those with this in their name")
+
+
 TRAINING_COMMANDS: dict[str, Command] = {
-    "train": Command("start training runs", _train_arguments, _train, _show_train)
+    "encoders": Command("list the encoders", _encoder_arguments, _encoders, _show_encoders),
+    "train": Command("start training runs", _train_arguments, _train, _show_train),
 }

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from segcore.catalog import (
+    ALL_ENCODERS,
     ARCHITECTURES,
     AUGMENTATIONS,
     BATCH_NORMS,
     CLASS_WEIGHTS,
-    ENCODERS,
     ENGINES,
     LOSSES,
     MEMBERS_BY,
@@ -20,6 +20,7 @@ from segcore.catalog import (
     SUBMODEL_RULES,
     loss_terms,
 )
+from segcore.catalog.hub import is_class, is_hub
 from segcore.config.checks import check_range
 from segcore.config.distillation import AveragingConfig, DistillationConfig
 from segcore.config.imported import ImportedConfig
@@ -47,15 +48,16 @@ class ModelConfig:
         "resnet50",
         "Encoder",
         "The backbone that extracts features from the image.",
-        table=ENCODERS,
+        table=ALL_ENCODERS,
         search=True,
         section="model",
     )
     weights: str = option(
         "imagenet",
         "Encoder weights",
-        "What the encoder starts from: imagenet (downloaded once by Keras), none (random), or the "
-        "path of a weights file. Pretrained weights need fewer images and epochs.",
+        "What the encoder starts from: imagenet (downloaded once by Keras), preset (of an encoder "
+        "hub:..., downloaded once by KerasHub), none (random), or the path of a weights file or of "
+        "a KerasHub preset folder. Pretrained weights need fewer images and epochs.",
         section="model",
     )
     preprocessing: str = option(
@@ -68,17 +70,30 @@ class ModelConfig:
     def __post_init__(self) -> None:
         """Refuse unknown names, and downloads that do not exist."""
         check(self)
-        if self.weights == "imagenet" and not ENCODERS[self.encoder].imagenet:
+        hub = is_hub(self.encoder)
+        if self.weights == "imagenet" and not ALL_ENCODERS[self.encoder].imagenet:
+            ways = "'preset', 'none', or a preset folder" if hub else "'none' or a file"
             raise SegcoreError(
-                f"Expected weights 'none' or a file for the encoder {self.encoder!r}, "
-                "received 'imagenet': no download exists for it; choose 'none' or give the path of "
-                "a weights file."
+                f"Expected weights {ways} for the encoder {self.encoder!r}, "
+                "received 'imagenet': no download exists for it; choose "
+                + ("'preset'." if hub else "'none' or give the path of a weights file.")
+            )
+        if self.weights == "preset" and not hub:
+            raise SegcoreError(
+                f"Expected weights 'imagenet', 'none' or a file for the encoder {self.encoder!r}, "
+                "received 'preset', which KerasHub's encoders (hub:...) have: choose another."
+            )
+        if is_class(self.encoder) and self.weights in ("none", "preset"):
+            raise SegcoreError(
+                f"Expected a preset folder as the weights of {self.encoder!r}, received "
+                f"{self.weights!r}: a class has no shape of its own; give the folder, or name a "
+                "preset (segscope encoders lists them)."
             )
 
     @property
     def stride(self) -> int:
         """Input height and width must be multiples of this."""
-        return max(ARCHITECTURES[self.architecture].stride, ENCODERS[self.encoder].stride)
+        return max(ARCHITECTURES[self.architecture].stride, ALL_ENCODERS[self.encoder].stride)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from segcore.catalog import ARCHITECTURES, ENCODERS, PRUNERS, SAMPLERS
+from segcore.catalog import ALL_ENCODERS, ARCHITECTURES, PRUNERS, SAMPLERS
 from segcore.config.checks import check_name
 from segcore.config.mapping import convert
 from segcore.config.schema import Range, Setting, check, option, settings
@@ -215,7 +215,7 @@ class TuneConfig:
             )
         for names, table, kind in (
             (architectures, ARCHITECTURES, "architecture"),
-            (encoders, ENCODERS, "encoder"),
+            (encoders, ALL_ENCODERS, "encoder"),
         ):
             for name in names:
                 check_name(kind, name, dict(table))

@@ -80,14 +80,19 @@ def build_and_report(
         else image
     )
     encoder, features = build_encoder(
-        config.encoder, prepared, imagenet=config.weights == "imagenet"
+        config.encoder, prepared, config.weights == "imagenet", config.weights
     )
     scores = decoder(features, num_classes)
     scores = resize_like(scores, image, "logits_resize")
-    model = keras.Model(image, scores, name=f"{config.architecture}_{config.encoder}")
-    if config.weights not in ("none", "imagenet"):
+    model = keras.Model(
+        image, scores, name=f"{config.architecture}_{config.encoder}".replace(":", "_")
+    )
+    pretrained = (
+        config.weights in ("imagenet", "preset") or Path(config.weights).expanduser().is_dir()
+    )
+    if config.weights != "none" and not pretrained:
         return model, load_weights(model, encoder, config.weights)
-    filled = set(variables_of(encoder)) if config.weights == "imagenet" else set()
+    filled = set(variables_of(encoder)) if pretrained else set()
     names = variables_of(model)
     return model, WeightReport(
         config.weights,

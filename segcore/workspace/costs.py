@@ -8,7 +8,7 @@ activations within 15 % and operations within a third of what was measured
 
 from dataclasses import dataclass
 
-from segcore.catalog import ARCHITECTURES, ENCODERS, Cost
+from segcore.catalog import ALL_ENCODERS, ARCHITECTURES, Cost
 from segcore.config import ModelConfig, TrainConfig
 
 FLOAT = 4
@@ -45,8 +45,8 @@ def network_cost(model: ModelConfig) -> Cost:
     encoders "tiny" and "resnet50", and taken on the line through these two at this encoder's number
     of channels.
     """
-    encoder, width = ENCODERS[model.encoder].cost, ENCODERS[model.encoder].width
-    narrow, wide = (ENCODERS[name].width for name in ("tiny", "resnet50"))
+    encoder, width = ALL_ENCODERS[model.encoder].cost, ALL_ENCODERS[model.encoder].width
+    narrow, wide = (ALL_ENCODERS[name].width for name in ("tiny", "resnet50"))
     small, large = ARCHITECTURES[model.architecture].costs
     share = max(0.0, (width - narrow) / (wide - narrow))
 

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 
-from segcore.catalog import ARCHITECTURES, ENCODERS, LOSSES, PREPROCESSING
+from segcore.catalog import ARCHITECTURES, ENCODERS, LOSSES, PREPROCESSING, hub
 from segcore.cli import build_parser
 from segcore.cli.training import train_config
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
@@ -442,3 +442,21 @@ def test_the_augmentation_is_looked_at_before_it_is_learned_from(
     read.check(at.run())
     assert len(field(at.selectbox, "Image").options) == 6
     assert "run with seed 0" in " ".join(c.value for c in at.caption)
+
+
+def test_an_encoder_of_kerashub_is_offered_where_it_is_installed(
+    workspace, started, open_page, read, monkeypatch, tmp_path
+) -> None:
+    row = hub._row("hub:resnet_vd_18_imagenet", "Eighteen layers.", 11.7, "He et al., 2019", 2019)
+    monkeypatch.setattr(hub, "_listed", lambda: {"hub:resnet_vd_18_imagenet": row})
+    at = open_page("train")
+    read.check(field(at.selectbox, "Encoder").set_value("hub:resnet_vd_18_imagenet").run())
+    assert field(at.selectbox, "Encoder weights").value == "preset" and not at.warning
+    assert "benchmark this one" in " ".join(c.value for c in at.caption)
+    config, _ = parsed(at.code[0].value)
+    assert (config.model.encoder, config.model.weights) == ("hub:resnet_vd_18_imagenet", "preset")
+    read.check(field(at.selectbox, "Encoder weights").set_value("file").run())
+    read.check(field(at.text_input, "Weights file").set_value(str(tmp_path)).run())
+    read.check(at.button(key="start_training").click().run())
+    (run,) = [row.run for row in workspace.runs.rows() if row.kind == "train"]
+    assert ":" not in run and workspace.runs.open(run).config.model.weights == str(tmp_path)

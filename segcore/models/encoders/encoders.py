@@ -8,7 +8,9 @@ from typing import Any
 import keras
 
 from segcore.catalog import ENCODERS
+from segcore.catalog.hub import is_hub
 from segcore.errors import unknown
+from segcore.models.encoders.hub import build_hub
 from segcore.models.encoders.recipe import PLUS_MINUS_ONE, Recipe
 from segcore.models.encoders.simple_pyramid import simple_pyramid
 from segcore.models.layers.batch_norm import fuse
@@ -41,7 +43,9 @@ def recipe_of(name: str) -> Recipe:
     return recipe
 
 
-def build_encoder(name: str, image: Any, imagenet: bool = False) -> tuple[keras.Model, Features]:
+def build_encoder(
+    name: str, image: Any, imagenet: bool = False, weights: str = "none"
+) -> tuple[keras.Model, Features]:
     """Build an encoder on an input, preprocessing included.
 
     Every batch normalisation gets :data:`~segcore.models.layers.blocks.MOMENTUM` and computes in
@@ -51,9 +55,10 @@ def build_encoder(name: str, image: Any, imagenet: bool = False) -> tuple[keras.
     at most). Of a plain transformer, which has stride 16 alone, a simple pyramid makes the others.
 
     Args:
-        name: A name in ``catalog.ENCODERS``.
+        name: A name in ``catalog.ENCODERS``, or one of KerasHub ("hub:...").
         image: Symbolic input, (B, H, W, 3) float32 RGB 0..255.
         imagenet: Whether Keras loads its ImageNet weights.
+        weights: Of an encoder of KerasHub: "preset", a preset folder, or "none".
 
     Returns:
         The encoder as a model from ``image`` to its deepest features, and its features.
@@ -61,6 +66,20 @@ def build_encoder(name: str, image: Any, imagenet: bool = False) -> tuple[keras.
     Raises:
         SegcoreError: The name is unknown, or the weights cannot be had.
     """
+    if is_hub(name):
+        encoder, taps = build_hub(name, image, weights)
+    else:
+        encoder, taps = _build_own(name, image, imagenet)
+    for layer in encoder._flatten_layers(include_self=False):
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = MOMENTUM
+            fuse(layer)
+    decoder_image = ImageScaling(*PLUS_MINUS_ONE, name="decoder_image")(image)
+    return encoder, Features(decoder_image, _fill_gaps(decoder_image, taps))
+
+
+def _build_own(name: str, image: Any, imagenet: bool) -> tuple[keras.Model, dict[int, Any]]:
+    """Build an encoder of the catalogue; return it with its features by stride."""
     recipe = recipe_of(name)
     if recipe.same_padding:
         source = _build_on(recipe, name, keras.Input((None, None, 3), name="image"), imagenet)
@@ -69,13 +88,7 @@ def build_encoder(name: str, image: Any, imagenet: bool = False) -> tuple[keras.
             encoder.set_weights(source.get_weights())
     else:
         encoder = _build_on(recipe, name, image, imagenet)
-    for layer in encoder.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = MOMENTUM
-            fuse(layer)
-    decoder_image = ImageScaling(*PLUS_MINUS_ONE, name="decoder_image")(image)
-    taps = {stride: _tap(encoder, tap) for stride, tap in recipe.taps.items()}
-    return encoder, Features(decoder_image, _fill_gaps(decoder_image, taps))
+    return encoder, {stride: _tap(encoder, tap) for stride, tap in recipe.taps.items()}
 
 
 def _build_on(recipe: Recipe, name: str, image: Any, imagenet: bool) -> keras.Model:

@@ -1,5 +1,7 @@
 """Mix transformer (MiT), SegFormer's hierarchical encoder."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -7,25 +9,47 @@ from keras import layers
 
 from segcore.models.encoders.recipe import TORCH, Recipe, at
 
-HEADS = (1, 2, 5, 8)
-REDUCTIONS = (8, 4, 2, 1)
-"""Per stage: keys and values are shrunk this much in height and width before attention."""
+
+@dataclass(frozen=True)
+class MixTransformer:
+    """The shape of a mix transformer, stage by stage.
+
+    Attributes:
+        widths: Channels.
+        depths: Blocks.
+        heads: Heads of attention.
+        reductions: Keys and values are shrunk this much in height and width before attention.
+        published: Whether patches are padded and normalised as in the published networks, whose
+            weights need that: evenly, and with an epsilon of 1e-5 outside the blocks.
+    """
+
+    widths: Sequence[int]
+    depths: Sequence[int]
+    heads: Sequence[int] = (1, 2, 5, 8)
+    reductions: Sequence[int] = (8, 4, 2, 1)
+    published: bool = False
+
+    @property
+    def epsilon(self) -> float:
+        """The epsilon of every normalisation outside the blocks."""
+        return 1e-5 if self.published else 1e-6
 
 
-def _attention(x: Any, stage: int, name: str) -> Any:
+def _attention(x: Any, shape: MixTransformer, stage: int, name: str) -> Any:
     """Attend over all positions, keys and values from a strided convolution of x (B, h, w, D)."""
     height, width, channels = x.shape[1:]
     x = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_norm1")(x)
     source = x
-    reduction = min(REDUCTIONS[stage], height, width)
+    reduction = min(shape.reductions[stage], height, width)
     if reduction > 1:
         source = layers.Conv2D(channels, reduction, strides=reduction, name=f"{name}_reduce")(
             source
         )
-        source = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_reduce_norm")(source)
+        norm = layers.LayerNormalization(epsilon=shape.epsilon, name=f"{name}_reduce_norm")
+        source = norm(source)
     tokens = layers.Reshape((height * width, channels), name=f"{name}_tokens")(x)
     source = layers.Reshape((-1, channels), name=f"{name}_source")(source)
-    heads = HEADS[stage]
+    heads = shape.heads[stage]
     out = layers.MultiHeadAttention(heads, channels // heads, name=f"{name}_attention")(
         tokens, source
     )
@@ -42,21 +66,27 @@ def _mix_ffn(x: Any, name: str) -> Any:
     return layers.Dense(channels, name=f"{name}_fc2")(x)
 
 
-def _build(
-    image: Any, widths: tuple[int, int, int, int], depths: tuple[int, int, int, int], name: str
-) -> keras.Model:
+def build_mix_transformer(image: Any, shape: MixTransformer, name: str) -> keras.Model:
+    """Build a mix transformer from a scaled image (B, H, W, 3).
+
+    Args:
+        image: Height and width known, multiples of 32.
+        shape: The network's shape.
+        name: Its name.
+    """
     x = image
-    for stage, (channels, depth) in enumerate(zip(widths, depths, strict=True)):
+    for stage, (channels, depth) in enumerate(zip(shape.widths, shape.depths, strict=True)):
         kernel, strides = (7, 4) if stage == 0 else (3, 2)
-        x = layers.Conv2D(
-            channels, kernel, strides=strides, padding="same", name=f"patch_embed{stage + 1}"
-        )(x)
-        x = layers.LayerNormalization(epsilon=1e-6, name=f"patch_embed{stage + 1}_norm")(x)
+        patches, padding = f"patch_embed{stage + 1}", "same"
+        if shape.published:
+            x, padding = layers.ZeroPadding2D(kernel // 2, name=f"{patches}_pad")(x), "valid"
+        x = layers.Conv2D(channels, kernel, strides=strides, padding=padding, name=patches)(x)
+        x = layers.LayerNormalization(epsilon=shape.epsilon, name=f"{patches}_norm")(x)
         for i in range(depth):
             block = f"block{stage + 1}_{i}"
-            x = layers.Add(name=f"{block}_add1")([x, _attention(x, stage, block)])
+            x = layers.Add(name=f"{block}_add1")([x, _attention(x, shape, stage, block)])
             x = layers.Add(name=f"{block}_add2")([x, _mix_ffn(x, block)])
-        x = layers.LayerNormalization(epsilon=1e-6, name=f"norm{stage + 1}")(x)
+        x = layers.LayerNormalization(epsilon=shape.epsilon, name=f"norm{stage + 1}")(x)
     return keras.Model(keras.utils.get_source_inputs(image), x, name=name)
 
 
@@ -66,17 +96,17 @@ def build_mit_b0(image: Any) -> keras.Model:
     Xie et al., "SegFormer", NeurIPS 2021. Departures: no stochastic depth; the key reduction is
     capped by the map's size, so that small images work.
     """
-    return _build(image, (32, 64, 160, 256), (2, 2, 2, 2), "mit_b0")
+    return build_mix_transformer(image, MixTransformer((32, 64, 160, 256), (2, 2, 2, 2)), "mit_b0")
 
 
 def build_mit_b1(image: Any) -> keras.Model:
     """Build MiT-B1: twice the width of B0."""
-    return _build(image, (64, 128, 320, 512), (2, 2, 2, 2), "mit_b1")
+    return build_mix_transformer(image, MixTransformer((64, 128, 320, 512), (2, 2, 2, 2)), "mit_b1")
 
 
 def build_mit_b2(image: Any) -> keras.Model:
     """Build MiT-B2: the width of B1, deeper (3, 4, 6, 3 blocks)."""
-    return _build(image, (64, 128, 320, 512), (3, 4, 6, 3), "mit_b2")
+    return build_mix_transformer(image, MixTransformer((64, 128, 320, 512), (3, 4, 6, 3)), "mit_b2")
 
 
 _MIT = at("norm1", "norm2", "norm3", "norm4", first=4)

@@ -5,6 +5,7 @@ config alone may declare a layer of any size. So the layers are built without va
 the weights in the file account for all of them are values made and read.
 """
 
+import importlib
 import json
 import math
 import tempfile
@@ -14,6 +15,8 @@ from typing import Any
 
 import keras
 
+from segcore.catalog.hub import INSTALL
+from segcore.errors import SegcoreError
 from segcore.models.weights.weight_files import foreign_file, keras_weight_shapes
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
@@ -55,6 +58,21 @@ def _unpack(path: Path, folder: Path) -> tuple[Any, Path]:
         return config, Path(archive.extract(WEIGHTS, folder))
 
 
+def _import_keras_hub() -> None:
+    """Import KerasHub, whose layers a network has.
+
+    Raises:
+        SegcoreError: It is not installed.
+    """
+    try:
+        importlib.import_module("keras_hub")
+    except ImportError as error:
+        raise SegcoreError(
+            "Expected KerasHub to open a network that was made with one of its encoders, which "
+            f"cannot be imported ({error}): install it with {INSTALL}."
+        ) from error
+
+
 def _build(config: Any, stored: int) -> keras.Model:
     """Build a network of at most ``stored`` values from its config.
 
@@ -62,6 +80,8 @@ def _build(config: Any, stored: int) -> keras.Model:
         ValueError: The config declares more values.
     """
     config["compile_config"] = None
+    if '"keras_hub' in json.dumps(config):
+        _import_keras_hub()
     scope = keras.StatelessScope(initialize_variables=False)
     policy = keras.config.dtype_policy()
     try:

@@ -6,7 +6,8 @@ from typing import Any
 import streamlit as st
 
 from segcore import formatting
-from segcore.catalog import ARCHITECTURES, ENCODERS
+from segcore.catalog import ALL_ENCODERS, ARCHITECTURES
+from segcore.catalog.hub import is_class, is_hub
 from segcore.config import DistillationConfig, TrainConfig
 from segcore.config.schema import settings
 from segcore.errors import SegcoreError
@@ -76,7 +77,9 @@ def _distil(choice: Choice) -> None:
 def _student_fields(first: TrainConfig) -> tuple[dict[str, Any], float]:
     """Draw what a student may differ in; return what does, by name, and the labels' weight."""
     one, two = st.columns(2)
-    architectures, encoders = list(ARCHITECTURES), list(ENCODERS)
+    architectures = list(ARCHITECTURES)
+    listed = [name for name in ALL_ENCODERS if not is_class(name)]
+    encoders = list(dict.fromkeys([*listed, first.model.encoder]))
     chosen = {
         "architecture": one.selectbox(
             "Architecture",
@@ -89,7 +92,7 @@ def _student_fields(first: TrainConfig) -> tuple[dict[str, Any], float]:
             "Encoder",
             encoders,
             encoders.index(first.model.encoder),
-            lambda name: ENCODERS[name].title,
+            lambda name: ALL_ENCODERS[name].title,
             key="distil_encoder",
         ),
         "epochs": int(
@@ -110,10 +113,12 @@ def _student_fields(first: TrainConfig) -> tuple[dict[str, Any], float]:
     known = settings(TrainConfig)
     values: dict[str, Any] = {n: v for n, v in chosen.items() if v != known[n].get(first)}
     if "encoder" in values:
-        offered = ENCODERS[str(chosen["encoder"])].imagenet
+        encoder = str(chosen["encoder"])
+        offered = "imagenet" if ALL_ENCODERS[encoder].imagenet else ""
+        offered = "preset" if is_hub(encoder) else offered
         own_file = first.model.weights not in ("none", "imagenet")
-        if own_file or not offered:
-            values["weights"] = "imagenet" if offered else "none"
+        if own_file or offered != "imagenet":
+            values["weights"] = offered or "none"
     return values, weight
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from segcore import formatting
-from segcore.catalog import ARCHITECTURES, ENCODERS, RUN_KINDS, RUN_STATES
+from segcore.catalog import ALL_ENCODERS, ARCHITECTURES, RUN_KINDS, RUN_STATES
 from segcore.runs.folder.status import ACTIVE, Status
 from segcore.ui.runs import actions
 from segcore.ui.shared import run_progress, session, tables
@@ -46,9 +46,9 @@ def kind_title(name: str) -> str:
 def network_title(network: str) -> str:
     """Return the title of a model; names that this version does not know stay."""
     architecture, _, encoder = network.partition(" · ")
-    if architecture not in ARCHITECTURES or encoder not in ENCODERS:
+    if architecture not in ARCHITECTURES or encoder not in ALL_ENCODERS:
         return network
-    return f"{ARCHITECTURES[architecture].title} · {ENCODERS[encoder].title}"
+    return f"{ARCHITECTURES[architecture].title} · {ALL_ENCODERS[encoder].title}"
 
 
 def matching(

@@ -4,6 +4,7 @@ import time
 
 import streamlit as st
 
+from segcore.catalog.hub import is_hub
 from segcore.config import TrainConfig
 from segcore.errors import SegcoreError
 from segcore.formatting import duration, gib, plural
@@ -60,6 +61,8 @@ def _before(config: TrainConfig, members: int, refusal: str) -> None:
         st.warning(session.plain(str(error)), icon=":material/warning:")
         return
     _metrics(config, members, estimate, throughput)
+    if is_hub(config.model.encoder):
+        st.caption("Estimates are those of an encoder of about the same size: benchmark this one.")
     _benchmark(config, throughput)
     if lineup:
         st.caption(f":material/groups: {plural(members, 'model')}. {session.plain(lineup)}")

@@ -4,7 +4,8 @@ from typing import Any
 
 import streamlit as st
 
-from segcore.catalog import ENCODERS
+from segcore.catalog import ALL_ENCODERS
+from segcore.catalog.hub import is_class, is_hub
 from segcore.config import ModelConfig, TrainConfig
 from segcore.config.schema import Setting, settings
 from segcore.config.training import MAX_SIZE
@@ -18,7 +19,13 @@ from segcore.ui.train.fields import draw, note
 
 FIELDS = settings(TrainConfig)
 COLUMNS = {"training": 2, "advanced": 2}
-WEIGHTS = {"imagenet": "ImageNet", "none": "Random", "file": "From a file"}
+WEIGHTS = {
+    "imagenet": "ImageNet",
+    "preset": "Published preset",
+    "none": "Random",
+    "file": "From a file",
+}
+DOWNLOADS = {"imagenet": "Downloaded once by Keras.", "preset": "Downloaded once by KerasHub."}
 
 
 def form(dataset: str) -> tuple[TrainConfig | None, int, str]:
@@ -110,8 +117,10 @@ def _members(values: dict[str, Any]) -> int:
 
 
 def choose_weights(one: Setting, encoder: str) -> str:
-    """Draw what the encoder starts from; return "imagenet", "none" or the path of a file."""
-    options = (["imagenet"] if ENCODERS[encoder].imagenet else []) + ["none", "file"]
+    """Draw what the encoder starts from; return "imagenet", "preset", "none" or a path."""
+    options = (["imagenet"] if ALL_ENCODERS[encoder].imagenet else []) + ["none", "file"]
+    if is_hub(encoder):
+        options = ["file"] if is_class(encoder) else ["preset", *options]
     begun = presets.begun().model
     file = begun.weights if begun.weights not in WEIGHTS and begun.encoder == encoder else ""
     start = "file" if file else begun.weights
@@ -125,7 +134,7 @@ def choose_weights(one: Setting, encoder: str) -> str:
             help=one.option.help,
         )
     )
-    note(one, chosen, "Downloaded once by Keras." if chosen == "imagenet" else "")
+    note(one, chosen, DOWNLOADS.get(chosen, ""))
     if chosen != "file":
         return chosen
     path = st.text_input(
@@ -133,7 +142,7 @@ def choose_weights(one: Setting, encoder: str) -> str:
         file,
         placeholder="/weights/encoder.npz",
         help="A path on this machine: .npz (layer/variable arrays), .keras, .weights.h5, .h5, "
-        ".safetensors, .pth or .pt.",
+        ".safetensors, .pth or .pt. Of KerasHub's encoders also a preset folder.",
         key=presets.key(f"weights_file_{encoder}"),
     )
     if not path:

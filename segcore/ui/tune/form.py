@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from segcore.catalog import ENCODERS, TUNE_PRESETS
+from segcore.catalog import ALL_ENCODERS, TUNE_PRESETS
 from segcore.config import Range, SearchSpace, TrainConfig, TuneConfig
 from segcore.config.schema import Setting, own_settings, settings
 from segcore.config.tuning import PRESETS, searchable, searched_by_default, trial_config
@@ -97,7 +97,7 @@ def _fixed(base: TrainConfig, start: str) -> dict[str, Any]:
         option, usual = one.option, one.get(base)
         names = list(option.table or ())
         if name == "weights":
-            trained = ENCODERS[values["encoder"]].imagenet
+            trained = ALL_ENCODERS[values["encoder"]].imagenet
             names = list(dict.fromkeys([*(["imagenet"] if trained else []), "none", usual]))
             names = [n for n in names if n != "imagenet" or trained]
             key = f"{key}_{values['encoder']}"

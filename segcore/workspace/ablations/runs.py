@@ -115,7 +115,11 @@ class RunIndex:
 def _key_of(config: Mapping[str, Any]) -> str:
     """Return a key that two configs share if they train the same; "" for an unreadable one."""
     text, weights = _read_once(json.dumps(config, sort_keys=True))
-    return text if weights in ("", "none", "imagenet") else f"{text} {os.path.realpath(weights)}"
+    return (
+        text
+        if weights in ("", "none", "imagenet", "preset")
+        else f"{text} {os.path.realpath(weights)}"
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -129,7 +133,7 @@ def _read_once(config: str) -> tuple[str, str]:
         data.pop(name, None)
     weights = str(data.get("model", {}).pop("weights", ""))
     return json.dumps(
-        {**data, "weights": weights if weights in ("", "none", "imagenet") else "file"},
+        {**data, "weights": weights if weights in ("", "none", "imagenet", "preset") else "file"},
         sort_keys=True,
     ), weights
 

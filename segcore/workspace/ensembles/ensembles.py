@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from segcore.catalog import ARCHITECTURES, ENCODERS
+from segcore.catalog import ALL_ENCODERS, ARCHITECTURES
 from segcore.config import EvaluateConfig, SubsetsConfig, TrainConfig
 from segcore.errors import SegcoreError
 from segcore.evaluation.comparison.comparison import Comparison
@@ -296,7 +296,7 @@ class Ensembles:
 
 
 def _title(config: TrainConfig) -> str:
-    encoder = ENCODERS[config.model.encoder].title
+    encoder = ALL_ENCODERS[config.model.encoder].title
     if config.members_by == "architecture":
         return f"{encoder}, several architectures"
     return f"{encoder} {ARCHITECTURES[config.model.architecture].title}" + (

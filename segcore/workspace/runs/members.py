@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 
-from segcore.catalog import ARCHITECTURES, ENCODERS, MEMBER_ARCHITECTURES
+from segcore.catalog import ALL_ENCODERS, ARCHITECTURES, MEMBER_ARCHITECTURES
 from segcore.config import TrainConfig
 from segcore.data.splits.member_folds import MemberFolds, find_member_folds
 from segcore.errors import SegcoreError
@@ -43,7 +43,7 @@ def describe(config: TrainConfig, members: int, datasets: Datasets) -> str:
             _with_architecture(config, name) for name in architectures(config, members)
         ]
         titles = ", ".join(ARCHITECTURES[one.model.architecture].title for one in configs)
-        return f"{titles}; each over {ENCODERS[config.model.encoder].title}, with its own seed."
+        return f"{titles}; each over {ALL_ENCODERS[config.model.encoder].title}, with its own seed."
     if config.members_by == "fold":
         known = (
             " The balance plan repeats the images that it knows; the others stand once."

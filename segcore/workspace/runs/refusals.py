@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from segcore.catalog.hub import is_hub
 from segcore.config import TrainConfig
 from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError
@@ -40,7 +41,9 @@ def refuse(config: TrainConfig, num_classes: int, devices: Sequence[Device]) -> 
     if config.hosts or config.device.partition(":")[0] == "cluster":
         return
     weights = config.model.weights
-    if weights not in ("none", "imagenet") and not Path(weights).expanduser().is_file():
+    file = Path(weights).expanduser()
+    there = file.exists() if is_hub(config.model.encoder) else file.is_file()
+    if weights not in ("none", "imagenet", "preset") and not there:
         raise SegcoreError(
             "Expected weights 'none', 'imagenet' or the path of a file, received "
             f"{weights!r}, which is no file here: check the path."

@@ -137,7 +137,7 @@ class Runs:
             "architectures" if config.members_by == "architecture" else config.model.architecture
         )
         folds = "-folds" if config.members_by == "fold" else ""
-        stem = f"{config.dataset}{folds}-{network}-{config.model.encoder}"
+        stem = f"{config.dataset}{folds}-{network}-{config.model.encoder.replace(':', '-')}"
         group = self._new_id(name or stem)
         runs: list[str] = []
         for number, (one, part) in enumerate(
