@@ -18,7 +18,7 @@ ENGINES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 _PACKAGES = {
     "tensorflow": "tensorflow>=2.21,<2.22",
     "jax": "jax>=0.10,<0.11",
-    "torch": "torch>=2.13,<2.15",
+    "torch": "torch>=2.13,<2.14",
 }
 _GPU_PACKAGES = {
     "tensorflow": ("tensorflow[and-cuda]>=2.21,<2.22", "nvidia-ml-py"),

@@ -158,7 +158,7 @@ def test_commands_are_those_of_a_checkout_or_of_an_installed_package(monkeypatch
     assert diagnosis_module.gpu_command("tensorflow") == (
         "make app GPU=1" if checkout else f"{pip} 'tensorflow[and-cuda]>=2.21,<2.22' nvidia-ml-py"
     )
-    assert diagnosis_module.engine_command("jax") == f"{pip} jax"
+    assert diagnosis_module.engine_command("jax") == f"{pip} 'jax>=0.10,<0.11'"
 
 
 def test_an_engine_that_hangs_or_dies_is_an_answer(tmp_path, monkeypatch):
