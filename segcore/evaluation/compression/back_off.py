@@ -38,28 +38,26 @@ _BLOCK = 1 << 15
 
 
 class _Sums:
-    """Summed steps of nodes for some pixels, by cumulative sums in the order of the tree."""
+    """Summed steps of nodes for some pixels; only groups below the root are added up."""
 
     def __init__(self, tree: LabelTree, rows: Probabilities) -> None:
-        """Add up (n, C) probabilities; whole numbers below 2**24 are exact in float32."""
-        size = tree.num_classes
-        steps = np.rint(rows * np.float32(STEPS))
-        place = np.argsort(tree.order)
-        before = (place[:, None] < np.arange(size + 1)).astype(np.float32)
-        if size <= 64:  # the product is then quicker than a sum along a short axis
-            self._sums = steps @ before
-        else:
-            self._sums = np.zeros((len(rows), size + 1), np.float32)
-            np.cumsum(steps[:, tree.order], axis=1, out=self._sums[:, 1:])
-        self._first, self._stop = tree.ranges.T
-        self._width = size + 1
+        """Add up (n, C) probabilities, which are changed; whole numbers below 2**24 are exact."""
+        self._classes = tree.num_classes
+        np.rint(np.multiply(rows, np.float32(STEPS), out=rows), out=rows)
+        self._steps = rows
+        inside = tree.contains[tree.num_classes : tree.root].T.astype(np.float32)
+        self._sums = rows @ inside
+        self._width = max(inside.shape[1], 1)
 
     def of(self, rows: npt.NDArray[np.intp], nodes: npt.NDArray[np.intp]) -> Probabilities:
-        """Return the steps of one node for each of some rows, (n,) whole float32."""
-        base = rows * self._width
-        return self._sums.take(base + self._stop[nodes]) - self._sums.take(
-            base + self._first[nodes]
-        )
+        """Return the steps of one node for each of some rows, (n,) whole float32; not the root."""
+        groups = nodes - self._classes
+        if (groups >= 0).all():
+            return self._sums.take(rows * self._width + groups)
+        out = self._steps.take(rows * self._classes + np.minimum(nodes, self._classes - 1))
+        above = groups >= 0
+        out[above] = self._sums.take(rows[above] * self._width + groups[above])
+        return out
 
 
 def _check(tree: LabelTree, probabilities: Probabilities) -> Probabilities:
@@ -118,7 +116,9 @@ def _climb(
     for step in range(1, tree.paths.shape[1]):
         nodes = tree.paths[:, step][leaf[left]]
         answer[left] = nodes
-        left = left[(sums.of(left, nodes) < threshold) & (nodes != tree.root)]
+        below = nodes != tree.root
+        left, nodes = left[below], nodes[below]
+        left = left[sums.of(left, nodes) < threshold]
         if not len(left):
             break
     return answer
@@ -202,14 +202,15 @@ def _add_answers(
     planes = changes.reshape(2, -1)
     for step in range(tree.paths.shape[1]):
         nodes = tree.paths[:, step][leaf[at]]
-        ends = 1 + np.minimum(sums.of(at, nodes), STEPS).astype(np.intp)
         below = nodes != tree.root
-        used = below & (begins[at] < ends)
+        at, nodes = at[below], nodes[below]
+        ends = 1 + np.minimum(sums.of(at, nodes), STEPS).astype(np.intp)
+        used = begins[at] < ends
         for plane, kept in zip(planes, (used, used & (step >= meeting[at])), strict=True):
             np.add.at(plane, nodes[kept] * width + begins[at][kept], 1)
             np.add.at(plane, nodes[kept] * width + ends[kept], -1)
-        begins[at[below]] = ends[below]
-        at = at[below & (ends < ROOT_ONLY)]  # what ends there has only the root above it
+        begins[at] = ends
+        at = at[ends < ROOT_ONLY]  # what ends there has only the root above it
         if not len(at):
             break
     for plane in planes:

@@ -1,8 +1,7 @@
 """A tree of labels: classes are its leaves, groups of classes its nodes, any class its root.
 
 Every hierarchy is a chain of label maps from fine to coarse: the cuts of a dendrogram, saved
-merges, the levels of a file. With the classes in the tree's own order each node is a range of
-neighbours, so the summed probability of a node is a difference of two cumulative sums.
+merges, the levels of a file.
 """
 
 from collections.abc import Sequence
@@ -131,28 +130,6 @@ class LabelTree:
         while (steps[-1] != self.root).any():
             steps.append(self.parents[steps[-1]])
         return np.stack(steps, axis=1)
-
-    @cached_property
-    def order(self) -> Table:
-        """Class indices in the order in which every node is a range, (C,)."""
-        children: dict[int, list[int]] = {}
-        for number in range(self.root):
-            children.setdefault(int(self.parents[number]), []).append(number)
-        leaves, waiting = [], [self.root]
-        while waiting:
-            node = waiting.pop()
-            if node < self.num_classes:
-                leaves.append(node)
-            waiting.extend(reversed(children.get(node, [])))
-        return np.array(leaves)
-
-    @cached_property
-    def ranges(self) -> Table:
-        """First place of each node in :attr:`order`, and the place after its last, (nodes, 2)."""
-        place = np.argsort(self.order)
-        return np.array(
-            [[min(own := place[list(node)]), max(own) + 1] for node in self.nodes], np.intp
-        )
 
     @cached_property
     def meeting(self) -> Table:
