@@ -281,23 +281,26 @@ def check_value(setting: Setting, value: Any) -> None:
         )
 
 
-def flags(config: Any, *, nested: bool = True, skip: tuple[str, ...] = ()) -> list[str]:
+def flags(
+    config: Any, *, nested: bool = True, skip: tuple[str, ...] = (), base: Any = None
+) -> list[str]:
     """Return the flags of a command line that give a config: those of values that are no defaults.
 
     Args:
         config: The config.
         nested: Whether those of the configs inside it are among them.
         skip: Names of fields that are left out.
+        base: A config whose values are the defaults; None for those of the fields.
     """
     words: list[str] = []
     declared: Any = type(config)
     for one in settings(declared).values():
-        value = one.get(config)
+        value, usual = one.get(config), one.default if base is None else one.get(base)
         if one.name in skip or (len(one.path) > 1 and not nested):
             continue
         if isinstance(value, bool):
-            if value != one.default:
+            if value != usual:
                 words.append(one.flag if value else one.flag.replace("--", "--no-", 1))
-        elif value != one.default:
+        elif value != usual:
             words += [one.flag, one.write(value)]
     return words

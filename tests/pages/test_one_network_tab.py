@@ -19,7 +19,7 @@ def test_the_button_queues_a_student_with_the_fields_of_the_form(trained, tab, r
     read.check(at.number_input(key="distil_epochs").set_value(3).run())
     read.check(at.slider(key="distil_weight").set_value(0.2).run())
     command = at.code[0].value
-    assert command == (f"segscope distil {' '.join(trained.members)} --epochs 3 --label-weight 0.2")
+    assert command == (f"segscope distil {' '.join(trained.members)} --label-weight 0.2 --epochs 3")
     read.check(at.button(key="distil").click().run())
     (run,) = trained.workspace.one_networks.made_of(trained.members)
     config = trained.workspace.runs.open(run).config
@@ -76,3 +76,18 @@ def test_the_card_is_the_verdict_of_the_workspace(trained, made_up, tab, read) -
     assert list(rows["network"]) == ["Distilled", "Ensemble", "Best member"]
     assert list(rows["ece"]) == pytest.approx([row.ece for row in verdict.rows])
     assert list(rows["mb"]) == [2.0, 4.0, 2.0] and list(rows["ms"])[:2] == [10.0, 25.0]
+
+
+def test_the_detail_of_a_student_shows_its_command(trained, made_up, open_page, read) -> None:
+    networks = trained.workspace.one_networks
+    config = networks.student(trained.members, {"epochs": 3}, 0.2)
+    made_up.write("student-1", config)
+    made_up.write("soup-1", networks.check_average(trained.members))
+    commands = []
+    for run in ("student-1", "soup-1"):
+        at = open_page("runs", run=run)
+        read.check(at.button_group(key="run_tab_train").set_value("Config").run())
+        commands += [code.value for code in at.code if code.value.startswith("segscope ")]
+    members = " ".join(trained.members)
+    assert f"segscope distil {members} --label-weight 0.2 --epochs 3" in commands
+    assert f"segscope average {members}" in commands

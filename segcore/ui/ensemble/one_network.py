@@ -1,6 +1,5 @@
 """The One network tab: distil the members into one, or average their weights, and what it is worth."""
 
-import shlex
 from typing import Any
 
 import streamlit as st
@@ -13,6 +12,7 @@ from segcore.config.schema import settings
 from segcore.errors import SegcoreError
 from segcore.ui.ensemble.selection import Choice
 from segcore.ui.shared import background_tasks, manual, run_progress, session, tables
+from segcore.ui.shared.command_line import student_command
 from segcore.workspace.ensembles.network_verdict import NetworkVerdict
 
 ROLES = {"student": "Distilled", "average": "Averaged weights"}
@@ -49,9 +49,6 @@ def _distil(choice: Choice) -> None:
         st.info("Select members that were trained here.", icon=":material/info:")
         return
     values, weight = _student_fields(first)
-    command = ["segscope", "distil", *choice.members, *_given(values)]
-    if weight != WEIGHT.default:
-        command += [WEIGHT.flag, WEIGHT.write(weight)]
     try:
         config = workspace.one_networks.student(choice.members, values, weight)
     except SegcoreError as error:
@@ -71,7 +68,7 @@ def _distil(choice: Choice) -> None:
             session.request("one_network", workspace.one_networks.distil(config))
         st.rerun()
     with st.expander("Command"):
-        st.code(shlex.join(command), language="bash", wrap_lines=True)
+        st.code(student_command(config, first), language="bash", wrap_lines=True)
 
 
 def _student_fields(first: TrainConfig) -> tuple[dict[str, Any], float]:
@@ -120,15 +117,6 @@ def _student_fields(first: TrainConfig) -> tuple[dict[str, Any], float]:
         if own_file or offered != "imagenet":
             values["weights"] = offered or "none"
     return values, weight
-
-
-def _given(values: dict[str, Any]) -> list[str]:
-    """Return the flags of what differs from the first teacher."""
-    known = settings(TrainConfig)
-    words: list[str] = []
-    for name, value in values.items():
-        words += [known[name].flag, known[name].write(value)]
-    return words
 
 
 def _average(choice: Choice) -> None:

@@ -16,7 +16,7 @@ from segcore.errors import SegcoreError
 from segcore.runs.folder.status import ACTIVE, QUEUED_OR_ACTIVE
 from segcore.ui.runs import actions, curves, differences, monitor, table
 from segcore.ui.shared import confirm, run_links, run_progress, session
-from segcore.ui.shared.command_line import command_line
+from segcore.ui.shared.command_line import average_command, command_line, student_command
 
 CHATTER = re.compile(
     r"WARNING: All log messages before absl|[IW]\d{4} \d\d:|E\d{4} .*failed call to cuInit"
@@ -279,9 +279,21 @@ def _without_chatter(log: str) -> list[str]:
 def _config(run: str, config: RunConfig) -> None:
     if isinstance(config, TrainConfig):
         st.markdown("CLI command")
-        st.code(command_line(config, 1), language="bash", wrap_lines=True)
+        st.code(_command(config), language="bash", wrap_lines=True)
         _save_config(run, config)
     st.json(to_json(config))
+
+
+def _command(config: TrainConfig) -> str:
+    if config.averaging is not None:
+        return average_command(config)
+    if config.distillation is None:
+        return command_line(config)
+    try:
+        first = session.workspace().runs.open(config.distillation.teachers[0]).config
+    except SegcoreError:
+        first = None  # deleted: the defaults of its command are unknown
+    return student_command(config, first if isinstance(first, TrainConfig) else TrainConfig(""))
 
 
 def _save_config(run: str, config: TrainConfig) -> None:

@@ -17,6 +17,25 @@ def command_line(config: TrainConfig, members: int = 1) -> str:
     return shlex.join(["segscope", "train", config.dataset, *_train_flags(config, members)])
 
 
+def student_command(config: TrainConfig, first: TrainConfig) -> str:
+    """Return the shell command that trains the same student.
+
+    Args:
+        config: Of the student.
+        first: Of its first teacher, whose values are the defaults of the command.
+    """
+    if config.distillation is None:
+        return command_line(config)
+    words = ["segscope", "distil", *config.distillation.teachers]
+    return shlex.join([*words, *flags(config.distillation), *flags(config, base=first)])
+
+
+def average_command(config: TrainConfig) -> str:
+    """Return the shell command that averages the same weights."""
+    members = config.averaging.members if config.averaging else ()
+    return shlex.join(["segscope", "average", *members])
+
+
 def search_command(config: TuneConfig) -> tuple[str, str]:
     """Return the shell command that starts the same search, and the content of its space.json."""
     search = flags(config, nested=False)

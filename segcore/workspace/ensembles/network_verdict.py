@@ -18,6 +18,11 @@ from segcore.workspace.scores.scores import Scores
 
 Progress = Callable[[int, int, str], None]
 
+ALONE = (
+    "The average is the best member itself: with any other member added it scores lower on "
+    "validation."
+)
+
 
 @dataclass(frozen=True)
 class NetworkRow:
@@ -144,6 +149,7 @@ class NetworkVerdicts:
         )
         against_ensemble = self._scores.compare(own, ensemble, split)
         against_best = self._scores.compare(own, best, split)
+        kept = tuple(self._document(run, "averaging").get("kept", ()))
         chosen_on = config.validation_split if isinstance(config, TrainConfig) else ""
         return NetworkVerdict(
             run=run,
@@ -153,10 +159,10 @@ class NetworkVerdicts:
             against_ensemble=against_ensemble,
             against_best=against_best,
             device=str(speed.get("device", "")),
-            kept=tuple(self._document(run, "averaging").get("kept", ())),
+            kept=kept,
             sentences=(
                 _sentence(roles[0], "the ensemble", against_ensemble),
-                _sentence(roles[0], "the best member", against_best),
+                ALONE if kept == (best,) else _sentence(roles[0], "the best member", against_best),
             ),
         )
 

@@ -21,6 +21,7 @@ from segcore.runs.folder.names import check_run_name
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.machine.engines import AUTO, settle_engine
 from segcore.workspace.datasets.datasets import Datasets
+from segcore.workspace.launch.predictions import queue_predictions
 from segcore.workspace.runs.runs import Runs
 
 _BESIDES: dict[str, Any] = {
@@ -118,6 +119,7 @@ class OneNetworks:
         run = self._id(config, "student", name)
         predictions = [self._runs.predict_whole(teacher, split) for teacher in teachers]
         self._runs.ensure(run, config, 0.0, after=predictions)
+        queue_predictions(self._runs, self._datasets, [run])
         return run
 
     def check_average(self, names: Sequence[str]) -> TrainConfig:
@@ -165,6 +167,7 @@ class OneNetworks:
         self._runs.check(config)
         run = self._id(config, "average", name)
         self._runs.ensure(run, config, 0.0)
+        queue_predictions(self._runs, self._datasets, [run])
         return run
 
     def made_of(self, members: Sequence[str]) -> list[str]:

@@ -101,11 +101,21 @@ class Configs:
 
 
 def impersonal(config: TrainConfig) -> TrainConfig:
-    """Return a config without what named its run; its seed is that of the first member."""
+    """Return a config without what named its run; its seed is that of the first member.
+
+    Copied, a student or an average of weights is a training on labels.
+    """
     # A part of submodels has a label map of its own: begun like it, one such network is trained.
     submodels = "" if config.group else config.submodels
     members_by = "seed" if config.group else config.members_by
     seed = max(0, config.seed - config.member)
     return dataclasses.replace(
-        config, member=0, group="", submodels=submodels, members_by=members_by, seed=seed
+        config,
+        member=0,
+        group="",
+        submodels=submodels,
+        members_by=members_by,
+        seed=seed,
+        distillation=None,
+        averaging=None,
     )

@@ -126,6 +126,12 @@ class Runs:
             )
         if name:
             check_run_name(name)
+        if config.distillation or config.averaging:
+            raise SegcoreError(
+                "Expected a config that trains on labels, received that of a "
+                f"{'student' if config.distillation else 'network of averaged weights'}: do the "
+                "same with the runs that it is made of, then distil or average these."
+            )
         self.check(config)
         config, engine = settle_engine(config, self._workspace)
         lined_up = line_up(config, members, self._datasets)

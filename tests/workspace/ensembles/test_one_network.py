@@ -17,6 +17,7 @@ from segcore.config import (
 from segcore.errors import SegcoreError
 from segcore.light_worker.evaluation import evaluate_run
 from segcore.runs.machine import disk
+from segcore.workspace.ensembles.network_verdict import ALONE
 
 
 @pytest.fixture(autouse=True)
@@ -216,6 +217,18 @@ def test_the_best_member_is_chosen_by_validation_not_by_test(
     assert verdict.rows[2].run == worse and verdict.chosen_on == "validation"
 
 
+def test_an_average_of_one_says_that_it_is_the_best_member(trained, made_up, carry_out_ensemble):
+    config = trained.workspace.one_networks.check_average(trained.members)
+    run = made_up.write("soup-1", config)
+    made_up.predict("soup-1", "test", 0)
+    best = max(trained.members, key=lambda m: trained.workspace.runs.open(m).status().mean_iou)
+    carry_out_ensemble(trained.workspace.network_verdicts.prepare("soup-1", "test")[1])
+    for kept, alone in (([best], True), ([*trained.members], False)):
+        run.write_json("averaging", {"format": 1, "kept": kept, "members": []})
+        verdict = trained.workspace.network_verdicts.verdict("soup-1", "test")
+        assert verdict.kept == tuple(kept) and (verdict.sentences[1] == ALONE) == alone
+
+
 def test_other_runs_have_no_verdict(trained):
     with pytest.raises(SegcoreError, match="Expected a student or an average"):
         trained.workspace.network_verdicts.verdict(trained.members[0], "test")
@@ -271,3 +284,12 @@ def test_the_shell_refuses_in_one_sentence(trained, started, capsys):
     with pytest.raises(SystemExit) as end:
         shell(trained, capsys, "average", *trained.members)
     assert end.value.code == 2 and "share a start" in capsys.readouterr().err
+
+
+def test_a_copy_of_a_student_trains_on_labels(trained, made_up, started):
+    config = trained.workspace.one_networks.student(trained.members)
+    made_up.write("student-1", config)
+    copied = trained.workspace.configs.clone("student-1")
+    assert copied.distillation is None and copied.recipe == config.recipe
+    with pytest.raises(SegcoreError, match="Expected a config that trains on labels"):
+        trained.workspace.runs.train(config)
