@@ -1,15 +1,19 @@
-"""The mask of one image: drawing on it, proposals of runs, and its earlier versions."""
+"""The mask of one image: drawing on it, proposals of runs, its versions, and a list of likely errors."""
 
 import streamlit as st
 
-from segcore.ui.edit import drawing, history
+from segcore.ui.edit import drawing, history, suspected
 from segcore.ui.shared import session
 
 session.header("Edit mask", "Draw on the mask of an image; every version is kept.")
 name = session.choose_dataset()
 with session.errors_shown():
     dataset = session.workspace().datasets.open(name)
-sample, proposer = drawing.choose(dataset)
-drawing.show(dataset, sample, proposer)
-with st.expander("Versions of this mask", icon=":material/history:", key="versions"):
-    history.show(dataset, sample)
+if suspected.is_asked():
+    sample = suspected.show(dataset)
+else:
+    sample, proposer = drawing.choose(dataset)
+    drawing.show(dataset, sample, proposer)
+if sample:
+    with st.expander("Versions of this mask", icon=":material/history:", key="versions"):
+        history.show(dataset, sample)

@@ -22,6 +22,7 @@ from segcore.workspace.ensembles.crf import CRFEffects
 from segcore.workspace.ensembles.ensembles import Ensembles
 from segcore.workspace.ensembles.network_verdict import NetworkVerdicts
 from segcore.workspace.ensembles.one_network import OneNetworks
+from segcore.workspace.fixes import LabelFixes
 from segcore.workspace.launch.configs import Configs
 from segcore.workspace.launch.doctor import Doctor
 from segcore.workspace.launch.preflight import Launches
@@ -80,6 +81,7 @@ class Workspace:
         rankings: Images in the order of any score, and what one run fixes and breaks of another.
         reports: Reports for reviewers, comparisons of runs, and scores of slices of a split.
         pixel_metrics: What needs every pixel: boundaries, calibration, likely label errors.
+        fixes: A work list of suspected labels, and what was decided about them.
         robustness: What corrupted images do to a network's scores.
         merges: One label map, judged on the counts of a run.
         tiers: A merge predicted from counts, with summed probabilities, and retrained.
@@ -133,6 +135,7 @@ class Workspace:
         self.masks = MaskEdits(self.datasets, self.runs, self.scenes)
         self.rankings = Rankings(self.runs, self.scores, self.scenes)
         self.pixel_metrics = RunPixelMetrics(self.scores, self.scenes)
+        self.fixes = LabelFixes(self.datasets, self.scores, self.scenes, self.pixel_metrics)
         self.robustness = RobustnessTests(self.runs, self.scores, self.scenes)
         depth = partial(depth_of, self.pixel_metrics, self.robustness)
         self.reports = Reports(self.datasets, self.runs, self.scores, self.scenes, depth)

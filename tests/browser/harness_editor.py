@@ -1,6 +1,7 @@
 """A page with nothing but the mask editor on a dataset of one drawn frame, for the browser tests.
 
-Query parameters: ``side`` (of a square enlargement), ``classes`` (11 or 150).
+Query parameters: ``side`` (of a square enlargement), ``classes`` (11 or 150), ``work`` (any text: the
+regions of three images, one after the other).
 The workspace is that of ``$SEGCORE_WORKSPACE``.
 """
 
@@ -10,7 +11,15 @@ import streamlit as st
 
 from segcore.data.dataset.writing import ArraySample, write_dataset
 from segcore.data.editing.versions import MaskChanged
-from segcore.ui.viewer import Panel, SaveAnswer, Scene, edit
+from segcore.ui.viewer import (
+    EditorWork,
+    Panel,
+    RegionQuestion,
+    SaveAnswer,
+    Scene,
+    edit,
+    edit_ahead,
+)
 from segcore.workspace import Workspace
 from tests.browser.harness_viewer import drawn_frame, drawn_labels, made_up, split_classes
 
@@ -44,8 +53,77 @@ def make(side: int = 0, classes: int = 11) -> tuple[Workspace, str, np.ndarray, 
 made = st.cache_resource(make)
 
 
+WORK = "work"
+"""Dataset of the three images; each has two squares of Car (8) that should be Road (3)."""
+
+SQUARES = ((250, 60, 270, 90), (300, 200, 330, 240))
+"""First row, first column, row and column after the last."""
+
+
+def make_work() -> Workspace:
+    workspace = Workspace()
+    if WORK not in workspace.datasets.names():
+        samples = []
+        for number in range(3):
+            _, image, mask = drawn_frame(number)
+            for top, left, bottom, right in SQUARES:
+                mask[top - 4 : bottom + 4, left - 4 : right + 4] = 3
+                mask[top:bottom, left:right] = 8
+            samples.append(ArraySample(f"image-{number}", image, mask, "test"))
+        write_dataset(workspace.datasets.folder / WORK, WORK, drawn_labels(), samples)
+    return workspace
+
+
+made_work = st.cache_resource(make_work)
+
+
+def walk() -> None:
+    workspace = made_work()
+    at = st.session_state.setdefault("at", 0)
+    dataset = workspace.datasets.open(WORK)
+    st.text(f"at {at}")
+    for number, show in ((at, edit), (at + 1, edit_ahead)):
+        if number >= 3:
+            continue
+        sample = f"image-{number}"
+        opened = workspace.masks.open(WORK, sample)
+
+        def done(mask, decided, sample=sample, opened=opened) -> SaveAnswer:
+            st.session_state.setdefault("decided", []).append([sample, decided])
+            if mask is not None:
+                workspace.masks.save(WORK, sample, mask, based_on=opened.digest, author="ada")
+            st.session_state.at = at + 1
+            return SaveAnswer(True, "", opened.digest)
+
+        regions = tuple(
+            RegionQuestion(
+                8, 3, (y1 - y0) * (x1 - x0), tuple((row, x0, x1) for row in range(y0, y1))
+            )
+            for y0, x0, y1, x1 in SQUARES
+        )
+        scene = Scene(
+            sample,
+            dataset.read_image(dataset.sample(sample)),
+            (Panel("Mask", mask=opened.mask),),
+            dataset.label_set,
+        )
+        shared = {"on_save": lambda mask: SaveAnswer(False, "", "")} if show is edit else {}
+        show(
+            lambda scene=scene: scene,
+            key="editor",
+            image=sample,
+            base=opened.digest,
+            work=EditorWork(regions, f"image {number + 1} of 3", done),
+            **shared,
+        )
+    st.text(f"decided {st.session_state.get('decided', [])}")
+
+
 def main() -> None:
     st.set_page_config(layout="wide", page_icon="🔎")
+    if "work" in st.query_params:
+        walk()
+        return
     side, classes = int(st.query_params.get("side", 0)), int(st.query_params.get("classes", 11))
     workspace, name, guess, sure = made(side, classes)
     dataset, opened = workspace.datasets.open(name), workspace.masks.open(name, IMAGE)

@@ -302,3 +302,41 @@ def test_a_stroke_on_a_large_mask_is_exact_at_every_zoom(opened) -> None:
             });
         }"""
     )
+
+
+def test_regions_are_answered_by_one_key_each_and_the_next_image_is_there_already(opened) -> None:
+    page, workspace = opened("work=yes")
+    originals = [workspace.masks.open(harness.WORK, f"image-{n}").mask for n in range(3)]
+    question = page.locator(".question")
+    expect(question).to_contain_text("Labelled Car, perhaps Road")
+    expect(question).to_contain_text("region 1 of 2 · image 1 of 3")
+    press(page, "Enter")
+    expect(question).to_contain_text("region 2 of 2")
+    press(page, "Control+z")  # what was accepted is asked again
+    expect(question).to_contain_text("region 1 of 2")
+    press(page, "Enter")
+    press(page, "k")
+    expect(question).to_contain_text("region 1 of 2 · image 2 of 3")
+    expect(page.get_by_text("at 1", exact=True)).to_be_visible()
+    expected = originals[0].copy()
+    top, left, bottom, right = harness.SQUARES[0]
+    expected[top:bottom, left:right] = 3
+    assert np.array_equal(workspace.masks.open(harness.WORK, "image-0").mask, expected)
+
+    press(page, "n")
+    press(page, "Backspace")
+    expect(question).to_contain_text("region 1 of 2 · image 2 of 3")
+    press(page, "k")
+    press(page, "n")
+    expect(question).to_contain_text("image 3 of 3")
+    assert np.array_equal(workspace.masks.open(harness.WORK, "image-1").mask, originals[1])
+    page.get_by_role("button", name="Accept", exact=True).last.click()
+    press(page, "Enter")
+    expect(page.get_by_text("at 3", exact=True)).to_be_visible()
+    told = page.get_by_text("decided").text_content()
+    assert "['image-0', [('accepted', 0), ('kept', 1)]]" in told
+    assert "['image-1', [('kept', 0), ('skipped', 1)]]" in told
+    assert "['image-2', [('accepted', 0), ('accepted', 1)]]" in told
+    for top, left, bottom, right in harness.SQUARES:
+        originals[2][top:bottom, left:right] = 3
+    assert np.array_equal(workspace.masks.open(harness.WORK, "image-2").mask, originals[2])

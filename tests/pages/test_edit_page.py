@@ -39,3 +39,37 @@ def test_an_earlier_version_is_listed_and_restored(workspace, open_page, read):
     assert np.array_equal(workspace.masks.open("tiny", "test/scene_0").mask, original)
     (table,) = [d.value for d in at.dataframe if "version" in d.value.columns]
     assert list(table["made from"]) == ["version 1", "editor", "import"]
+
+
+def test_the_work_list_is_made_on_request_and_asks_about_the_most_worthwhile_first(
+    trained, open_page, read
+):
+    workspace, run = trained.workspace, trained.members[0]
+    _save(workspace, "test/scene_2", 3)
+    at = open_page("edit", dataset="tiny", fix=run, split="test")
+    assert any("lists the most worthwhile first" in caption.value for caption in at.main.caption)
+    (button,) = [b for b in at.button if b.label == "Search for suspected labels"]
+    at = read.check(button.click().run())
+    for _ in range(20):
+        if workspace.fixes.work_list(run, "test") is not None:
+            break
+        at = read.check(at.run())
+    made = workspace.fixes.work_list(run, "test")
+    at = open_page("edit", dataset="tiny", fix=run, split="test")
+    assert read.scene(at, "fixes_tiny")["id"] == f"tiny:{made.images[0].sample}"
+
+
+def test_a_list_that_was_worked_through_says_so(trained, open_page):
+    workspace, run = trained.workspace, trained.members[0]
+    made = workspace.fixes.make_list(run, "test")
+    for image in made.images:
+        for _ in range(9):
+            regions = workspace.fixes.regions(run, "test", image.sample)
+            workspace.fixes.decide("tiny", image.sample, [("kept", r) for r in regions])
+    at = open_page("edit", dataset="tiny", fix=run, split="test")
+    assert "looked through" in at.success[0].value
+
+
+def test_a_list_of_a_run_that_is_gone_is_a_sentence(trained, open_page):
+    at = open_page("edit", dataset="tiny", fix="deleted-1", split="test")
+    assert "deleted-1" in at.error[0].value

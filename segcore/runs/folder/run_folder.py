@@ -566,6 +566,14 @@ class RunFolder:
         except (ValueError, OSError, EOFError, BadZipFile, KeyError):
             return None
 
+    def arrays_stamp(self, split: str, name: str) -> tuple[int, int]:
+        """Return what changes when :meth:`write_arrays` stores anew; zeros where nothing is."""
+        try:
+            status = self._sample("measures", split, name, ".npz").stat()
+        except OSError:
+            return 0, 0
+        return status.st_ino, status.st_mtime_ns
+
     def stages(self, split: str) -> list[str]:
         """Names of the stages that have counts for a split, sorted."""
         return sorted(

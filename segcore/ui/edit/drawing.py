@@ -59,34 +59,29 @@ def _step(listed: list[str], by: int, label: str, icon: str) -> None:
 
 def show(dataset: Dataset, sample: str, proposer: str) -> None:
     """Draw the editor of one image, with the prediction of a run as its proposal."""
-    workspace = session.workspace()
     with session.errors_shown():
-        opened = workspace.masks.open(dataset.name, sample)
-
-        def scene() -> viewer.Scene:
-            return _scene(dataset, sample, opened, proposer)
-
-        def save(mask: npt.NDArray[Any]) -> viewer.SaveAnswer:
-            try:
-                version = workspace.masks.save(
-                    dataset.name,
-                    sample,
-                    mask,
-                    based_on=opened.digest,
-                    origin=f"editor, with {called(proposer)}" if proposer else "editor",
-                )
-            except MaskChanged as error:
-                return viewer.SaveAnswer(False, str(error), "")
-            return viewer.SaveAnswer(True, f"Saved as version {version.number}", version.digest)
-
+        opened = session.workspace().masks.open(dataset.name, sample)
+        origin = f"editor, with {called(proposer)}" if proposer else "editor"
         viewer.edit(
-            scene,
+            lambda: scene(dataset, sample, opened, proposer),
             key=f"editor_{dataset.name}",
             image=sample,
             base=opened.digest,
             proposal=proposer,
-            on_save=save,
+            on_save=lambda mask: save(dataset.name, sample, mask, opened, origin),
         )
+
+
+def save(
+    dataset: str, sample: str, mask: npt.NDArray[Any], opened: OpenedMask, origin: str
+) -> viewer.SaveAnswer:
+    """Save what was drawn on an opened mask; a refusal is an answer too."""
+    masks = session.workspace().masks
+    try:
+        version = masks.save(dataset, sample, mask, based_on=opened.digest, origin=origin)
+    except MaskChanged as error:
+        return viewer.SaveAnswer(False, str(error), "")
+    return viewer.SaveAnswer(True, f"Saved as version {version.number}", version.digest)
 
 
 def _choose_proposal(dataset: str, sample: str) -> str:
@@ -106,7 +101,8 @@ def _choose_proposal(dataset: str, sample: str) -> str:
     return "" if chosen == NO_PROPOSAL else chosen
 
 
-def _scene(dataset: Dataset, sample: str, opened: OpenedMask, proposer: str) -> viewer.Scene:
+def scene(dataset: Dataset, sample: str, opened: OpenedMask, proposer: str) -> viewer.Scene:
+    """Return what the editor shows: the mask, and the prediction of a run as a proposal."""
     image = dataset.read_image(dataset.sample(sample))
     panels = [viewer.Panel("Mask", mask=opened.mask)]
     if proposer:

@@ -40,6 +40,12 @@ def show(report: Report, run: str, split: str) -> None:
             "The model contradicts no label with confidence.", icon=":material/check_circle:"
         )
         return
+    st.page_link(
+        "pages/edit.py",
+        label="Work through them: accept, keep or redraw, one key each",
+        icon=":material/checklist:",
+        query_params={"fix": run, "split": split},
+    )
     table, picture = st.columns(2, gap="large")
     with table:
         images, pairs = st.tabs(["Images", "Label pairs"])

@@ -16,6 +16,7 @@ from segcore.ui.viewer.panels import Scene
 from segcore.ui.viewer.payload import MAX_SIDE
 from segcore.ui.viewer.script import component, deliver
 
+_ahead = component("segscope_editor_ahead", "mountEditorAhead")
 _mount = component("segscope_editor", "mountEditor", '<div class="viewer editor"></div>')
 
 
@@ -34,6 +35,43 @@ class SaveAnswer:
     base: str
 
 
+@dataclass(frozen=True)
+class RegionQuestion:
+    """A region whose label is in doubt.
+
+    Attributes:
+        given: Class index of its label.
+        suggested: Class index that is suggested.
+        pixels: Its size.
+        rows: Its pixels: (row, first column, column after the last).
+    """
+
+    given: int
+    suggested: int
+    pixels: int
+    rows: tuple[tuple[int, int, int], ...]
+
+
+Decided = list[tuple[str, int]]
+"""What was decided: "accepted", "kept" or "skipped", and the position of the region."""
+
+
+@dataclass(frozen=True)
+class EditorWork:
+    """Regions of an image to be decided about one by one.
+
+    Attributes:
+        regions: The regions, in the order of the questions.
+        text: Where the image stands in the list: "image 3 of 40".
+        on_done: Called when all are decided, with the mask if it was changed, else None; before
+            the script runs again.
+    """
+
+    regions: tuple[RegionQuestion, ...]
+    text: str
+    on_done: Callable[[npt.NDArray[Any] | None, Decided], SaveAnswer]
+
+
 def edit(
     scene: Callable[[], Scene],
     *,
@@ -42,6 +80,7 @@ def edit(
     base: str,
     proposal: str = "",
     on_save: Callable[[npt.NDArray[Any]], SaveAnswer],
+    work: EditorWork | None = None,
 ) -> None:
     """Show a mask to draw on; what was drawn stays while only the proposal changes.
 
@@ -55,41 +94,83 @@ def edit(
         proposal: What the proposals are known by.
         on_save: Called before the script runs again, with the mask that was drawn: (H, W) class
             indices or ``ignore_index``.
+        work: Regions to decide about, or None.
 
     Raises:
         SegcoreError: The image is too large to be edited whole, or the scene cannot be packed.
     """
     memory = st.session_state.setdefault(f"{key}.memory", {"held": None, "answer": None})
     held = [image, base, proposal]
-    settings = {
-        "key": key,
-        "token": _token(*held),
-        "base": f"{image} {base}",
-        "answer": memory["answer"],
-    }
+    settings = {**_settings(key, image, base, proposal, work), "answer": memory["answer"]}
     body = b"" if memory["held"] == held else packed(_small_enough(scene()))
     memory.update(held=held)
 
-    def save() -> None:
-        answer, number = _answer(key, settings["token"], on_save)
+    def receive(event: str, keep: Callable[[dict[str, Any]], SaveAnswer]) -> None:
+        sent = (st.session_state.get(key) or {}).get(event)
+        sent = sent if isinstance(sent, dict) else {}
+        answer = _answer(sent, settings["token"], keep)
         memory["answer"] = {
-            "number": number,
+            "number": str(sent.get("number")),
             "saved": answer.saved,
             "text": answer.text,
             "token": _token(image, answer.base, proposal),
             "base": f"{image} {answer.base}",
         }
+        following = st.session_state.get(f"{key}.ahead", {}).get("held")
         if answer.saved:
-            memory["held"] = [image, answer.base, proposal]
+            after = following if event == "done" else None
+            memory["held"] = after or [image, answer.base, proposal]
+
+    def done(sent: dict[str, Any]) -> SaveAnswer:
+        if work is None:
+            raise SegcoreError(
+                "Expected a list of regions to decide about, it is gone: reload the page."
+            )
+        mask = None if sent.get("mask") is None else _mask(sent)
+        return work.on_done(mask, _decided(sent.get("decisions"), len(work.regions)))
 
     with st.container(gap=None):
         _mount(
             key=key,
             data=join(settings, body),
-            on_save_change=save,
+            on_save_change=lambda: receive("save", lambda sent: on_save(_mask(sent))),
+            on_done_change=lambda: receive("done", done),
             on_missing_change=lambda: memory.update(held=None),
         )
         deliver(key=f"{key}.script")
+
+
+def edit_ahead(
+    scene: Callable[[], Scene],
+    *,
+    key: str,
+    image: str,
+    base: str,
+    proposal: str = "",
+    work: EditorWork | None = None,
+) -> None:
+    """Send what the editor of that key will be asked for next, so that it can be shown at once.
+
+    Args: as of :func:`edit`.
+    """
+    memory = st.session_state.setdefault(f"{key}.ahead", {"held": None})
+    held = [image, base, proposal]
+    body = b"" if memory["held"] == held else packed(_small_enough(scene()))
+    memory.update(held=held)
+    with st.container(gap=None):
+        _ahead(key=f"{key}.next", data=join(_settings(key, image, base, proposal, work), body))
+
+
+def _settings(
+    key: str, image: str, base: str, proposal: str, work: EditorWork | None
+) -> dict[str, Any]:
+    regions = None if work is None else [vars(region) for region in work.regions]
+    return {
+        "key": key,
+        "token": _token(image, base, proposal),
+        "base": f"{image} {base}",
+        "work": None if work is None else {"regions": regions, "text": work.text},
+    }
 
 
 def _token(*parts: str) -> str:
@@ -107,21 +188,37 @@ def _small_enough(scene: Scene) -> Scene:
 
 
 def _answer(
-    key: str, token: str, on_save: Callable[[npt.NDArray[Any]], SaveAnswer]
-) -> tuple[SaveAnswer, str]:
-    """Read what the browser sent and let the page save it; a refusal is an answer too."""
-    sent = (st.session_state.get(key) or {}).get("save")
-    sent = sent if isinstance(sent, dict) else {}
-    number = str(sent.get("number"))
+    sent: dict[str, Any], token: str, keep: Callable[[dict[str, Any]], SaveAnswer]
+) -> SaveAnswer:
+    """Let the page keep what the browser sent; a refusal is an answer too."""
     try:
         if sent.get("token") != token:
             raise SegcoreError(
                 "Expected the mask that is open here, received another: reload the page; what was "
                 "saved before is in the history."
             )
-        return on_save(read_plane(sent.get("mask"), sent.get("shape"), sent.get("bytes"))), number
+        return keep(sent)
     except SegcoreError as error:
-        return SaveAnswer(False, str(error), ""), number
+        return SaveAnswer(False, str(error), "")
+
+
+def _mask(sent: dict[str, Any]) -> npt.NDArray[Any]:
+    return read_plane(sent.get("mask"), sent.get("shape"), sent.get("bytes"))
+
+
+def _decided(sent: object, regions: int) -> Decided:
+    """Read decisions as the browser sends them; anybody's."""
+    rows = sent if isinstance(sent, list) else []
+    sound = [
+        (str(row[0]), row[1])
+        for row in rows
+        if isinstance(row, list) and len(row) == 2 and type(row[1]) is int and 0 <= row[1] < regions
+    ]
+    if len(sound) != len(rows) or len(rows) > regions:
+        raise SegcoreError(
+            "Expected decisions about the regions of this image, received others: reload the page."
+        )
+    return sound
 
 
 def read_plane(text: object, shape: object, item: object) -> npt.NDArray[np.integer[Any]]:

@@ -37,6 +37,13 @@ export const mount = (component) => run(component, Viewer, (viewer) => viewer.hi
 
 export const mountEditor = (component) => run(component, Editor, (editor) => editor.hint("This mask could not be read"));
 
+// The image that follows in a work list: unpacked now, shown at once then.
+export function mountEditorAhead({ data }) {
+  const [settings, body] = splitHeader(data);
+  if (body.length && AHEAD.get(settings.key)?.settings.token !== settings.token) AHEAD.set(settings.key, { settings, scene: Scene.unpack(body) });
+  return () => {};
+}
+
 export const mountStrip = (component) => run(component, Strip, () => {});
 
 // A scene that will probably be asked for next: unpacked now, shown at once then.

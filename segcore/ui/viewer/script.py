@@ -32,6 +32,7 @@ SCRIPTS = (
     "viewer.js",
     "drawing/regions.js",
     "drawing/edits.js",
+    "drawing/task.js",
     "drawing/tools.js",
     "drawing/gestures.js",
     "drawing/panels.js",

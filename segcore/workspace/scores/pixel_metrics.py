@@ -270,7 +270,7 @@ class RunPixelMetrics:
         arrays = folder.read_arrays(split, name)
         if arrays is not None:
             return arrays
-        learned = self._learned(run, split, progress)
+        learned = self.learned(run, split, progress)
         samples = self._present(run, split)
         suspicions = list(
             _each(
@@ -300,9 +300,14 @@ class RunPixelMetrics:
                 f"Expected an image with probabilities on disk, received {sample!r}: "
                 "choose one of the list."
             )
-        return self._suspect(run, split, chosen, self._learned(run, split, None))
+        return self._suspect(run, split, chosen, self.learned(run, split))
 
-    def _learned(self, run: str, split: str, progress: Progress | None) -> LabelErrors:
+    def learned(self, run: str, split: str, progress: Progress | None = None) -> LabelErrors:
+        """Return each class's level of confidence over a split; measured first if need be.
+
+        Raises:
+            SegcoreError: No whole probabilities are on disk, or a file cannot be read.
+        """
         learned = self.measure(run, split, "", progress).measures.labels
         if not learned.pixels.any():
             raise SegcoreError(

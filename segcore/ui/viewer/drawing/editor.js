@@ -1,5 +1,6 @@
 // The mask editor: one picture to draw on, tools above it, classes and proposals beside it.
 
+const AHEAD = new Map(); // key of an editor -> { settings, scene }: the image that follows, unpacked
 const OPENED = new Map(); // key of an editor -> { token, scene, edits, look }: survives reruns and switches of page
 
 class Editor {
@@ -46,12 +47,25 @@ class Editor {
       this.open(scene, settings);
     } else if (kept && (kept.token === settings.token || this.isAnswer(settings.answer))) {
       this.take(kept);
+    } else if (AHEAD.get(settings.key)?.settings.token === settings.token) {
+      await this.openAhead();
     } else {
       setTriggerValue("missing", true);
       return;
     }
     if (this.isAnswer(settings.answer)) this.answered(settings.answer);
     this.refresh();
+  }
+
+  // The image that follows in the work list, which is here already; false where none is.
+  async openAhead() {
+    const ahead = AHEAD.get(this.settings.key);
+    if (!ahead || OPENED.get(this.settings.key)?.token === ahead.settings.token) return false;
+    AHEAD.delete(this.settings.key);
+    const scene = await ahead.scene;
+    Object.assign(this.settings, ahead.settings);
+    this.open(scene, this.settings);
+    return true;
   }
 
   // A mask, or other proposals for the mask that is being drawn on: then what was drawn stays.
@@ -63,13 +77,14 @@ class Editor {
     const { values } = scene.panels[0].mask.levels[0];
     const plane = same ? known.edits.plane : new Pyramid(values.slice(), scene.width, scene.height); // a proposal may be the same plane
     scene.panels[0].mask = plane;
-    OPENED.set(key, { token, base, scene, edits: same ? known.edits : new Edits(plane), look });
+    const task = same ? known.task : Task.of(this.settings.work);
+    OPENED.set(key, { token, base, scene, task, edits: same ? known.edits : new Edits(plane), look });
     this.take(OPENED.get(key));
   }
 
-  take({ scene, edits, look }) {
+  take({ scene, edits, look, task }) {
     if (this.scene === scene) return;
-    Object.assign(this, { scene, edits, look });
+    Object.assign(this, { scene, edits, look, task });
     this.painter = new Painter(scene);
     this.proposal = scene.panels.findIndex((panel) => panel.hidden && panel.mask);
     this.shownPanel = 0;
@@ -79,6 +94,65 @@ class Editor {
       this.repaint();
     };
     this.side.offer();
+    this.root.classList.remove("busy");
+    this.layout();
+    this.lookAtRegion();
+  }
+
+  // ---- the work list
+
+  // Bring the region that is asked about into view, large enough to judge.
+  lookAtRegion() {
+    const region = this.task?.region;
+    if (!region || !this.camera) return;
+    const box = this.edits.box(region.rows.flatMap(([row, from, to]) => [row * this.scene.width + from, row * this.scene.width + to - 1]));
+    const { view, width, height, fitScale } = this.camera;
+    const [across, down] = [box[2] - box[0], box[3] - box[1]];
+    const zoom = clamp(Math.min(width / (3 * across * fitScale), height / (3 * down * fitScale)), 1, 6);
+    const centre = (middle, whole, room) => {
+      const half = room / (2 * fitScale * zoom) / whole; // what is seen on either side, as a share of the image
+      return half >= 0.5 ? 0.5 : clamp(middle / whole, half, 1 - half);
+    };
+    const x = centre((box[0] + box[2]) / 2, this.scene.width, width);
+    const y = centre((box[1] + box[3]) / 2, this.scene.height, height);
+    Object.assign(view, { x, y, zoom });
+    this.refresh();
+  }
+
+  decide(decision) {
+    const { task, edits } = this;
+    const region = task?.region;
+    if (!region) return;
+    this.strokes.cancel();
+    if (decision === "accepted") {
+      edits.draw((visit) => region.rows.forEach((row) => visit(...row)), region.suggested);
+      edits.commit();
+    }
+    task.decide(decision, edits.done.length);
+    if (task.region) this.lookAtRegion();
+    else this.finish();
+  }
+
+  // Return to the region decided about last; what was accepted is taken back.
+  back() {
+    if (!this.task) return;
+    if (this.task.back()) this.lookAtRegion();
+    else if (this.task.decisions.length) this.undo();
+    else this.hint("This is the first region of the image");
+  }
+
+  // Hand over what was decided and drawn, and go on with the next image, which is here already as a rule.
+  async finish() {
+    const { task, settings } = this;
+    const sent = { decisions: task.decisions.map(({ decision, index }) => [decision, index]), token: settings.token };
+    this.saving = { number: `${Date.now()}.${++this.saves}`, steps: this.edits.done.length, mask: this.edits.values.slice(), edits: this.edits };
+    sent.number = this.saving.number;
+    const { width, height } = this.scene;
+    const packing = this.edits.dirty ? packPlane({ values: this.saving.mask, width }) : null;
+    if (packing) Object.assign(sent, { shape: [height, width], bytes: this.saving.mask.BYTES_PER_ELEMENT });
+    if (!(await this.openAhead())) this.root.classList.add("busy");
+    sent.mask = packing && (await packing);
+    this.setTriggerValue("done", sent);
   }
 
   get panel() {
@@ -157,6 +231,7 @@ class Editor {
   undo() {
     this.strokes.cancel();
     if (!this.edits.undo()) this.hint("Nothing to undo");
+    if (this.task?.undone(this.edits.done.length)) this.lookAtRegion();
     this.refresh();
   }
 
@@ -284,12 +359,43 @@ class Editor {
     const context = this.canvas.getContext("2d");
     context.clearRect(0, 0, this.canvas.width, this.canvas.height);
     this.painter.paint(context, this.frame, this.panel, this.look, null);
+    this.paintRegion(context);
     this.paintWay(context);
     this.paintBrush(context);
     this.bar.report();
     this.paintTime = performance.now() - start;
     this.root.dataset.painted = this.scene.id;
     window.__segeditor = this;
+  }
+
+  // A line around the region that is asked about.
+  paintRegion(context) {
+    const region = this.task?.region;
+    if (!region) return;
+    const { scale, left, top, ratio } = this.frame;
+    const around = new Path2D();
+    const covered = new Map();
+    for (const [row, from, to] of region.rows) covered.set(row, [...(covered.get(row) ?? []), [from, to]]);
+    const inside = (row, x) => covered.get(row)?.some(([from, to]) => x >= from && x < to);
+    for (const [row, from, to] of region.rows) {
+      const [y0, y1] = [top + row * scale, top + (row + 1) * scale];
+      for (const x of [from, to]) {
+        around.moveTo(left + x * scale, y0);
+        around.lineTo(left + x * scale, y1);
+      }
+      for (let x = from; x < to; x++) {
+        for (const [other, y] of [[row - 1, y0], [row + 1, y1]]) {
+          if (inside(other, x)) continue;
+          around.moveTo(left + x * scale, y);
+          around.lineTo(left + (x + 1) * scale, y);
+        }
+      }
+    }
+    for (const [color, line] of [["rgb(0 0 0 / 80%)", 4], ["#ff40a0", 2]]) {
+      context.strokeStyle = color;
+      context.lineWidth = line * ratio;
+      context.stroke(around);
+    }
   }
 
   paintWay(context) {

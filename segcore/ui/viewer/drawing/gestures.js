@@ -16,6 +16,13 @@ const EDITOR_HELP = [
   ["Ctrl + S", "save"],
 ];
 
+const TASK_HELP = [
+  ["Enter", "accept the suggested class"],
+  ["k", "keep the label: never ask again"],
+  ["n", "skip for now"],
+  ["Backspace", "back to the region before"],
+];
+
 const EDITOR_KEYS = {
   "[": (editor) => editor.setSize(editor.size / 1.25 - 0.5),
   "]": (editor) => editor.setSize(editor.size * 1.25 + 0.5),
@@ -28,7 +35,10 @@ const EDITOR_KEYS = {
   v: (editor) => editor.choose(editor.scene.ignore),
   x: (editor) => editor.choose(editor.last),
   z: (editor) => editor.undo(),
-  Enter: (editor) => editor.strokes.close(),
+  Enter: (editor) => (editor.strokes.busy ? editor.strokes.close() : editor.decide("accepted")),
+  k: (editor) => editor.decide("kept"),
+  n: (editor) => editor.decide("skipped"),
+  Backspace: (editor) => editor.back(),
   Escape: (editor) => {
     editor.strokes.cancel();
     editor.repaint();

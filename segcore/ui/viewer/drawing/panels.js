@@ -14,7 +14,7 @@ class EditorBar {
     this.redo = el("button", { type: "button", title: "Redo (Ctrl + Shift + Z)", onclick: () => editor.redo() }, "Redo");
     this.save = el("button", { type: "button", class: "save", title: "Save a new version of this mask (Ctrl + S)", onclick: () => editor.save() }, "Save");
     this.help = el("button", { type: "button", class: "icon", "aria-label": "Keys", title: "Keys (?)", "aria-expanded": "false", onclick: () => this.toggleHelp() }, "?");
-    this.menu = el("div", { class: "menu", hidden: true }, el("dl", {}, ...EDITOR_HELP.flatMap(([keys, what]) => [el("dt", {}, keys), el("dd", {}, what)])));
+    this.menu = el("div", { class: "menu", hidden: true }, el("dl", {}, ...[...TASK_HELP, ...EDITOR_HELP].flatMap(([keys, what]) => [el("dt", {}, keys), el("dd", {}, what)])));
     this.status = el("div", { class: "status" });
     this.node = el("div", { class: "toolbar", role: "toolbar", "aria-label": "Mask editor" },
       el("span", { class: "group joined" }, ...this.tools.map(([, button]) => button)),
@@ -22,7 +22,28 @@ class EditorBar {
       el("label", { class: "group" }, "Overlay", this.opacity),
       el("span", { class: "middle" }, this.status),
       el("span", { class: "group joined" }, this.undo, this.redo),
-      this.save, this.help, this.menu);
+      this.save, this.help, this.menu, this.buildTask());
+  }
+
+  // The question about a suspected region, and the answers to it.
+  buildTask() {
+    const { editor } = this;
+    const answer = (text, title, decision) => el("button", { type: "button", title, onclick: () => editor.decide(decision) }, text);
+    this.accept = answer("Accept", "Give the region the suggested class (Enter)", "accepted");
+    this.accept.classList.add("save");
+    this.question = el("span", { class: "question" });
+    this.task = el("div", { class: "task", role: "group", "aria-label": "Suspected label" }, this.question, this.accept,
+      answer("Keep", "The label is right: never ask again (k)", "kept"), answer("Skip", "Ask another time (n)", "skipped"));
+    return this.task;
+  }
+
+  syncTask() {
+    const { task } = this.editor;
+    const region = task?.region;
+    this.task.hidden = !region;
+    if (!region) return;
+    const [given, suggested] = [region.given, region.suggested].map((index) => this.editor.nameOf(index));
+    this.question.replaceChildren("Labelled ", el("b", {}, given), ", perhaps ", el("b", {}, suggested), ` · ${region.pixels.toLocaleString("en")} pixels · region ${task.at + 1} of ${task.regions.length} · ${task.text}`);
   }
 
   toggleHelp() {
@@ -43,6 +64,7 @@ class EditorBar {
     this.redo.disabled = !editor.edits.undone.length;
     this.save.disabled = !editor.edits.dirty || Boolean(editor.saving);
     this.save.textContent = editor.saving ? "Saving …" : "Save";
+    this.syncTask();
     this.report();
   }
 
