@@ -59,7 +59,7 @@ def _search(run: str, split: str, made: WorkList | None, label: str) -> WorkList
     )
     if found is None:
         return made
-    st.session_state.fix_search = uuid4().hex
+    st.session_state["fix_search"] = uuid4().hex
     st.session_state[AT] = 0
     return fixes.work_list(run, split)
 
