@@ -86,10 +86,10 @@ def _in_order(own: list[str], names: list[str], counts: list[list[str]]) -> list
     if own == names or len(set(names)) < len(names) or not set(own) & set(names):
         return counts  # rows without names, or named by ids
     if sorted(own) != sorted(names):
-        strange = next(name for name in own if name not in names)
+        strange = next((name for name in own if name not in names), own[0])
         raise SegcoreError(
             "Expected the same classes in rows and columns of the confusion matrix, received the "
-            f"row {strange!r}, which is no column: name both alike."
+            f"row {strange!r}, which is no column or stands twice: name both alike."
         )
     at = dict(zip(own, counts, strict=True))
     return [at[name] for name in names]

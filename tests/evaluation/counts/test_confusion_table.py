@@ -109,7 +109,8 @@ def test_rows_in_another_order_than_the_columns_are_put_into_theirs(tmp_path):
     assert found.counts.tolist() == [[0, 7], [5, 1]] and found.class_names == ("cat", "dog")
 
 
-def test_rows_and_columns_of_different_classes_are_refused(tmp_path):
-    (tmp_path / "t.csv").write_text(",cat,dog\ncat,5,1\ncow,0,7\n")
-    with pytest.raises(SegcoreError, match="the row 'cow', which is no column"):
+@pytest.mark.parametrize("last", ["cow", "cat"])
+def test_rows_and_columns_of_different_classes_are_refused(tmp_path, last):
+    (tmp_path / "t.csv").write_text(f",cat,dog\ncat,5,1\n{last},0,7\n")
+    with pytest.raises(SegcoreError, match=f"the row '{last}', which is no column or stands twice"):
         read_confusion_csv(tmp_path / "t.csv")
