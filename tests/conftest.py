@@ -1,11 +1,15 @@
 """Fixtures that every test may ask for."""
 
+import ctypes
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -238,6 +242,43 @@ def trained(workspace: Workspace, made_up: MadeUpRuns) -> SimpleNamespace:
     return SimpleNamespace(
         workspace=workspace, members=TINY_MEMBERS, ensemble=ensemble.id, samples=samples
     )
+
+
+@contextmanager
+def _without_override() -> Iterator[None]:
+    """Make the administrator obey permissions too, as everybody else does (capabilities(7))."""
+    if os.geteuid() != 0:
+        yield
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    data = (ctypes.c_uint32 * 6)()
+    if libc.capget(header, data):
+        pytest.skip("this system does not say what the administrator may do")
+    before = data[0]
+    data[0] &= ~0b110  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+    libc.capset(header, data)
+    yield
+    data[0] = before
+    libc.capset(header, data)
+
+
+@pytest.fixture
+def guest(trained, monkeypatch):
+    """The workspace with its results, seen by a user who is not root and may write nowhere in it."""
+    folder = Path(tempfile.mkdtemp(prefix="segscope-guest-"))
+    folder.chmod(0o755)
+    place = folder / "workspace"
+    shutil.copytree(trained.workspace.folder, place)
+    for path in (place, *place.rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    monkeypatch.setenv("SEGCORE_WORKSPACE", str(place))
+    monkeypatch.setenv("HOME", str(folder / "no-home"))
+    with _without_override():
+        yield trained
+    for path in (place, *place.rglob("*")):
+        path.chmod(0o755)
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

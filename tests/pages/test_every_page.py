@@ -35,6 +35,11 @@ def test_a_link_to_what_is_gone_opens_with_what_is_there(page, trained, open_pag
     assert at.selectbox(key="dataset").value == "tiny"
 
 
+def test_it_opens_for_somebody_who_may_only_look(page, guest, open_page, read) -> None:
+    at = open_page(page)
+    assert not at.error and read.title(at)
+
+
 @pytest.mark.parametrize(
     ("place", "old"),
     [(place, name) for place, names in frame.OLD_LINKS.items() for name in names],

@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -170,7 +171,8 @@ class Tiers:
                 if progress:
                     progress(len(matrices), len(samples), sample.id)
         ids, counts = [s.id for s in samples], SampleCounts.join(matrices)
-        folder.write_counts(_place(split), stage, ids, counts)
+        with suppress(SegcoreError):  # a read-only workspace can still be looked at
+            folder.write_counts(_place(split), stage, ids, counts)
         return ids, counts
 
     @staticmethod

@@ -3,8 +3,9 @@
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ import numpy.typing as npt
 
 from segcore.data.dataset.dataset import Sample
 from segcore.errors import SegcoreError
+from segcore.evaluation.counts.sample_counts import SampleCounts
 from segcore.evaluation.metrics.calibration import Calibration, apply_temperature
 from segcore.evaluation.metrics.label_errors import LabelErrors, Suspicion
 from segcore.evaluation.metrics.pixel_metrics import (
@@ -163,9 +165,10 @@ class RunPixelMetrics:
         for one in _each(look, samples, progress):
             whole.add(one)
         arrays = whole.to_arrays()
-        self._scores.holder(run, split, stage).write_arrays(
-            split, self._name("pixels", run, split, stage), arrays
-        )
+        with suppress(SegcoreError):  # a read-only workspace can still be looked at
+            self._scores.holder(run, split, stage).write_arrays(
+                split, self._name("pixels", run, split, stage), arrays
+            )
         return Measured(*PixelMetrics.from_arrays(arrays, label_set.ignore_index))
 
     def scaled(
@@ -204,7 +207,8 @@ class RunPixelMetrics:
         for one in _each(look, self._present(run, split), progress):
             whole.calibration.add(one)
         name = self._name(f"scaled{temperature:.6f}", run, split, "")
-        self._scores.holder(run, split, "").write_arrays(split, name, whole.to_arrays())
+        with suppress(SegcoreError):  # a read-only workspace can still be looked at
+            self._scores.holder(run, split, "").write_arrays(split, name, whole.to_arrays())
         return whole.confidence()
 
     def cached_scaled(self, run: str, split: str, temperature: float) -> Confidence | None:
@@ -240,14 +244,14 @@ class RunPixelMetrics:
             SegcoreError: No probabilities are on disk, or a file cannot be read.
         """
         arrays = self._suspect_arrays(run, split, progress)
-        pairs, share = arrays["pairs"].astype(np.int64), arrays["share"]
+        pairs, share = _pairs_of(arrays), arrays["share"]
         pixels = pairs.sum((1, 2))
         scored = int(self._scores.counts(run, split)[1].sum())
         order = np.lexsort((np.nan_to_num(arrays["quality"], nan=1.0), -pixels))
         images = []
         for i in order:
             given, suggested = (
-                divmod(int(pairs[i].argmax()), pairs.shape[-1]) if pixels[i] else (None, None)
+                divmod(int(pairs[i].argmax()), pairs.num_classes) if pixels[i] else (None, None)
             )
             images.append(
                 SuspectedImage(
@@ -260,7 +264,7 @@ class RunPixelMetrics:
                 )
             )
         total = int(pixels.sum())
-        return Suspects(total, plain(total / max(scored, 1)), pairs.sum(0).tolist(), images)
+        return Suspects(total, plain(total / max(scored, 1)), pairs.total.tolist(), images)
 
     def _suspect_arrays(
         self, run: str, split: str, progress: Progress | None
@@ -272,20 +276,24 @@ class RunPixelMetrics:
             return arrays
         learned = self.learned(run, split, progress)
         samples = self._present(run, split)
-        suspicions = list(
-            _each(
-                lambda sample: self._suspect(run, split, sample, learned),
-                samples,
-                progress,
-            )
-        )
+
+        def look(sample: Sample) -> tuple[SampleCounts, float, float]:
+            found = self._suspect(run, split, sample, learned)
+            return SampleCounts.stack([found.pairs]), found.share, found.quality
+
+        pairs, shares, qualities = zip(*_each(look, samples, progress), strict=True)
+        joined = SampleCounts.join(pairs)
         arrays = {
             "sample_ids": np.array([s.id for s in samples], dtype=np.str_),
-            "pairs": np.array([s.pairs for s in suspicions], np.int32),
-            "share": np.array([s.share for s in suspicions]),
-            "quality": np.array([s.quality for s in suspicions]),
+            "classes": np.array(joined.num_classes),
+            "cells": joined.cells.data,
+            "places": joined.cells.indices,
+            "ends": joined.cells.indptr,
+            "share": np.array(shares),
+            "quality": np.array(qualities),
         }
-        folder.write_arrays(split, name, arrays)
+        with suppress(SegcoreError):  # a read-only workspace can still be looked at
+            folder.write_arrays(split, name, arrays)
         return arrays
 
     def suspicion(self, run: str, split: str, sample: str) -> Suspicion:
@@ -383,3 +391,11 @@ def _each(
             done += 1
             if progress:
                 progress(done, len(samples), samples[done - 1].id)
+
+
+def _pairs_of(arrays: Mapping[str, npt.NDArray[Any]]) -> SampleCounts:
+    """Return suspected pixels by image and pair of labels; earlier versions kept all zeros too."""
+    if "pairs" in arrays:
+        return SampleCounts.of(arrays["pairs"])
+    parts = (arrays[name] for name in ("cells", "places", "ends"))
+    return SampleCounts.from_cells(*parts, int(arrays["classes"]))

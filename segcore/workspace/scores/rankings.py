@@ -157,7 +157,8 @@ class Rankings:
                 if progress:
                     progress(number, len(samples), sample.id)
             cached = {"finished": stamp, "images": images}
-            folder.write_json(document, cached)
+            with suppress(SegcoreError):  # a read-only workspace can still be looked at
+                folder.write_json(document, cached)
         pairs = cached["images"].items()
         return {
             name: {i: float("nan") if v[k] is None else v[k] for i, v in pairs}
