@@ -397,5 +397,5 @@ def _pairs_of(arrays: Mapping[str, npt.NDArray[Any]]) -> SampleCounts:
     """Return suspected pixels by image and pair of labels; earlier versions kept all zeros too."""
     if "pairs" in arrays:
         return SampleCounts.of(arrays["pairs"])
-    parts = (arrays[name] for name in ("cells", "places", "ends"))
-    return SampleCounts.from_cells(*parts, int(arrays["classes"]))
+    cells, places, ends = arrays["cells"], arrays["places"], arrays["ends"]
+    return SampleCounts.from_cells(cells, places, ends, int(arrays["classes"]))
