@@ -115,11 +115,7 @@ def search_parameters(
     left: list[Candidate] = []
     seen = 0
     for number in range(rounds + 1):
-        until = (
-            num_samples
-            if number == rounds
-            else max(1, math.ceil(num_samples / 2 ** (rounds - number)))
-        )
+        until = max(1, math.ceil(num_samples / 2 ** (rounds - number)))  # of the last round: all
         batch = order[seen:until]
         for row in count(batch, alive) if batch else ():
             for choice, counts in zip(alive, row, strict=True):

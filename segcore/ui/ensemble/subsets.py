@@ -5,7 +5,7 @@ import streamlit as st
 from segcore import formatting
 from segcore.ui.ensemble import charts
 from segcore.ui.ensemble.selection import Choice, take_weights
-from segcore.ui.shared import cards, manual, run_progress, session, tables
+from segcore.ui.shared import manual, run_progress, session, tables
 from segcore.workspace.ensembles.ensembles import DRAWS
 from segcore.workspace.ensembles.results import SubsetsResult, Weighting
 
@@ -93,19 +93,35 @@ def show(choice: Choice) -> None:
 
 def _cards(result: SubsetsResult) -> None:
     first, *others = st.columns(4)
-    numbers, section = " ".join(str(m + 1) for m in result.best), "metrics#ensembles-and-the-crf"
-    cards.score(
-        first,
+    numbers = " ".join(str(m + 1) for m in result.best)
+    low, high = result.best_interval
+    first.metric(
         "Best subset, mean IoU",
-        result.best_score,
-        f"Members {numbers}: the subset whose averaged probabilities give the highest mean IoU. "
-        "Below: its 95 % interval.",
-        section,
-        interval=result.best_interval,
+        formatting.percent(result.best_score),
+        None if low is None else formatting.interval(low, high),
+        delta_color="off",
+        delta_arrow="off",
+        border=True,
+        height="stretch",
+        help=manual.see(
+            f"Members {numbers}: the subset whose averaged probabilities give the highest mean "
+            "IoU. Below: its 95 % interval.",
+            "metrics#ensembles-and-the-crf",
+        ),
     )
     for column, (title, key, about) in zip(others, COMPARISONS, strict=True):
         gain = result.gains[key]
-        cards.gain(column, title, gain.difference, about, section, interval=gain.interval)
+        low, high = gain.interval
+        column.metric(
+            title,
+            formatting.points(gain.difference),
+            None if low is None else formatting.points_interval(low, high),
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+            height="stretch",
+            help=manual.see(about, "metrics#ensembles-and-the-crf"),
+        )
     share = result.chosen_share
     if share is not None:
         st.caption(

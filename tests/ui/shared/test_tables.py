@@ -48,3 +48,16 @@ def test_no_page_draws_a_table_of_its_own_kind() -> None:
     assert [path.name for path in files if "st.dataframe(" in path.read_text(encoding="utf-8")] == [
         "tables.py"
     ]
+
+
+def test_rows_become_a_csv_file_when_the_button_is_clicked(monkeypatch) -> None:
+    buttons = []
+    monkeypatch.setattr(
+        st, "download_button", lambda *words, **named: buttons.append((words, named))
+    )
+    rows = [{"class": "road", "IoU": 0.5}]
+    tables.download_csv(rows, "scores", "csv_scores")
+    rows.append({"class": "pole, tall", "IoU": None})
+    ((_, write, file_name, kind), named) = buttons[0]
+    assert (file_name, kind, named["key"]) == ("scores.csv", "text/csv", "csv_scores")
+    assert write().decode().splitlines() == ["class,IoU", "road,0.5", '"pole, tall",']
