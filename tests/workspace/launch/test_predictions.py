@@ -48,7 +48,8 @@ def test_less_is_kept_of_large_splits() -> None:
     assert storage_of(CONFIG, 10, 400, 40 * size)[0] == "top"
     assert storage_of(CONFIG, 10, 400, 100) == ("none", 0)
     large = dataclasses.replace(CONFIG, size=(512, 512))
-    assert storage_of(large, 4000, 59, 1 << 50)[0] == "top"
+    assert storage_of(large, 800, 59, 1 << 50)[0] == "top"
+    assert storage_of(large, 4000, 59, 1 << 50)[0] == "none"
 
 
 def test_the_disk_of_a_run_includes_its_predictions(workspace) -> None:
