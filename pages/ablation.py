@@ -22,7 +22,7 @@ if not workspace.datasets.names():
         "Go to Start",
     )
 form = st.expander(
-    "New ablation, or more runs of one",
+    "New ablation",
     icon=":material/add:",
     expanded=not names,
     key="new_recipe_study",

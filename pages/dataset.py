@@ -6,6 +6,7 @@ from segcore import formatting
 from segcore.ui.dataset import (
     balance_tab,
     classes_tab,
+    delete_button,
     export_form,
     gallery,
     health_tab,
@@ -70,6 +71,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         st.rerun()
     with st.popover("Export", icon=":material/download:"):
         export_form.form(name)
+    delete_button.show(name)
 if st.query_params.get("import") == "dataset":
     import_dialog()
 

@@ -7,18 +7,33 @@ from segcore.ui.shared import manual, session
 titles = manual.pages()
 session.workspace()
 asked = str(st.query_params.get("doc", manual.FIRST))
-heading = st.container()
+page = asked if asked in titles else manual.FIRST
+session.header(titles[page], "The documentation, available offline.")
 contents, text = st.columns([1, 3], gap="large")
 with contents:
-    names = list(titles)
-    start = names.index(asked if asked in titles else manual.FIRST)
-    page = str(st.radio("Pages", names, start, format_func=titles.__getitem__, key="manual"))
-    st.page_link("pages/home.py", label="Go to Start", icon=":material/home:")
-st.query_params["doc"] = page
-with heading:
-    session.header(
-        titles[page],
-        "The documentation, available offline.",
+    words = st.text_input(
+        "Search",
+        key="guide_search",
+        placeholder="Search the documentation",
+        icon=":material/search:",
+        label_visibility="collapsed",
     )
+    found = manual.search(words or "")
+    if words and not found:
+        st.caption("No page contains all of these words.")
+    groups = {"Found": [name for name, _ in found]} if words else manual.groups()
+    for group, names in groups.items():
+        if not names:
+            continue
+        st.markdown(f"**{group}**")
+        for name in names:
+            line = dict(found).get(name, "")
+            st.page_link(
+                "pages/guide.py",
+                label=f"**{titles[name]}**" if name == page else titles[name],
+                query_params={"doc": name},
+                help=session.plain(line[:200]) if line else None,
+            )
+    st.page_link("pages/home.py", label="Go to Start", icon=":material/home:")
 with text:
     manual.show(page)

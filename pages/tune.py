@@ -21,24 +21,17 @@ if not [split for split in dataset.splits if split]:
 with st.expander("New search", icon=":material/add:", expanded=not searches, key="new_search"):
     with session.errors_shown():
         config = form.form(dataset, name)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        begin = form.start_button(config)
-        if config is not None:
+    if config is not None:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            form.start(config)
             with st.popover("CLI command", icon=":material/terminal:"):
                 command, space = search_command(config)
                 st.code(command, language="bash", wrap_lines=True)
                 st.caption("space.json")
                 st.code(space, language="json")
-    if begin and config is not None:
-        with session.errors_shown():
-            run = workspace.searches.start(config)
-        st.session_state.pop("confirm_search", None)
-        st.session_state["study"] = run
-        st.toast("Search queued")
-        st.rerun()
 
 if searches:
     # links made by earlier versions call it "study"
     results.show(session.choose_from("Search", searches, "study"))
 else:
-    st.caption("No searches yet")
+    st.caption("No searches yet. Choose a search space above to start one.")

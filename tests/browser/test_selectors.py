@@ -16,6 +16,7 @@ from segcore.labels import LabelClass, LabelSet
 from segcore.ui.balance import form
 from segcore.ui.shared import cached_scores
 from segcore.ui.shared.run_names import called
+from segcore.ui.shared.run_names import shown as shortened
 from segcore.workspace.predictions.imported import HowToImport
 
 pytestmark = pytest.mark.browser
@@ -96,7 +97,10 @@ def check(page: Page, state: Path, where: str) -> dict[str, Any]:
             continue
         compared += 1
         values = held if isinstance(held, list) else [held]
-        known = [{str(value), called(str(value)), title(key, str(value))} for value in values]
+        known = [
+            {str(value), called(str(value)), shortened(str(value)), title(key, str(value))}
+            for value in values
+        ]
         texts = shown if isinstance(held, list) else [shown or ""]
         assert len(texts) == len(known), (where, key, shown, held)
         for text, names in zip(texts, known, strict=True):

@@ -49,10 +49,10 @@ def test_an_ablation_begins_with_the_press_of_a_button(workspace, started, open_
     at.multiselect(key="study_seeds_deck").set_value([0])
     at.multiselect(key="study_rows_deck").set_value(["random encoder"])
     at.run()
-    for box in [c for c in at.checkbox if c.key == "study_agreed"]:  # many trainings are confirmed
-        box.check().run()
     (start,) = [b for b in at.button if b.label == "Start ablation"]
     read.check(start.click().run())
+    assert workspace.ablations.names() == []  # many trainings are confirmed
+    read.check(at.button(key="confirm_study_start").click().run())
     assert workspace.ablations.names() == ["deck--tiny"]
     assert {
         workspace.runs.open(r).config.model.weights

@@ -20,7 +20,7 @@ def titles(header: dict) -> list[str]:
 
 def viewers(at) -> list:
     """The components of the page but the one that every page has."""
-    return [e for e in at.get("bidi_component") if "history" not in str(e.proto.id)]
+    return [e for e in at.get("bidi_component") if "-frame" not in str(e.proto.id)]
 
 
 def panels_of(workspace, *arguments) -> dict[str, Panel]:

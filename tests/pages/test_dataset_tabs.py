@@ -248,3 +248,15 @@ def test_a_long_list_of_images_is_searched(workspace, open_page, read) -> None:
     )
     read.check(at.text_input(key="named").set_value("-0007").run())
     assert len(at.selectbox(key="sample").options) == 12
+
+
+def test_a_dataset_is_deleted_after_a_question(trained, open_page, read) -> None:
+    at = open_page("dataset", dataset="tiny")
+    read.check(at.button(key="delete_dataset").click().run())
+    words = " ".join(m.value for m in at.markdown)
+    assert "cannot be undone" in words and f"{len(trained.workspace.runs.ids())} runs stay" in words
+    read.check(at.button(key="cancel_delete_dataset").click().run())
+    assert trained.workspace.datasets.names() == ["tiny"]
+    read.check(at.button(key="delete_dataset").click().run())
+    read.check(at.button(key="confirm_delete_dataset").click().run())
+    assert trained.workspace.datasets.names() == [] and trained.workspace.runs.ids()

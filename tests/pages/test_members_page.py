@@ -83,7 +83,7 @@ def test_the_form_starts_members_by_fold_and_says_so(workspace, open_page, read)
     assert "--members-by fold --members 3" in at.code[0].value
     assert workspace.datasets.names() == ["tiny"]  # looking writes nothing
     read.check(field(at.button, "Start training").click().run())
-    runs = [job.run for job in jobs.waiting(workspace.folder)]
+    runs = [job.run for job in jobs.waiting(workspace.folder) if job.kind == "train"]
     assert [workspace.runs.open(run).config.dataset for run in runs] == [
         "tiny-fold-1",
         "tiny-fold-2",

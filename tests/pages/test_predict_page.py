@@ -17,7 +17,7 @@ def png(label_set, mask):
 def test_images_are_uploaded_predicted_and_shown(own_images, open_page, read) -> None:
     at = open_page("predict", run=own_images.members[1])
     assert not at.error and not own_images.asked
-    assert [c.key for c in at.get("bidi_component")] == ["history"], "no viewer yet"
+    assert [c.key for c in at.get("bidi_component")] == ["frame"], "no viewer yet"
     mask = np.repeat(np.arange(4, dtype=np.uint8), 6).reshape(4, 6)
     files = [
         ("one.png", png(own_images.label_set, mask), "image/png"),

@@ -2,17 +2,16 @@
 
 import dataclasses
 import json
+from functools import partial
 
 import streamlit as st
 
 from segcore.config.ablation import Ablation, ablation_from_json
 from segcore.errors import SegcoreError
-from segcore.ui.shared import session
+from segcore.ui.shared import session, start_button
 from segcore.workspace.ablations.table import Plan
 
 OWN = "Upload a template"
-ASK_FROM = 10
-"""Trainings from which on the start must be confirmed."""
 
 
 def show() -> None:
@@ -52,17 +51,28 @@ def show() -> None:
         f"{len(ablation.rows)} variants plus baseline. Models still to train: "
         f"{progress.to_train}. Existing runs are reused."
     )
-    agreed = progress.to_train <= ASK_FROM or st.checkbox(
-        f"Train up to {progress.to_train} models, one after the other", key="study_agreed"
-    )
-    if st.button(
+    start_button.draw(
         "Start ablation",
-        icon=":material/play_arrow:",
-        type="primary",
-        key="study_start",
-        disabled=not agreed,
-    ):
-        _start(plan, rows)
+        "study_start",
+        progress.to_train,
+        partial(_seconds, plan, rows),
+        partial(_start, plan, rows),
+    )
+
+
+def _seconds(plan: Plan, rows: list[str]) -> float | None:
+    """Return how long the trainings that are missing take, one after another; None if unknown."""
+    cells = session.workspace().ablations.cells(plan)
+    missing = {
+        repr(config): config
+        for name, own in cells.items()
+        if not rows or name in rows
+        for cell in own
+        if not cell.missing
+        for config, run in zip(cell.wanted, cell.runs, strict=True)
+        if not run
+    }
+    return start_button.total_seconds(list(missing.values()))
 
 
 def _ask_datasets(ablation: Ablation, kept: tuple[str, ...]) -> list[str]:
@@ -112,14 +122,12 @@ def _ask_seeds(ablation: Ablation) -> list[int]:
 
 
 def _start(plan: Plan, rows: list[str]) -> None:
-    """Queue the runs of an ablation and show its results."""
-    with session.errors_shown():
-        queued = session.workspace().ablations.start(plan, rows)
+    """Queue the runs of an ablation, and show it when the page is drawn again."""
+    queued = session.workspace().ablations.start(plan, rows)
     session.request("recipe_study", plan.name)
     st.toast(
         f"{len(queued)} runs queued" if queued else "All its runs exist already or are running"
     )
-    st.rerun()
 
 
 def _template() -> Ablation | None:

@@ -15,7 +15,7 @@ from segcore.ui.compare import contact_sheet, image_order
 from segcore.ui.compare import panels as compare_panels
 from segcore.ui.compare.image_order import Walk
 from segcore.ui.shared import session, split_predictions
-from segcore.ui.shared.run_names import called, model_id
+from segcore.ui.shared.run_names import called, model_id, shown
 
 KEY = "compare"
 SHEET_ROWS = 12
@@ -65,7 +65,7 @@ def choose_others(run: str, candidates: Sequence[str]) -> list[str]:
             bind="query-params",
             placeholder="add models",
             max_selections=5,
-            format_func=called,
+            format_func=shown,
         )
         st.page_link(
             "pages/runs.py",

@@ -13,7 +13,7 @@ from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelSet, color_to_hex, hex_to_color
 from segcore.palette import recolored
 from segcore.ui.dataset import label_maps
-from segcore.ui.shared import pictures, session
+from segcore.ui.shared import pictures, session, tables
 
 
 def show(dataset: Dataset, statistics: ClassStatistics) -> None:
@@ -86,7 +86,9 @@ def class_rows(
             "name": known.name,
             "color": color_to_hex(known.color),
             "ignored": index >= labels.num_classes,
-            "share": int(statistics.pixels[index]) / total if index < labels.num_classes else None,
+            "share": 100 * int(statistics.pixels[index]) / total
+            if index < labels.num_classes
+            else None,
         }
         for index, known in enumerate(labels.classes + restorable)
     ]
@@ -112,7 +114,9 @@ def _editor(rows: list[dict[str, Any]], key: str) -> list[dict[str, Any]]:
                 "Colour", required=True, validate="^#[0-9a-fA-F]{6}$", help="#rrggbb", width="small"
             ),
             "ignored": st.column_config.CheckboxColumn("Ignored", width="small"),
-            "share": st.column_config.NumberColumn("Pixels", format="percent", width="small"),
+            "share": st.column_config.NumberColumn(
+                "Pixels", format=tables.FREQUENCY, width="small"
+            ),
         },
         alt="Editable table of classes",
     )

@@ -86,12 +86,15 @@ def _broken_off() -> None:
                 f"{kept(Staging(datasets_folder / name).partial):,} samples. Import the same files under "
                 "the same name to continue."
             )
-            if st.button(
-                "Discard", key=f"throw_away_{name}", type="tertiary", icon=":material/delete:"
-            ):
-                with session.errors_shown():
-                    throw_away(datasets_folder / name)
-                st.rerun()
+            # no dialog: the form may stand in one already
+            with st.popover("Discard", icon=":material/delete:", type="tertiary"):
+                st.markdown(
+                    "The samples imported so far are removed. The files they came from stay."
+                )
+                if st.button("Discard import", key=f"throw_away_{name}", type="primary"):
+                    with session.errors_shown():
+                        throw_away(datasets_folder / name)
+                    st.rerun()
 
 
 def outcome() -> None:

@@ -129,6 +129,6 @@ def show() -> None:
                 query_params=query or None,
             )
             if name == following:
-                st.badge("next", color="primary")
+                st.badge("next", color="green")
             st.caption(step.sentence)
     st.page_link("pages/guide.py", label="Illustrated user guide", icon=":material/menu_book:")

@@ -3,13 +3,15 @@
 import streamlit as st
 
 from segcore.runs.folder.status import ACTIVE
-from segcore.ui.shared import run_progress, session
+from segcore.ui.shared import keyboard, run_progress, session
 from segcore.ui.shared.run_names import short_name
 
 STYLE = """<style>
 [data-testid="stMainBlockContainer"] { padding: 1rem 1.25rem 2rem; }
 [data-testid="stHeader"] { background: none; pointer-events: none; height: 2.5rem; min-height: 0; }
 [data-testid="stHeader"] button { pointer-events: auto; }
+[data-testid="stCaptionContainer"] { opacity: .8; }
+[data-testid="stMain"] [data-testid="stButtonGroup"] button { min-height: 2.5rem; }
 .page-title {
   position: absolute; width: 1px; height: 1px; margin: 0; overflow: hidden; clip-path: inset(50%);
 }
@@ -59,21 +61,13 @@ STYLE = """<style>
 No theme option sets these. The rail leaves its room to pictures and charts.
 """
 
-_HISTORY = """
-export default () => {
-  if (window.__segscopeHistory) return;
-  window.__segscopeHistory = true;
-  const push = history.pushState.bind(history);
-  history.pushState = (state, title, url) => {
-    const next = new URL(url, location.href);
-    if (next.pathname === location.pathname) history.replaceState(state, title, url);
-    else push(state, title, url);
-  };
-};
-"""
-_one_entry_per_page = st.components.v2.component(
-    "segscope_history", html='<i class="no-space"></i>', js=_HISTORY
-)
+DARK = """<style>
+[data-testid="stBaseButton-primary"] p, [data-testid="stBaseButton-primary"] span,
+[data-testid="stBaseButton-primaryFormSubmit"] p, [data-testid="stBaseButton-primaryFormSubmit"] span,
+[data-testid="stMultiSelectTagsContainer"] [data-tag] span { color: #04201f; }
+[data-testid="stMultiSelectTagsContainer"] [data-tag] svg path { stroke: #04201f; }
+</style>"""
+"""Dark letters on the light accent of the dark theme: white ones cannot be read there."""
 
 OLD_LINKS: dict[str, dict[str, dict[str, str]]] = {
     "compare": {
@@ -133,9 +127,9 @@ OLD_LINKS: dict[str, dict[str, dict[str, str]]] = {
 
 
 def style() -> None:
-    """Set margins and the rail, and keep one entry of the browser's history per page."""
-    st.html(STYLE)
-    _one_entry_per_page(key="history")
+    """Set margins, the rail and what the theme cannot, and let every page answer to its keys."""
+    st.html(STYLE + keyboard.STYLE + (DARK if st.context.theme.type == "dark" else ""))
+    keyboard.listen()
 
 
 def translate_link(page: str) -> None:

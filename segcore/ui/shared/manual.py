@@ -40,6 +40,59 @@ def see(words: str, place: str) -> str:
     return f"{words}\n\n[In the docs](guide?doc={page}{'#' + section if section else ''})"
 
 
+GROUPS = {
+    "Start": (FIRST,),
+    "How to": ("how-to/",),
+    "Reference": (
+        "training",
+        "metrics",
+        "intervals",
+        "data-measures",
+        "label-compression",
+        "back-off",
+        "ablations",
+        "scaling",
+        "formats",
+        "cli",
+        "notebook-api",
+    ),
+}
+"""Pages by what readers look for: names, or the folder of names; the rest is for developers."""
+REST = "Internals"
+
+
+def groups() -> dict[str, list[str]]:
+    """Return the names of the pages by group: start, how-tos, reference, internals."""
+    names = list(pages())
+    grouped = {
+        group: [
+            name
+            for wanted in own
+            for name in names
+            if name == wanted or (wanted.endswith("/") and name.startswith(wanted))
+        ]
+        for group, own in GROUPS.items()
+    }
+    known = {name for own in grouped.values() for name in own}
+    return {**grouped, REST: [name for name in names if name not in known]}
+
+
+def search(words: str) -> list[tuple[str, str]]:
+    """Return the pages that hold all of some words, with the first line that holds one of them.
+
+    Args:
+        words: Words separated by spaces; case does not matter.
+    """
+    wanted = words.lower().split()
+    found = []
+    for name in pages() if wanted else ():
+        text = (FOLDER / f"{name}.md").read_text(encoding="utf-8")
+        if all(word in text.lower() for word in wanted):
+            lines = (line.strip("#|- ").strip() for line in text.splitlines())
+            found.append((name, next((x for x in lines if wanted[0] in x.lower()), "")))
+    return found
+
+
 def pages() -> dict[str, str]:
     """Return the title of every page by its name, the guide first, then how-tos, then the rest."""
     names = [path.relative_to(FOLDER).with_suffix("").as_posix() for path in FOLDER.rglob("*.md")]

@@ -25,6 +25,15 @@ def called(run: str) -> str:
     return f"{members} {combined}" if combined.startswith("+") else f"{members}, {combined}"
 
 
+LONGEST = 52
+"""Letters of a title in a selector; what tells runs apart stands at their end."""
+
+
+def shown(run: str) -> str:
+    """Return the title of a run as selectors and links show it: a long one is cut in its middle."""
+    return middle(called(run), LONGEST)
+
+
 def middle(name: str, length: int = 36) -> str:
     """Shorten a long name in its middle: what tells runs apart stands at their end."""
     if len(name) <= length:

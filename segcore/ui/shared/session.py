@@ -12,7 +12,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from segcore.errors import SegcoreError
 from segcore.labels import LabelSet, color_to_hex
 from segcore.text_files import format_rows
-from segcore.ui.shared.run_names import called
+from segcore.ui.shared.run_names import called, shown
 from segcore.workspace import Workspace
 from segcore.workspace.demo import NAME as DEMO
 
@@ -175,7 +175,7 @@ def _follow_links(page: str, names: Sequence[str]) -> None:
             request("dataset", dataset)
     elif run and run != state.get("followed_run"):
         rows = workspace().runs.rows()
-        own = next((r.dataset for r in rows if run in (r.run, called(r.run))), "")
+        own = next((r.dataset for r in rows if run in (r.run, called(r.run), shown(r.run))), "")
         if own in names and own != state.get("dataset"):
             request("dataset", own)
     state["followed_dataset"], state["followed_run"] = dataset, run
@@ -256,21 +256,22 @@ def choose_model(
         help: Its tooltip.
         label_visibility: As of ``st.selectbox``.
     """
-    shown = once_per_model(names)
-    options = list(dict.fromkeys(shown.values()))
+    models = once_per_model(names)
+    options = list(dict.fromkeys(models.values()))
+    by_name = {called(name): name for name in options} | models
     asked = st.query_params.get(key)
-    if asked in shown and called(asked) != asked:
-        # a link names the run by its id; from then on the address holds its title
-        st.session_state[key] = shown[asked]
+    if asked in by_name and shown(asked) != asked:
+        # a link names the run by its id or whole title; from then on the address holds what is shown
+        st.session_state[key] = by_name[asked]
         del st.query_params[key]
-    elif st.session_state.get(key) in shown:
-        st.session_state[key] = shown[st.session_state[key]]
+    elif st.session_state.get(key) in models:
+        st.session_state[key] = models[st.session_state[key]]
     prepare(key, options)
     return str(
         st.selectbox(
             label,
             options,
-            format_func=called,
+            format_func=shown,
             key=key,
             bind="query-params",
             persist_state="session",

@@ -10,8 +10,8 @@ from segcore.ui.shared import session
 PERCENT = "%.1f %%"
 """How a fraction is written in a table: with one decimal, as on the cards."""
 
-FREQUENCY = "%.3g %%"
-"""How the frequency of a class is written in a table: three digits, however rare it is."""
+FREQUENCY = "%.3f %%"
+"""How the frequency of a class is written in a table: alike in every row, and not 0 where it is rare."""
 
 WHOLE = 16
 """Up to so many rows a table is as high as they are; longer ones scroll."""

@@ -8,7 +8,7 @@ import streamlit as st
 
 from segcore.config import TrainConfig, to_json
 from segcore.errors import SegcoreError
-from segcore.ui.shared import session
+from segcore.ui.shared import confirm, session
 from segcore.ui.shared.dataset_scans import stamp
 from segcore.workspace import Workspace
 from segcore.workspace.launch.suggestions import Suggestion
@@ -168,10 +168,17 @@ def _saved(config: TrainConfig | None) -> None:
                 with session.errors_shown():
                     begin(configs.load(chosen))
                 st.rerun()
-            if st.button("Delete", key="delete_config", icon=":material/delete:"):
-                with session.errors_shown():
-                    configs.delete(chosen)
-                st.rerun()
+            confirm.button(
+                "Delete",
+                "delete_config",
+                title="Delete this saved config?",
+                lost=lambda: [
+                    f"**{session.plain(chosen)}** is removed. Runs keep their own configs."
+                ],
+                confirm="Delete config",
+                act=lambda: configs.delete(chosen),
+                icon=":material/delete:",
+            )
     else:
         st.caption("No saved configs yet.")
     if config is None:

@@ -14,13 +14,11 @@ from segcore.config.tuning import PRESETS, searchable, searched_by_default, tria
 from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError
 from segcore.formatting import duration, plural
-from segcore.ui.shared import session
+from segcore.ui.shared import session, start_button
 from segcore.ui.train.form import WEIGHTS
 from segcore.ui.tune.names import choice, setting
 
 RECOMMENDED = "recommended values"
-MANY = 10
-"""Trainings above which the page asks before it starts them."""
 FIXED = ("architecture", "encoder", "weights", "batch_size", "size", "device")
 """Fields of the base that the form shows; a run's config can be the base for all others."""
 
@@ -239,36 +237,17 @@ def _summary(config: TuneConfig) -> None:
 
 def estimated_seconds(config: TuneConfig) -> float | None:
     """Return how long all trials take one after another, seconds; None where nothing is known."""
-    throughput = session.workspace().throughput.expected(config.base)
-    if throughput is None:
-        return None
-    seconds = throughput.epoch_seconds
-    if seconds is None:
-        images = session.workspace().datasets.open(config.dataset).select(config.base.train_split)
-        seconds = len(images) / throughput.images_per_second
-    return seconds * config.base.recipe.epochs * config.planned
+    seconds = start_button.training_seconds(config.base)
+    return None if seconds is None else seconds * config.planned
 
 
-def start_button(config: TuneConfig | None) -> bool:
-    """Draw the button that starts; more than ten trainings are confirmed first.
+def start(config: TuneConfig) -> None:
+    """Draw the button that starts the search."""
 
-    Returns:
-        Whether the search is to be started now.
-    """
-    pressed = st.button(
-        "Start search",
-        type="primary",
-        icon=":material/play_arrow:",
-        key="start_search",
-        disabled=config is None,
+    def act() -> None:
+        session.request("study", session.workspace().searches.start(config))
+        st.toast("Search queued")
+
+    start_button.draw(
+        "Start search", "start_search", config.planned, partial(estimated_seconds, config), act
     )
-    if config is None or config.planned <= MANY:
-        return pressed
-    if pressed:
-        st.session_state["confirm_search"] = config
-    if st.session_state.get("confirm_search") != config:
-        return False
-    total = estimated_seconds(config)
-    time = f", up to {duration(total)} in all" if total else ""
-    st.markdown(f":orange[:material/warning:] This starts {config.planned} training runs{time}.")
-    return st.button(f"Start {config.planned} trials", type="primary", key="confirm_start")

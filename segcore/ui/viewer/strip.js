@@ -106,8 +106,8 @@ class Strip {
     const id = album.ids[place];
     const score = this.score(album.values?.[place]);
     const picture = el("img", { alt: "", draggable: "false" });
-    const caption = el("span", { class: "score" }, `${place + 1}`, el("b", {}, score));
-    const node = el("div", { class: "item", role: "option", id: `item-${place}`, title: score ? `${id}\n${this.label} ${score}` : id, "aria-label": `${place + 1}: ${id} ${score}` }, picture, caption);
+    const caption = el("span", { class: "score" }, `${place + 1} `, el("b", {}, score));
+    const node = el("div", { class: "item", role: "option", id: `item-${place}`, title: score ? `${id}\n${this.label} ${score}` : id, "aria-label": `${place + 1} ${score} ${id}` }, picture, caption);
     node.picture = picture;
     node.style[this.upright ? "top" : "left"] = `${place * this.pitch}px`;
     node.addEventListener("click", () => album.viewer?.go(id));

@@ -4,7 +4,7 @@ import pytest
 
 from segcore.config import EvaluateConfig
 from segcore.postprocess.parameters import CRFParameters
-from segcore.ui.shared.run_names import called, middle, short_name
+from segcore.ui.shared.run_names import LONGEST, called, middle, short_name, shown
 from segcore.workspace.runs.run_ids import evaluation_id
 
 FIVE = tuple(f"road-unet-ab12-{n}" for n in range(1, 6))
@@ -44,3 +44,9 @@ def test_a_long_name_keeps_what_tells_it_apart() -> None:
     assert len(set(short)) == 3 and all(len(name) == 24 for name in short)
     assert short[0].startswith("fifty") and short[0].endswith("unet-tiny-sn6j-1"[-15:])
     assert middle("short") == "short"
+
+
+def test_a_long_title_keeps_its_end_in_selectors() -> None:
+    name = "a-dataset-with-a-very-long-name-deeplabv3plus-efficientnetb4-7qpu"
+    assert len(shown(f"{name}-1")) <= LONGEST and shown(f"{name}-1") != shown(f"{name}-2")
+    assert shown("unet-7qpu-1") == "unet-7qpu-1"

@@ -1,0 +1,113 @@
+"""What screen readers and keyboards need: axe-core on every page, in light and in dark; the keys.
+
+Where axe-core is not installed (``.ci/prepare test`` fetches it) its tests are skipped with a loud
+line; with ``SEGSCOPE_REQUIRE_BROWSER=1`` its absence is a failure.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from segcore.workspace import Workspace
+
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).resolve().parents[2]
+AXE = ROOT / ".venv" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
+PAGES = {
+    "start": ("", {}),
+    "dataset": ("dataset", {}),
+    "splits": ("dataset", {"show": "Splits"}),
+    "classes": ("dataset", {"show": "Classes"}),
+    "balance": ("balance", {}),
+    "train": ("train", {}),
+    "tune": ("tune", {}),
+    "ablation": ("ablation", {}),
+    "runs": ("runs", {}),
+    "compare": ("compare", {}),
+    "predict": ("predict", {}),
+    "evaluate": ("evaluate", {}),
+    "confusion": ("evaluate", {"tab": "Confusion"}),
+    "ensemble": ("ensemble", {}),
+    "crf": ("ensemble", {"tab": "CRF"}),
+    "compress": ("compress", {}),
+    "guide": ("guide", {}),
+}
+# The label of a control that cannot be used now may be faint (WCAG 1.4.3), but axe-core does not
+# see that Streamlit's label belongs to it.
+FAINT = ":has(:disabled) > [data-testid=stWidgetLabel]"
+SERIOUS = """async (faint) => {
+    const found = await axe.run({ exclude: [faint] }, { resultTypes: ["violations"] });
+    return found.violations
+        .filter((v) => ["serious", "critical"].includes(v.impact))
+        .flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.html.slice(0, 160)}: ${n.failureSummary}`));
+}"""
+
+
+@pytest.fixture(scope="module")
+def url(start_app: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of the app with the demo open."""
+    workspace = Workspace(tmp_path_factory.mktemp("demo"))
+    workspace.demo.open()
+    return start_app(
+        ROOT / "app.py", {"SEGCORE_WORKSPACE": str(workspace.folder), "SEGSCOPE_NO_WORK": "1"}
+    )
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    if not AXE.is_file():
+        message = "NO AXE-CORE: bash .ci/prepare test fetches it"
+        if os.environ.get("SEGSCOPE_REQUIRE_BROWSER"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return AXE.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_has_no_serious_finding(
+    new_page: Callable[..., Page],
+    settle: Callable[[Page], None],
+    url: str,
+    axe: str,
+    name: str,
+    scheme: str,
+) -> None:
+    page = new_page(1280, 900, color_scheme=scheme)
+    path, query = PAGES[name]
+    page.goto(f"{url}/{path}?{urlencode({'dataset': 'demo', **query})}")
+    settle(page)
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+    settle(page)
+    page.evaluate(axe)
+    assert page.evaluate(SERIOUS, FAINT) == []
+
+
+def test_a_key_lists_the_keys_and_others_go_to_pages(
+    page: Page, settle: Callable[[Page], None], url: str
+) -> None:
+    page.goto(f"{url}/runs?dataset=demo")
+    settle(page)
+    page.locator("body").press("?")
+    keys = page.get_by_role("dialog", name="Keyboard")
+    expect(keys.get_by_text("Next and previous control")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(keys).to_have_count(0)
+    page.locator("body").press("/")
+    expect(page.get_by_role("textbox", name="Search")).to_be_focused()
+    page.keyboard.type("g?c")  # typed into a field, keys are letters
+    expect(keys).to_have_count(0)
+    expect(page.get_by_role("textbox", name="Search")).to_have_value("g?c")
+    page.get_by_role("textbox", name="Search").blur()
+    page.locator("body").press("g")
+    page.locator("body").press("e")
+    page.wait_for_url("**/evaluate**")
+    settle(page)
+    page.locator("body").press("?")
+    expect(keys).to_be_visible()
