@@ -19,6 +19,11 @@ IMAGE_SUFFIXES = frozenset(
 )
 """File name endings that are looked at when a folder is searched for images."""
 
+OTHER_PICTURES = frozenset(
+    {".heic", ".heif", ".avif", ".jp2", ".j2k", ".dng", ".nef", ".cr2", ".arw"}
+)
+"""Endings of pictures that are not read: they are refused by name, not passed over."""
+
 PAIRED_SUFFIXES = IMAGE_SUFFIXES | {".npy", ".npz", ".nii", ".nii.gz", ".json", ".txt", ".xml"}
 """Endings that are no part of a name when files are paired: those of images and of annotations."""
 

@@ -10,6 +10,7 @@ import re
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -25,12 +26,12 @@ from segcore.data.files.georeference import (
     is_available,
     open_raster,
 )
-from segcore.data.files.images import FORMATS, open_stream, to_rgb
+from segcore.data.files.images import FORMATS, is_stack, open_stream, several_images, to_rgb
 from segcore.data.files.names import (
     IMAGE_SUFFIXES,
+    OTHER_PICTURES,
     count_endings,
     list_files,
-    list_images,
     plain_path,
 )
 from segcore.errors import SegcoreError
@@ -235,6 +236,12 @@ def check_content(data: bytes, name: str) -> None:
             f"Expected an image and nothing else, received {shown}, which is {second} too: "
             "open it and save it again."
         )
+    if suffix in (".tif", ".tiff", ".gif", ".webp"):
+        stack = False
+        with suppress(SegcoreError), open_stream(io.BytesIO(data), shown) as image:
+            stack = is_stack(image)  # what cannot be opened is reported where it is decoded
+        if stack:
+            raise several_images(shown)
 
 
 def _opened(data: bytes, name: str) -> tuple[Picture, Georeference | None]:
@@ -302,7 +309,7 @@ def uploads_of(path: Path) -> list[Upload]:
     try:
         if path.is_file():
             return [Upload(path.name, path.read_bytes, path.stat().st_size)]
-        names = list_images(path)
+        names = list_files(path, IMAGE_SUFFIXES | OTHER_PICTURES)
         files = [(name, path / name) for name in names]
         uploads = [Upload(name, file.read_bytes, file.stat().st_size) for name, file in files]
     except OSError as error:

@@ -225,3 +225,15 @@ def test_bands_that_are_too_much_or_broken_are_refused_under_the_senders_name(mo
         and "cut.tif" in found[1].why
         and "real numbers" in found[2].why
     )
+
+
+@pytest.mark.parametrize("ending", ["tif", "gif"])
+def test_a_stack_is_refused_and_so_is_a_picture_of_another_kind(tmp_path, ending):
+    pages = [Image.fromarray(np.full((4, 5), 9 * n, np.uint8)) for n in range(3)]
+    pages[0].save(tmp_path / f"a.{ending}", save_all=True, append_images=pages[1:])
+    pages[0].save(tmp_path / f"b.{ending}")
+    (tmp_path / "c.HEIC").write_bytes(b"ftypheic")
+    answers = {r.name: r for r in judge(uploads_of(tmp_path))}
+    assert "several pages or frames" in answers[f"a.{ending}"].why
+    assert isinstance(answers[f"b.{ending}"], Accepted)
+    assert "received c.HEIC: convert" in answers["c.HEIC"].why
