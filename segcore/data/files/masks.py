@@ -37,6 +37,7 @@ NO_DATA_MODES = ("I", "F", "LA", "RGBA")
 
 _GREY_MODES = ("L", "P", "1", "I", "I;16", "I;16B", "F")
 _NODATA_TAG = 42113
+_SAMPLE_FORMAT, _SIGNED = 339, 2
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
@@ -73,7 +74,8 @@ def may_lack_data(path: Path) -> bool:
         return header.mode in NO_DATA_MODES
     try:
         with open_image(path) as image:
-            return image.mode in NO_DATA_MODES or _nodata_of(image) is not None
+            marked = _is_signed(image) or _nodata_of(image) is not None
+            return image.mode in NO_DATA_MODES or marked
     except SegcoreError:
         return _only_raster(path)
 
@@ -298,6 +300,11 @@ def _nodata_of(image: Image.Image) -> float | None:
         return None
 
 
+def _is_signed(image: Image.Image) -> bool:
+    """Whether a TIFF says that its numbers may be negative, which Pillow overlooks at 8 bits."""
+    return getattr(image, "tag_v2", {}).get(_SAMPLE_FORMAT) in (_SIGNED, (_SIGNED,))
+
+
 def _only_raster(path: Path) -> bool:
     """Whether a file is a TIFF and rasterio is there to read it."""
     try:
@@ -318,7 +325,8 @@ def _raster_band(path: Path) -> _Band | None:
     only = False
     try:
         with open_image(path) as image:
-            if image.mode not in ("I", "F") and _nodata_of(image) is None:
+            plain = image.mode not in ("I", "F") and not _is_signed(image)
+            if plain and _nodata_of(image) is None:
                 return None
     except SegcoreError:
         only = True  # perhaps a kind of TIFF that rasterio alone reads
@@ -353,6 +361,11 @@ def _as_ids(band: _Band, name: str) -> npt.NDArray[Any]:
     sound = values[~empty]
     if values.dtype.kind == "f":
         broken = sound[sound != np.rint(sound)]
+        if broken.size and float(broken.max()) > 1:
+            raise SegcoreError(
+                f"Expected class ids in {name}, it holds {float(broken.max()):.6g}: it was smoothed "
+                "or scaled; save the class of each pixel as a whole number."
+            )
         if broken.size:
             raise SegcoreError(
                 f"Expected class ids in {name}, it holds {float(broken.flat[0]):.4g}: are these "

@@ -113,9 +113,21 @@ def read_codes(layout: Layout, pair: Pair, by: str, stored: bool = False) -> Mas
         size = mask_size(file)
         if size not in (frame.size, frame.stored):
             raise _other_size(pair, frame, size)
+        if _orientation(file) not in (1, frame.orientation):
+            raise SegcoreError(
+                f"Expected a mask as upright as its image, {file.name} carries a note (EXIF) on how "
+                f"to turn it that {pair.image.name} lacks: save the mask without the note."
+            )
     read = read_colors if by == "color" else read_ids
     codes = read(pair.mask) if len(masks) == 1 else _unite(pair, [read(file) for file in masks])
     return _fit(pair, frame, codes, stored, scale=False)
+
+
+def _orientation(mask: Path) -> int:
+    try:
+        return frame_of(mask).orientation
+    except SegcoreError:
+        return 1  # a raster that Pillow does not open
 
 
 def _fit(pair: Pair, frame: Frame, codes: npt.NDArray[Any], stored: bool, scale: bool) -> MaskCodes:
@@ -337,6 +349,12 @@ def agree_on_labels(
         return replace(labelling, problems=(*reading.problems, *labelling.problems, *empty))
     survey, problems = _survey(layout, by, progress)
     empty = _no_data_problem(survey, HIDDEN if by == "color" else NO_DATA)
+    if empty and len(survey.pixels) == 1 and not layout.declared:
+        raise SegcoreError(
+            "Expected masks of two classes or more, received one and pixels that are no data "
+            f"({empty[0].what.rpartition(': ')[2].partition(';')[0]}): if the foreground or the "
+            "background is transparent or marked as nodata, give it an id of its own."
+        )
     if by == "index" and layout.declared:
         labelling = label_declared_ids(
             layout.declared, survey if survey.pixels else None, layout.declared_in

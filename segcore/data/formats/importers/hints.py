@@ -31,7 +31,7 @@ _KNOWN: tuple[tuple[str, str], ...] = (
 def _looked_into(source: Source) -> list[str]:
     """Hints from the first bytes of XML and JSON files."""
     hints = []
-    for name in source.named(r".*\.(xml|json)")[:MOST_FILES]:
+    for name in source.named(r".*\.(xml|json|csv)")[:MOST_FILES]:
         try:
             with open(source.root / name, "rb") as file:
                 start = file.read(PEEK_BYTES)
@@ -39,6 +39,8 @@ def _looked_into(source: Source) -> list[str]:
             continue
         if name.lower().endswith(".xml") and re.search(rb"<(polygon|mask|image) ", start):
             hints.append("CVAT's XML is not read: export 'Segmentation mask 1.1' or COCO from CVAT")
+        elif b"region_shape_attributes" in start:
+            hints.append("VIA's CSV is not read: export its annotations as JSON")
         elif b'"shapes"' in start and not source.images:
             hints.append(
                 "its JSON are LabelMe's, whose images are not there: put them next to them"

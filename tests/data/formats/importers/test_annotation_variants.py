@@ -185,6 +185,15 @@ def test_names_in_a_list_are_yolos_names(folder, place):
     assert found.names[1] == "roof" and "no image" not in found.said
 
 
+def test_lists_of_classes_that_differ_are_asked_about(folder):
+    for part, names in (("a", "[x, y]"), ("b", "[y, x]")):
+        folder.photo(f"{part}/images/1.jpg", HEIGHT, WIDTH)
+        folder.text(f"{part}/labels/1.txt", "0 .1 .1 .5 .1 .5 .5 .1 .5\n")
+        folder.text(f"{part}/data.yaml", f"names: {names}\n")
+    with pytest.raises(SegcoreError, match=r"a/data\.yaml and b/data\.yaml, which differ"):
+        folder.bring_in()
+
+
 def test_keypoints_are_no_outlines(folder):
     yolo(folder, "0 .5 .5 .2 .2 .45 .45 .55 .45 .5 .55\n")
     folder.text("data.yaml", "names: [person]\nkpt_shape: [3, 2]\n")

@@ -77,9 +77,30 @@ def test_a_shape_that_lies_in_transparency_alone_is_no_background(folder, mode, 
     pixels = np.full((*SIZE, 2 if mode == "LA" else 4), white, np.uint8)
     pixels[..., -1] = SHAPE
     write(folder, {"a": Image.fromarray(pixels, mode), "b": Image.fromarray(pixels, mode)})
-    found = folder.bring_in()
-    assert found.pixels() == {-1: 2 * int((SHAPE == 0).sum()), 0: 2 * int((SHAPE > 0).sum())}
-    assert "transparent" in found.said and "81% of the pixels are ignored" in found.said
+    with pytest.raises(SegcoreError, match=r"received one and pixels that are no data \(80\.56%"):
+        folder.bring_in()
+
+
+@pytest.mark.parametrize(("kind", "nodata"), [("uint8", 255), ("int8", None)])
+def test_a_foreground_that_is_marked_as_no_data_is_asked_about(folder, kind, nodata):
+    rasterio = pytest.importorskip("rasterio")
+    (folder.root / "masks").mkdir(parents=True, exist_ok=True)
+    how = {"driver": "GTiff", "height": 24, "width": 30, "count": 1, "dtype": kind}
+    for name in "ab":
+        folder.photo(f"images/{name}.png", *SIZE)
+        with rasterio.open(folder.root / f"masks/{name}.tif", "w", nodata=nodata, **how) as raster:
+            raster.write(SHAPE.astype(kind), 1)
+    with pytest.raises(SegcoreError, match="marked as nodata, give it an id of its own"):
+        folder.bring_in()
+
+
+def test_floats_that_were_smoothed_are_no_probabilities(folder):
+    mask = SHAPE.astype(np.float32)
+    mask[5] /= 2
+    folder.photo("images/a.png", *SIZE)
+    folder.save("masks/a.tif", mask)
+    with pytest.raises(SegcoreError, match=r"it holds 127\.5: it was smoothed or scaled"):
+        folder.bring_in()
 
 
 def test_a_black_class_is_not_the_black_under_transparency(folder):
@@ -142,7 +163,7 @@ def test_overviews_within_a_raster_are_no_pages(folder):
 def test_a_raster_of_one_band_a_class_is_told_apart_from_damage(folder):
     rasterio = pytest.importorskip("rasterio")
     folder.photo("images/a.png", *SIZE)
-    (folder.root / "masks").mkdir()
+    (folder.root / "masks").mkdir(parents=True, exist_ok=True)
     how = {"driver": "GTiff", "height": 24, "width": 30, "count": 5, "dtype": "uint8"}
     with rasterio.open(folder.root / "masks/a.tif", "w", **how) as raster:
         raster.write(np.zeros((5, 24, 30), np.uint8))
@@ -257,6 +278,17 @@ def test_pascals_lists_are_read_in_each_form(folder, line):
     found = folder.bring_in()
     assert found.dataset.sample("a").split == "train"
     assert "train.txt: 1 line without an image, such as 'stranger'" in found.said
+
+
+def test_a_mask_that_a_note_turns_unlike_its_image_is_refused(folder):
+    exif = Image.Exif()
+    exif[0x112] = 3
+    for name in "ab":
+        folder.photo(f"images/{name}.jpg", *SIZE, **({"exif": exif} if name == "b" else {}))
+        folder.save(f"masks/{name}.png", stripes(0, 1), exif=exif)
+    found = folder.bring_in()
+    assert [s.id for s in found.dataset.samples] == ["b"]
+    assert "a.png carries a note (EXIF) on how to turn it that a.jpg lacks" in found.said
 
 
 # palettes and tables
@@ -404,6 +436,7 @@ def test_ids_that_count_up_in_each_mask_are_told(folder):
             '<annotations><image id="0" name="a.jpg"><polygon ',
             "Segmentation mask 1.1",
         ),
+        ("via.csv", "filename,region_shape_attributes\n", "VIA's CSV is not read"),
         ("a.mat", "MATLAB", r"MATLAB files \(\.mat\) are not read"),
         ("export.heic", "x", "HEIC, AVIF, JPEG 2000"),
     ],

@@ -166,26 +166,37 @@ def _shapes(text: str, name: str) -> tuple[tuple[Polygon, ...], int]:
 def _titles(source: Source) -> tuple[dict[int, str], str]:
     """Return the names of the classes by number, and the file that gives them."""
     files = sorted(source.named(_YAML), key=lambda name: (name.count("/"), name))
-    for file in files:
-        text = read_text(source.root / file, 1 << 20).text
-        with foreign_bytes(f"Expected YAML with 'names' in {file}, it is damaged: correct it."):
-            data: Any = yaml.safe_load(text)
-            names = data.get("names") if isinstance(data, dict) else None
-            rows = dict(enumerate(names)) if isinstance(names, list) else dict(names or {})
-            titles = {int(number): str(title) for number, title in rows.items()}
-        if titles and not all(0 <= number <= MAX_CLASS for number in titles):
-            raise SegcoreError(f"Expected class numbers from 0 in {file}: correct 'names'.")
-        if len(set(titles.values())) < len(titles):
-            titles = {number: f"{title} {number}" for number, title in titles.items()}
-        if isinstance(data, dict) and "kpt_shape" in data:
+    found = [(titles, file) for file in files if (titles := _titles_of(source, file))]
+    for titles, file in found[1:]:
+        if titles != found[0][0]:
             raise SegcoreError(
-                f"Expected YOLO polygons, {file} declares keypoints (kpt_shape), whose lines say "
-                "nothing of outlines: export the dataset for segmentation."
+                f"Expected one list of classes, received {found[0][1]} and {file}, which differ: "
+                "keep one for all labels, or import what belongs to each by itself."
             )
-        if titles:
-            return titles, file
+    if found:
+        return found[0]
     lists = sorted(source.named(_CLASS_LISTS), key=lambda name: (name.count("/"), name))
     if not lists:
         return {}, ""
     lines = read_text(source.root / lists[0]).text.splitlines()
     return {n: line.strip() for n, line in enumerate(lines) if line.strip()}, lists[0]
+
+
+def _titles_of(source: Source, file: str) -> dict[int, str]:
+    """Return the names that one YAML gives, {} for none."""
+    text = read_text(source.root / file, 1 << 20).text
+    with foreign_bytes(f"Expected YAML with 'names' in {file}, it is damaged: correct it."):
+        data: Any = yaml.safe_load(text)
+        names = data.get("names") if isinstance(data, dict) else None
+        rows = dict(enumerate(names)) if isinstance(names, list) else dict(names or {})
+        titles = {int(number): str(title) for number, title in rows.items()}
+    if titles and not all(0 <= number <= MAX_CLASS for number in titles):
+        raise SegcoreError(f"Expected class numbers from 0 in {file}: correct 'names'.")
+    if isinstance(data, dict) and "kpt_shape" in data:
+        raise SegcoreError(
+            f"Expected YOLO polygons, {file} declares keypoints (kpt_shape), whose lines say "
+            "nothing of outlines: export the dataset for segmentation."
+        )
+    if len(set(titles.values())) < len(titles):
+        titles = {number: f"{title} {number}" for number, title in titles.items()}
+    return titles

@@ -241,7 +241,7 @@ def label_found_ids(survey: Survey, many: bool = False) -> Labelling:
     problems = [Problem("", what, NAME_THEM)]
     top = meaning.classes[-1]
     if meaning.greys:
-        held = "only 0 and 255" if binary and top == 255 else "steps of grey"
+        held = f"only {meaning.classes[0]} and {top}" if binary else "steps of grey"
         what = (
             f"the masks hold {held} besides strays" if meaning.strays else f"the masks hold {held}"
         )
