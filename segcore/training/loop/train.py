@@ -84,6 +84,15 @@ def train(run: RunFolder, dataset: Dataset, task: int = 0) -> None:
         Training(run, config, dataset, progress, task).go()
 
 
+def _check_engine(run: RunFolder, config: TrainConfig) -> None:
+    """Raise where this process computes with another engine than the run's."""
+    if config.engine not in (ENGINE, AUTO):
+        raise SegcoreError(
+            f"Expected a process that computes with {config.engine}, received one that "
+            f"computes with {ENGINE}: start python -m segcore.worker {run.folder}."
+        )
+
+
 class Training:
     """One call of :func:`train`: what its epochs share."""
 
@@ -99,23 +108,12 @@ class Training:
             progress.say(
                 f"Waiting for {len(config.hosts)} machines; on number N run: {joining(run.folder)}"
             )
-        if config.engine not in (ENGINE, AUTO):
-            raise SegcoreError(
-                f"Expected a process that computes with {config.engine}, received one that "
-                f"computes with {ENGINE}: start python -m segcore.worker {run.folder}."
-            )
+        _check_engine(run, config)
         strategy = configure(
             config.device, self.recipe.precision, config.deterministic, config.hosts, task
         )
         devices.rewrite_graphs(devices.on_gpu())
-        used = devices.describe(strategy)
-        why = "; ".join(filter(None, (engine_reason(run.folder), explain(config.device))))
-        progress.log(
-            f"Device: {used}, {devices.TITLE}, {self.recipe.precision}"
-            + (f" ({why})" if why else "")
-        )
-        if task == 0:
-            note_device(run.folder, used, why)
+        self._report_device(strategy)
         check_batch_size(self.recipe.batch_size, strategy)
         label_map = dataset.load_label_map(config.label_map) if config.label_map else None
         self.reader = SampleReader(
@@ -155,6 +153,18 @@ class Training:
             self.recipe.epochs, self.steps, -(-len(self.validation) // self.recipe.batch_size)
         )
         self.state = self._resume(dataset.fingerprint)
+
+    def _report_device(self, strategy: Any) -> None:
+        """Log which device and engine train, and why, and note it in the run's folder."""
+        used = devices.describe(strategy)
+        reasons = engine_reason(self.run.folder), explain(self.config.device)
+        why = "; ".join(filter(None, reasons))
+        self.progress.log(
+            f"Device: {used}, {devices.TITLE}, {self.recipe.precision}"
+            + (f" ({why})" if why else "")
+        )
+        if self.task == 0:
+            note_device(self.run.folder, used, why)
 
     def _build_loss(self) -> Any:
         labels, weights = self.reader.label_set, None
