@@ -18,7 +18,7 @@ from segcore.api.balancing import mlos, write_segment_data
 from segcore.api.learning import TrainedModel, train_model
 from segcore.api.losses import Loss
 from segcore.api.params import read_params
-from segcore.api.results import Predictions, evaluate, predict_model
+from segcore.api.results import Predictions, back_off, evaluate, predict_model
 from segcore.catalog import LOSSES
 
 Train_Model = train_model
@@ -30,6 +30,7 @@ __all__ = [
     "Predictions",
     "Train_Model",
     "TrainedModel",
+    "back_off",
     "evaluate",
     "mlos",
     "pd",

@@ -15,6 +15,7 @@ from segcore.api.params import Params, settings
 from segcore.api.waiting import ProgressLine
 from segcore.errors import SegcoreError
 from segcore.workspace import Workspace
+from segcore.workspace.compression.back_offs import BackOffOptions
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,52 @@ def evaluate(
     return _write_scores(
         chosen.own, _predict(chosen.own, chosen.config.validation_split, model, test, ensemble)
     )
+
+
+def back_off(
+    model: TrainedModel,
+    params: Mapping[str, Any],
+    promise: float = 0.05,
+    ensemble: bool = False,
+    by_class: bool = False,
+) -> pd.DataFrame:
+    """Promise an error by labels that back off, calibrated on validation, reported on test.
+
+    Both splits are predicted first if need be.
+
+    Args:
+        model: What :func:`train_model` returned.
+        params: The params.
+        promise: The largest expected share of wrong pixels, above 0, at most 1.
+        ensemble: Whether the members are combined; else the first member answers.
+        by_class: Whether it is promised of each class's pixels.
+
+    Returns:
+        One row a label: ``label, level, share, right`` (shares 0..1; level 0 is a class). ``attrs``
+        holds ``headline, outcome, promise, threshold, risk, interval`` and the ``notes``.
+
+    Raises:
+        SegcoreError: The promise, the params or the splits are refused, or a run failed.
+    """
+    chosen = settings(params)
+    calibrate = chosen.config.validation_split
+    _predict(chosen.own, calibrate, model, False, ensemble)
+    reported = _predict(chosen.own, calibrate, model, True, ensemble)
+    options = BackOffOptions(promise, calibrate, by_class)
+    with ProgressLine("Counting") as progress:
+        found = model.workspace.back_offs.report(reported.run, "test", options, progress).to_json()
+    rows = [
+        {"label": n["title"], "level": n["level"], "share": n["share"], "right": n["right"]}
+        for n in found["nodes"]
+    ]
+    table = pd.DataFrame(rows)
+    wanted = ("headline", "outcome", "promise", "threshold", "notes")
+    table.attrs.update(
+        {name: found[name] for name in wanted},
+        risk=found["risk"]["value"],
+        interval=found["risk"]["interval"],
+    )
+    return table
 
 
 def _write_scores(own: Params, predictions: Predictions) -> pd.DataFrame:
