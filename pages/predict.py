@@ -9,8 +9,8 @@ from segcore.ui.shared import prediction_options, session
 
 workspace = session.workspace()
 session.header(
-    "Run inference on your own images. They stay on this machine.",
-    "What about my own image? Upload one or many; they stay on this machine.",
+    "Predict",
+    "Run inference on your own images, one or many. They stay on this machine.",
 )
 
 candidates = [

@@ -223,7 +223,8 @@ def copy(tmp_path: Path) -> Path:
     """A copy of the program and its tests."""
     folder = tmp_path / "copy"
     folder.mkdir()
-    for name in ("segcore", "pages", "tests", "assets", "docs", "studies", ".streamlit"):
+    folders = ("segcore", "pages", "tests", "benchmarks", "assets", "docs", "studies", ".streamlit")
+    for name in folders:
         if (ROOT / name).is_dir():
             ignored = shutil.ignore_patterns("__pycache__", "images")
             shutil.copytree(ROOT / name, folder / name, ignore=ignored)

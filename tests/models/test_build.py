@@ -35,10 +35,16 @@ def test_imagenet_is_offered_where_keras_has_weights():
 
 
 def test_classic_names_mean_known_pairs():
-    assert len(CLASSIC_NAMES) == 22
-    assert {a for a, _ in CLASSIC_NAMES.values()} <= set(ARCHITECTURES)
-    assert {e for _, e in CLASSIC_NAMES.values()} <= set(ENCODERS)
-    assert CLASSIC_NAMES["resnet50_unet"] == ("unet", "resnet50")
+    for name, (architecture, encoder) in CLASSIC_NAMES.items():
+        assert architecture in ARCHITECTURES and encoder in ENCODERS, name
+        # each is named for what it combines; without an encoder in its name it has the plain one
+        assert architecture.removesuffix("s") in name, name
+        family = encoder.split("_")[0].rstrip("0123456789")
+        assert family in name or family == "plain" or name.startswith("pspnet_"), name
+    assert (
+        CLASSIC_NAMES["pspnet_50"][1] == "resnet50"
+        and CLASSIC_NAMES["pspnet_101"][1] == "resnet101"
+    )
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

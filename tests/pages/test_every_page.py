@@ -1,9 +1,10 @@
-"""What holds for every page: it opens in any workspace, leads on, and never ends in a traceback."""
+"""What holds for every page: it opens in any workspace, answers its question first, and leads on."""
 
 import shutil
 
 import pytest
 
+from segcore import formatting
 from segcore.ui.shared import frame
 
 WAY_ON = {"home": "pages/dataset.py", "train": "pages/home.py", "runs": "pages/train.py"}
@@ -19,20 +20,124 @@ def test_in_an_empty_workspace_it_leads_on(page, empty_workspace, open_alone) ->
         assert WAY_ON.get(page, "pages/home.py") in opened.links
 
 
-def test_a_link_to_what_is_gone_opens_with_what_is_there(page, trained, open_page, read) -> None:
-    gone = {
-        "run": "deleted-1",
-        "dataset": "deleted",
-        "split": "deleted",
-        "sample": "deleted",
-        "stage": "deleted",
-        "labels": "99",
-    }
-    at = open_page(page, **gone)
+def texts(at) -> list[str]:
+    return [element.value for element in (*at.markdown, *at.caption)]
+
+
+def mean_iou(trained, run: str, stage: str = "") -> str:
+    return formatting.percent(trained.workspace.scores.report(run, "test", stage).interval().value)
+
+
+def home(at, trained, read) -> None:
+    runs = [row for row in trained.workspace.runs.rows() if row.kind not in ("predict", "evaluate")]
+    best = mean_iou(trained, trained.ensemble, "crf")
+    line = f"**Continue: tiny**, {len(runs) + 1} runs, best mean IoU {best} (test, own size)."
+    assert line in texts(at)
+
+
+def dataset(at, trained, read) -> None:
+    summary = trained.workspace.datasets.statistics("tiny").summary()
+    ignored = formatting.percent(summary.ignored_share)
+    line = f"**tiny** · {summary.num_samples} images · 4 classes · {ignored} of the pixels ignored"
+    assert line in texts(at)
+
+
+def balance(at, trained, read) -> None:
+    plan = trained.workspace.datasets.plan_balance("tiny", "train", "pixel", 5)
+    shown = read.metrics(at)
+    assert (shown["After"], shown["Copies"]) == (f"{plan.after:.3f}", str(plan.copies))
+
+
+def edit(at, trained, read) -> None:
+    assert at.selectbox(key="sample").options == [
+        s.id for s in trained.workspace.datasets.open("tiny").samples
+    ]
+
+
+def train(at, trained, read) -> None:
+    config = trained.workspace.launch.suggest("tiny").config
+    shown = {box.label: box.value for box in at.selectbox}
+    assert (shown["Architecture"], shown["Loss"]) == (config.model.architecture, config.recipe.loss)
+    assert read.metrics(at)["Est. disk"]
+
+
+def tune(at, trained, read) -> None:
+    assert "No searches yet" in texts(at)
+    assert [b.label for b in at.button if b.label == "Start search" and not b.disabled]
+
+
+def ablation(at, trained, read) -> None:
+    assert at.selectbox(key="study_file").value in trained.workspace.ablations.shipped()
+    assert any(text.startswith("No ablations yet") for text in texts(at))
+
+
+def runs(at, trained, read) -> None:
+    listed = set(at.dataframe[0].value["run"])
+    assert listed == set(trained.members)
+    assert at.selectbox(key="run").value == trained.ensemble
+
+
+def compare(at, trained, read) -> None:
+    (line,) = [text for text in texts(at) if text.startswith("Mean IoU, test split, 3 images")]
+    assert mean_iou(trained, trained.ensemble, "crf") in line
+    titles = [panel["title"] for panel in read.scene(at, "compare")["panels"]]
+    assert titles[:2] == ["Image", "Ground truth"]
+
+
+def predict(at, trained, read) -> None:
+    (line,) = [text for text in texts(at) if "no trained model" in text]  # made-up runs hold none
+    assert "open the demo" in line
+
+
+def evaluate(at, trained, read) -> None:
+    headline = f"### Mean IoU {mean_iou(trained, trained.ensemble, 'crf')} :gray[["
+    assert any(text.startswith(headline) for text in texts(at))
+
+
+def ensemble(at, trained, read) -> None:
+    shown = at.dataframe[0].value
+    run = shown["member"][0]
+    assert run in trained.members
+    assert f"{shown['test'][0]:.1f} %" == mean_iou(trained, run)
+
+
+def compress(at, trained, read) -> None:
+    assert [b.label for b in at.button] == ["Predict validation"]  # the ensemble has test alone
+    assert "**validation** has no predictions yet" in texts(at)[0]
+
+
+def guide(at, trained, read) -> None:
+    assert any(text.lstrip().startswith("## Balance") for text in texts(at))
+
+
+FIRST_ANSWERS = {
+    "home": ("Segscope", home),
+    "dataset": ("Dataset", dataset),
+    "balance": ("Balance", balance),
+    "edit": ("Edit mask", edit),
+    "train": ("Train", train),
+    "tune": ("Tune", tune),
+    "ablation": ("Ablation", ablation),
+    "runs": ("Runs", runs),
+    "compare": ("Compare", compare),
+    "predict": ("Predict", predict),
+    "evaluate": ("Evaluate", evaluate),
+    "ensemble": ("Ensemble", ensemble),
+    "compress": ("Compress labels", compress),
+    "guide": ("User guide", guide),
+}
+"""What each page is called, and a check that it answers its question; a new page adds its line."""
+
+
+def test_a_link_to_what_is_gone_opens_with_the_first_answer(page, trained, open_page, read) -> None:
+    gone = dict.fromkeys(("run", "dataset", "split", "sample", "stage"), "deleted-1")
+    at = open_page(page, **gone, labels="99")
     assert not at.error
-    assert read.title(at)
     assert at.sidebar.caption[0].value == f"Workspace `{trained.workspace.folder}`"
     assert at.selectbox(key="dataset").value == "tiny"
+    title, answers_first = FIRST_ANSWERS[page]
+    assert read.title(at) == title
+    answers_first(at, trained, read)
 
 
 def test_it_opens_for_somebody_who_may_only_look(page, guest, open_page, read) -> None:
@@ -40,18 +145,25 @@ def test_it_opens_for_somebody_who_may_only_look(page, guest, open_page, read) -
     assert not at.error and read.title(at)
 
 
-@pytest.mark.parametrize(
-    ("place", "old"),
-    [(place, name) for place, names in frame.OLD_LINKS.items() for name in names],
-)
-def test_choices_in_old_links_are_translated(place, old, trained, open_page) -> None:
-    for before, now in frame.OLD_LINKS[place][old].items():
-        if now in ("merged", "disagreement", "difference") or old == "labels":
-            continue  # offered only with a label map, an ensemble or two models
-        at = open_page(place, run=trained.ensemble, split="test", **{old: before})
-        assert not at.error
-        shown = at.session_state[old]
-        assert shown == [now] if old in frame.SEVERAL else shown == now
+def old_links() -> list[tuple[str, str, str]]:
+    """Page, parameter and old choice of each link of earlier versions."""
+    # these are offered only with a label map, an ensemble or two models
+    absent = ("merged", "disagreement", "difference", "unmerged")
+    return [
+        (place, name, before)
+        for place, parameters in frame.OLD_LINKS.items()
+        for name, values in parameters.items()
+        for before, now in values.items()
+        if now not in absent
+    ]
+
+
+@pytest.mark.parametrize(("place", "name", "before"), old_links())
+def test_a_choice_in_an_old_link_is_translated(place, name, before, trained, open_page) -> None:
+    at = open_page(place, run=trained.ensemble, split="test", **{name: before})
+    assert not at.error
+    now = frame.OLD_LINKS[place][name][before]
+    assert at.session_state[name] == ([now] if name in frame.SEVERAL else now)
 
 
 def test_a_link_to_the_study_page_opens_the_ablation(trained, open_page, read) -> None:
@@ -134,7 +246,7 @@ def answers(damage, name, trained, open_alone) -> None:
     [(damage, name) for damage, names in DAMAGES.items() for name in names],
     ids=lambda value: getattr(value, "__name__", value),
 )
-def test_damage_is_told_in_a_sentence(damage, name, trained, open_alone) -> None:
+def test_damage_is_one_sentence(damage, name, trained, open_alone) -> None:
     answers(damage, name, trained, open_alone)
 
 
@@ -145,7 +257,7 @@ def test_damage_ends_no_other_page_either(damage, page, trained, open_alone) -> 
         answers(damage, page, trained, open_alone)
 
 
-def test_a_workspace_that_cannot_be_opened_is_told_in_a_sentence(
+def test_a_workspace_that_cannot_be_opened_is_one_sentence(
     tmp_path, monkeypatch, open_alone
 ) -> None:
     (tmp_path / "file").write_text("")
