@@ -4,7 +4,7 @@ import streamlit as st
 
 from segcore.ui import viewer
 from segcore.ui.compare import panels as compare_panels
-from segcore.ui.predict import inputs, results
+from segcore.ui.predict import back_off, inputs, results
 from segcore.ui.shared import prediction_options, session
 
 workspace = session.workspace()
@@ -81,6 +81,9 @@ one, all_of_them = st.columns(2, gap="large")
 with one:
     st.markdown("**Classes in this image**")
     results.show_shares(run, batch, image, options)
+    promised = back_off.choose(run, options)
+    if promised is not None:
+        back_off.show(run, batch, image, options, promised)
 with all_of_them:
     st.markdown("**Export**")
-    results.take_away(run, batch, options)
+    results.take_away(run, batch, options, promised)

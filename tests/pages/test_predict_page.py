@@ -1,11 +1,13 @@
 """What about my own image: files come in, hostile ones are told, the viewer is sent what the network said."""
 
 import io
+import zipfile
 
 import numpy as np
 from PIL import Image
 
 from segcore.config import PredictOptions
+from segcore.workspace.compression.back_offs import BackOffOptions
 
 
 def png(label_set, mask):
@@ -59,3 +61,49 @@ def test_images_are_uploaded_predicted_and_shown(own_images, open_page, read) ->
 def test_a_link_to_images_that_are_gone_asks_for_new_ones(own_images, open_page) -> None:
     at = open_page("predict", run=own_images.ensemble, batch="20200101-000000-abcdef")
     assert "send them again" in at.info[0].value and at.file_uploader(key="own_files") is not None
+
+
+def test_labels_back_off_on_own_images_and_go_into_the_zip(own_images, open_page, read) -> None:
+    run, workspace = own_images.members[0], own_images.workspace
+    at = open_page("predict", run=run)
+    mask = np.repeat(np.arange(4, dtype=np.uint8), 6).reshape(4, 6)
+    at.file_uploader(key="own_files").upload(
+        "one.png", png(own_images.label_set, mask), "image/png"
+    )
+    read.check(at.run())
+    read.check(at.toggle(key="own_back_off").set_value(True).run())
+    read.check(at.slider(key="own_promise").set_value(28.0).run())
+    read.check(at.button(key="own_calibrate").click().run())
+    header = read.scene(at, "own_back_off_viewer")
+    assert [p["kind"] for p in header["panels"]] == ["levels"]
+    tree, threshold = workspace.back_offs.calibrate(run, BackOffOptions(0.28))
+    assert header["levels"] == tree.levels.tolist()
+    assert any("3 images of validation" in c.value for c in at.caption)
+    batch = workspace.predictions.batches.open(at.session_state["batch"])
+    image = batch.images[0].id
+    answers = workspace.back_offs.own_answers(
+        run, batch, image, PredictOptions(), (tree, threshold)
+    )
+    assert header["panels"][0]["counts"] == [
+        [int(node), int((answers == node).sum())] for node in np.unique(answers)
+    ]
+    read.check(at.button(key="own_make").click().run())
+    with zipfile.ZipFile(batch.folder / "results.zip") as archive:
+        names = archive.namelist()
+    assert {"back-off/legend.json", f"back-off/masks/{image}.png"} <= set(names)
+
+
+def test_a_model_without_predictions_cannot_be_calibrated(
+    own_images, made_up, open_page, read
+) -> None:
+    fresh = made_up.train("fresh-1")
+    fresh.model_path.write_bytes(b"a network")
+    fresh.write_json("labels", {"label_set": own_images.label_set.to_json(), "label_map": None})
+    at = open_page("predict", run="fresh-1")
+    mask = np.zeros((4, 6), np.uint8)
+    at.file_uploader(key="own_files").upload(
+        "one.png", png(own_images.label_set, mask), "image/png"
+    )
+    read.check(at.run())
+    read.check(at.toggle(key="own_back_off").set_value(True).run())
+    assert any("predict one on the Evaluate page" in info.value for info in at.info)

@@ -9,9 +9,11 @@ import streamlit as st
 from segcore.config import PredictOptions
 from segcore.errors import SegcoreError
 from segcore.formatting import size
+from segcore.ui.predict import back_off
 from segcore.ui.shared import pictures, session, tables
 from segcore.ui.viewer import Panel, Scene, TopClasses, pack
 from segcore.workspace import Workspace
+from segcore.workspace.compression.back_offs import BackOffOptions
 from segcore.workspace.predictions.archives import write_archive
 from segcore.workspace.predictions.batches import Batch
 from segcore.workspace.predictions.files import (
@@ -160,8 +162,17 @@ def _mask_button(label: str, make: Any, file_name: str, key: str) -> None:
     )
 
 
-def take_away(run: str, batch: Batch, options: PredictOptions) -> None:
-    """Offer to predict what is left of a batch, and then all of it as one zip."""
+def take_away(
+    run: str, batch: Batch, options: PredictOptions, promised: BackOffOptions | None = None
+) -> None:
+    """Offer to predict what is left of a batch, and then all of it as one zip.
+
+    Args:
+        run: The model.
+        batch: The images.
+        options: How they are predicted.
+        promised: What labels that back off promise; their masks are then included.
+    """
     predictions = session.workspace().predictions
     with session.errors_shown():
         left = [i for i in batch.images if not predictions.is_predicted(run, batch, i.id, options)]
@@ -182,7 +193,7 @@ def take_away(run: str, batch: Batch, options: PredictOptions) -> None:
         key="own_parts",
     )
     built = st.session_state.get("own_zip")
-    wanted = (run, batch.id, options, tuple(parts), len(left))
+    wanted = (run, batch.id, options, tuple(parts), len(left), promised)
     if built and built[0] == wanted:
         st.download_button(
             f"Download {size(built[1].stat().st_size)}",
@@ -201,9 +212,10 @@ def take_away(run: str, batch: Batch, options: PredictOptions) -> None:
         help="Always includes classes.csv and shares.csv.",
     ):
         with session.errors_shown(), _Bar() as bar:
+            files = result_files(predictions, run, batch, options, parts, bar)
             path = write_archive(
                 batch.folder / "results.zip",
-                result_files(predictions, run, batch, options, parts, bar),
+                back_off.with_files(files, run, batch, options, promised),
             )
         st.session_state["own_zip"] = (wanted, path)
         st.rerun()

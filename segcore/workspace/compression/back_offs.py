@@ -174,6 +174,15 @@ class BackOffs:
             for one in (options.calibrate, split)
         )
 
+    def is_calibrated(self, run: str, options: BackOffOptions) -> bool:
+        """Return whether :meth:`calibrate` needs no pass over images any more.
+
+        Raises:
+            SegcoreError: As :meth:`tree`.
+        """
+        tree = self.tree(run, options)
+        return self._cached(run, options.calibrate, tree, False) is not None
+
     def calibrate(
         self, run: str, options: BackOffOptions, progress: Progress | None = None
     ) -> tuple[LabelTree, Threshold]:
