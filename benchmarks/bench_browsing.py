@@ -45,17 +45,21 @@ RUNS = ("model-a", "model-b")
 Mask = npt.NDArray[np.uint8]
 
 
-def write_workspace(folder: Path, images: int, scored: float) -> None:
+def write_workspace(
+    folder: Path, images: int, scored: float, classes: int = CLASSES, side: int = SIDE
+) -> None:
     """Write a workspace with a dataset by reference and two imported runs over its test split.
 
     Args:
         folder: Where the workspace and the images shall lie.
         images: How many images.
         scored: Share of them in the test split; the others are in the training split.
+        classes: How many classes.
+        side: Pixels of a side, a multiple of 4.
     """
     rng = np.random.default_rng(1)
     workspace = Workspace(folder / "workspace")
-    colors = default_colors(CLASSES)
+    colors = default_colors(classes)
     labels = LabelSet(tuple(LabelClass(i, f"class {i}", c) for i, c in enumerate(colors)))
     originals = folder / "originals"
     originals.mkdir(parents=True)
@@ -64,7 +68,7 @@ def write_workspace(folder: Path, images: int, scored: float) -> None:
     with DatasetWriter(workspace.datasets.folder / DATASET, DATASET, labels) as writer:
         for number in range(images):
             split = "test" if number < images * scored else "train"
-            mask = draw_mask(rng)
+            mask = draw_mask(rng, classes, side)
             file = originals / f"{number:06}.png"
             file.write_bytes(encode_png(labels.colors[mask]))
             name = f"drive_{number // 500:03}/image_{number:06}"
@@ -76,10 +80,10 @@ def write_workspace(folder: Path, images: int, scored: float) -> None:
         write_run(workspace, run, test, labels, rng)
 
 
-def draw_mask(rng: np.random.Generator) -> Mask:
-    """Return a mask of 16 squares, (SIDE, SIDE): low class indices are common, high ones rare."""
-    squares = np.minimum(rng.geometric(0.03, (4, 4)) - 1, CLASSES - 1).astype(np.uint8)
-    return np.kron(squares, np.ones((SIDE // 4, SIDE // 4), np.uint8))
+def draw_mask(rng: np.random.Generator, classes: int, side: int) -> Mask:
+    """Return a mask of 16 squares, (side, side): low class indices are common, high ones rare."""
+    squares = np.minimum(rng.geometric(0.03, (4, 4)) - 1, classes - 1).astype(np.uint8)
+    return np.kron(squares, np.ones((side // 4, side // 4), np.uint8))
 
 
 def write_run(
@@ -98,7 +102,7 @@ def write_run(
     for name, mask in masks.items():
         predicted = np.where(rng.random(mask.shape) < 0.2, mask[::-1], mask)
         folder.write_mask("test", "prediction", name, predicted)
-        counts.append(count_confusion(mask, predicted, CLASSES, labels.ignore_index))
+        counts.append(count_confusion(mask, predicted, labels.num_classes, labels.ignore_index))
     folder.write_counts("test", "prediction", list(masks), SampleCounts.stack(counts))
     now = time.time()
     folder.write_status(state="finished", progress=1.0, started=now, finished=now, mean_iou=0.5)

@@ -1,11 +1,12 @@
-"""Five things a newcomer wants, done in Chromium from the start page: clicks, texts, seconds.
+"""Ten things that are wanted, done in Chromium from the start page: clicks, texts, seconds.
 
     python benchmarks/bench_tasks.py [--folder FOLDER] [--shots FOLDER]
 
 Works in a temporary workspace with the demo open; no training is done, runs only wait in the queue.
 ``--folder`` is what the first task imports (without it twenty small scenes are made); ``--shots``
 keeps a picture of each task's end. A click counts once, choosing a field to type into counts as
-one, and what is typed is counted beside it. Seconds are those of a script that does not think.
+one, and what is typed is counted beside it; Ctrl+Enter starts a training without a click. Seconds
+are those of a script that does not think.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from driven_app import browser, served, settle
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
+from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace import Workspace
 
 SECONDS = 120_000
@@ -46,6 +48,11 @@ class Walk:
         field.first.press("Enter")
         self.clicks += 1
         self.typed += 1
+        settle(self.page)
+
+    def click_at(self, what: Locator, x: float, y: float) -> None:
+        what.first.click(position={"x": x, "y": y})
+        self.clicks += 1
         settle(self.page)
 
     def see(self, what: Locator) -> None:
@@ -102,12 +109,82 @@ def decide_whether_to_merge_two_labels(walk: Walk, folder: Path) -> None:
     walk.see(page.get_by_text("Better than random merges"))
 
 
+def find_where_b_is_worse_than_a(walk: Walk, folder: Path) -> None:
+    page = walk.page
+    walk.click(page.get_by_role("link", name="Evaluate", exact=True))
+    walk.click(page.get_by_role("tab", name="A/B test"))
+    walk.see(page.get_by_text("Above the line A is better"))
+    box = page.locator(".st-key-against_table canvas").first
+    box.scroll_into_view_if_needed()
+    walk.click_at(box, 18, 38 + 17)  # the first row: where A is ahead by most
+    walk.see(page.locator("[data-painted]"))
+
+
+def see_what_a_class_is_mistaken_for(walk: Walk, folder: Path) -> None:
+    page = walk.page
+    walk.click(page.get_by_role("link", name="Evaluate", exact=True))
+    walk.click(page.get_by_role("tab", name="Confusion"))
+    walk.see(page.get_by_text("are mistaken as"))
+
+
+def copy_a_run_with_one_change(walk: Walk, folder: Path) -> None:
+    page = walk.page
+    walk.click(page.get_by_role("link", name="Runs", exact=True))
+    walk.click(page.get_by_role("link", name="Duplicate"))
+    walk.type(page.get_by_role("spinbutton", name="Epochs"), "50")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_url("**/runs?**", timeout=SECONDS)
+    settle(page)
+    walk.see(page.get_by_text("queued"))
+
+
+def fix_the_loss_of_a_diverged_run(walk: Walk, folder: Path) -> None:
+    page = walk.page
+    walk.click(page.get_by_role("link", name="Runs", exact=True))
+    walk.click(page.get_by_role("button", name="Resume at half the learning rate"))
+    walk.see(page.get_by_text("queued"))
+
+
+def hand_a_report_to_a_reviewer(walk: Walk, folder: Path) -> None:
+    page = walk.page
+    walk.click(page.get_by_role("link", name="Evaluate", exact=True))
+    walk.click(page.get_by_role("button", name="Report"))
+    with page.expect_download(timeout=SECONDS) as written:
+        walk.click(page.get_by_role("button", name="Download report (HTML)"))
+    assert written.value.suggested_filename.endswith("-report.html")
+
+
+def make_diverged(workspace: Workspace) -> None:
+    """Add a run whose loss was no number any more, the latest of the workspace."""
+    config = workspace.configs.clone(workspace.demo.open().runs[0])
+    run = RunFolder.create(workspace.runs.folder, "diverged-1", config)
+    for epoch, loss in enumerate((1.9, 2.4, 3.8), 1):
+        run.append_metrics({"epoch": epoch, "loss": loss, "mean_iou": 0.1, "val_mean_iou": 0.1})
+    now = time.time()
+    run.write_status(
+        state="failed",
+        diverged=True,
+        cause="Expected a finite loss, received one that is not: lower the learning rate.",
+        epoch=3,
+        epochs=40,
+        progress=0.075,
+        created=now,
+        started=now,
+        finished=now,
+    )
+
+
 TASKS: list[Callable[[Walk, Path], None]] = [
     import_my_folder,
     find_the_images_of_the_rarest_class,
     launch_five_members,
     find_where_the_crf_hurts,
     decide_whether_to_merge_two_labels,
+    find_where_b_is_worse_than_a,
+    see_what_a_class_is_mistaken_for,
+    copy_a_run_with_one_change,
+    fix_the_loss_of_a_diverged_run,
+    hand_a_report_to_a_reviewer,
 ]
 
 
@@ -148,7 +225,8 @@ def main() -> None:
     print(f"{'task':38s} {'clicks':>6s} {'typed':>6s} {'seconds':>8s}")
     with tempfile.TemporaryDirectory() as made:
         folder = options.folder or make_folder(Path(made) / "village")
-        Workspace(Path(made) / "workspace").demo.open()
+        workspace = Workspace(Path(made) / "workspace")
+        workspace.demo.open()
         with (
             served(Path(made) / "workspace", SEGSCOPE_NO_WORK="1") as (url, _),
             browser() as chromium,
@@ -156,6 +234,8 @@ def main() -> None:
             for number, task in enumerate(TASKS):
                 if options.only and number + 1 not in options.only:
                     continue
+                if task is fix_the_loss_of_a_diverged_run:
+                    make_diverged(workspace)
                 page = chromium.new_page(viewport={"width": 1440, "height": 1000})
                 page.set_default_timeout(SECONDS)
                 page.goto(url)

@@ -4,13 +4,20 @@ import streamlit as st
 
 from segcore.ui.shared import manual, session
 
+STYLE = """<style>
+.st-key-contents [data-testid="stPageLink"] p { white-space: normal; }
+.st-key-contents [data-testid="stPageLink"] a:not(:hover) { background: none; }
+</style>"""
+"""Links that all lead to this page look alike; the one that is read is bold."""
+
 titles = manual.pages()
 session.workspace()
 asked = str(st.query_params.get("doc", manual.FIRST))
 page = asked if asked in titles else manual.FIRST
 session.header(titles[page], "The documentation, available offline.")
-contents, text = st.columns([1, 3], gap="large")
-with contents:
+st.html(STYLE)
+contents, text = st.columns([2, 5], gap="large")
+with contents, st.container(gap="xxsmall", key="contents"):
     words = st.text_input(
         "Search",
         key="guide_search",

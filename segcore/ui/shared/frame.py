@@ -47,6 +47,23 @@ STYLE = """<style>
   [data-testid="stSidebarUserContent"] [data-testid="stProgress"] p { font-size: .65rem; overflow-wrap: anywhere; }
 }
 @media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 3rem 1rem 2rem; } }
+@media (max-width: 1000px) {
+  [data-testid="stColumn"]:has(
+    > [data-testid="stVerticalBlock"] > [data-testid="stElementContainer"] > [data-testid="stButtonGroup"]
+  ) { min-width: max-content; }
+  [data-testid="stColumn"]:has(
+    > [data-testid="stVerticalBlock"] > [data-testid="stElementContainer"]:only-child > [data-testid="stButton"]
+  ) { min-width: max-content; }
+  [data-testid="stColumn"]:has(
+    > [data-testid="stVerticalBlock"] > [data-testid="stElementContainer"]:only-child > [data-testid="stSelectbox"]
+  ) { min-width: 9rem; }
+  [data-testid="stColumn"]:has(
+    > [data-testid="stVerticalBlock"] > [data-testid="stElementContainer"]:only-child > [data-testid="stMultiSelect"]
+  ) { min-width: 100%; }
+  [data-testid="stColumn"]:has(
+    > [data-testid="stVerticalBlock"] > [data-testid="stElementContainer"]:only-child > [data-testid="stNumberInput"]
+  ) { min-width: 8rem; }
+}
 @media (max-width: 1300px) {
   [data-testid="stColumn"]:has(
     > [data-testid="stVerticalBlock"] > [data-testid="stElementContainer"]:only-child > [data-testid="stMetric"]

@@ -27,6 +27,7 @@ KEYS = (
     ("/", "Go to the search or first text field"),
     ("Tab, Shift+Tab", "Next and previous control"),
     ("Enter, Space", "Press a button, open a list"),
+    ("Ctrl+Enter", "On Train: start the training"),
     ("Esc", "Close a dialog or a list"),
 )
 VIEWER = (

@@ -22,6 +22,11 @@ STYLE = """<style>
     max-height: calc(100vh - 5rem); overflow-y: auto;
   }
 }
+@media (max-width: 999px) {
+  [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"] .st-key-train_card) > [data-testid="stColumn"] {
+    flex: 1 1 100%; min-width: 100%;
+  }
+}
 </style>"""
 """Keeps the card in view while the form scrolls."""
 
@@ -227,6 +232,7 @@ def _start(config: TrainConfig | None, members: int) -> None:
         type="primary",
         icon=":material/play_arrow:",
         key="start_training",
+        shortcut="Ctrl+Enter",
         width="stretch",
         disabled=config is None,
     ):
