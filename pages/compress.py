@@ -136,7 +136,6 @@ boxes = {
 box, icon = boxes.get(verdict.kind, (st.info, ":material/info:"))
 box(verdict.sentence, icon=icon)
 summary.cards(found)
-workspace.checklist.note("merge", dataset.name)
 
 session.prepare("merge_tab", TABS)
 tabs = dict(
@@ -198,6 +197,7 @@ with st.popover("Save as label map", icon=":material/save:"):
     if saved or trained:
         with session.errors_shown():
             workspace.scores.save_label_map(run, groups, name)
+            workspace.checklist.note("merge", dataset.name)
         st.toast(f"Saved {session.plain(name)}. Choose it on the Train page.")
         if trained:
             session.request("dataset", dataset.name)

@@ -75,6 +75,7 @@ def save(dataset: str, plan: BalancePlan, request: Request) -> str:
     if pressed:
         with session.errors_shown():
             session.workspace().datasets.save_plan(dataset, name, plan)
+            session.workspace().checklist.note("balance", dataset)
         st.toast(f"Saved {name}. Choose it on the Train page.")
     return name
 
