@@ -51,7 +51,10 @@ class Walk:
         settle(self.page)
 
     def click_at(self, what: Locator, x: float, y: float) -> None:
-        what.first.click(position={"x": x, "y": y})
+        what.first.scroll_into_view_if_needed()
+        box = what.first.bounding_box()
+        assert box is not None
+        self.page.mouse.click(box["x"] + x, box["y"] + y)
         self.clicks += 1
         settle(self.page)
 
@@ -62,7 +65,6 @@ class Walk:
 def import_my_folder(walk: Walk, folder: Path) -> None:
     page = walk.page
     walk.click(page.get_by_role("link", name="Your data"))
-    walk.click(page.get_by_role("button", name="Import dataset"))
     walk.type(page.get_by_role("textbox", name="Folder or archive"), str(folder))
     walk.click(page.get_by_role("dialog").get_by_role("button", name="Import dataset"))
     walk.see(page.get_by_text("Imported "))
@@ -114,9 +116,8 @@ def find_where_b_is_worse_than_a(walk: Walk, folder: Path) -> None:
     walk.click(page.get_by_role("link", name="Evaluate", exact=True))
     walk.click(page.get_by_role("tab", name="A/B test"))
     walk.see(page.get_by_text("Above the line A is better"))
-    box = page.locator(".st-key-against_table canvas").first
-    box.scroll_into_view_if_needed()
-    walk.click_at(box, 18, 38 + 17)  # the first row: where A is ahead by most
+    # the first row: where A is ahead by most
+    walk.click_at(page.locator(".st-key-against_table [data-testid=stDataFrame]"), 18, 38 + 17)
     walk.see(page.locator("[data-painted]"))
 
 

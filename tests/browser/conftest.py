@@ -19,6 +19,8 @@ from pathlib import Path
 import pytest
 from playwright import sync_api
 
+from segcore.workspace import Workspace
+
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = [
     "--no-sandbox",
@@ -106,6 +108,15 @@ def start_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
     yield start
     for process in processes:
         _stop(process)
+
+
+@pytest.fixture(scope="session")
+def demo_url(start_app: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of the app with the demo open, in which nothing is trained."""
+    workspace = Workspace(tmp_path_factory.mktemp("demo"))
+    workspace.demo.open()
+    variables = {"SEGCORE_WORKSPACE": str(workspace.folder), "SEGSCOPE_NO_WORK": "1"}
+    return start_app(ROOT / "app.py", variables)
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,6 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Page, expect
 
-from segcore.workspace import Workspace
-
 pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,16 +47,6 @@ SERIOUS = """async (faint) => {
 
 
 @pytest.fixture(scope="module")
-def url(start_app: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The address of the app with the demo open."""
-    workspace = Workspace(tmp_path_factory.mktemp("demo"))
-    workspace.demo.open()
-    return start_app(
-        ROOT / "app.py", {"SEGCORE_WORKSPACE": str(workspace.folder), "SEGSCOPE_NO_WORK": "1"}
-    )
-
-
-@pytest.fixture(scope="module")
 def axe() -> str:
     if not AXE.is_file():
         message = "NO AXE-CORE: bash .ci/prepare test fetches it"
@@ -74,14 +62,14 @@ def axe() -> str:
 def test_a_page_has_no_serious_finding(
     new_page: Callable[..., Page],
     settle: Callable[[Page], None],
-    url: str,
+    demo_url: str,
     axe: str,
     name: str,
     scheme: str,
 ) -> None:
     page = new_page(1280, 900, color_scheme=scheme)
     path, query = PAGES[name]
-    page.goto(f"{url}/{path}?{urlencode({'dataset': 'demo', **query})}")
+    page.goto(f"{demo_url}/{path}?{urlencode({'dataset': 'demo', **query})}")
     settle(page)
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
     settle(page)
@@ -90,9 +78,9 @@ def test_a_page_has_no_serious_finding(
 
 
 def test_a_key_lists_the_keys_and_others_go_to_pages(
-    page: Page, settle: Callable[[Page], None], url: str
+    page: Page, settle: Callable[[Page], None], demo_url: str
 ) -> None:
-    page.goto(f"{url}/runs?dataset=demo")
+    page.goto(f"{demo_url}/runs?dataset=demo")
     settle(page)
     page.locator("body").press("?")
     keys = page.get_by_role("dialog", name="Keyboard")

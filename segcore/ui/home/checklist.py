@@ -31,6 +31,7 @@ STEPS = {
         "Your data",
         "Import a folder or archive of images and masks; problems are listed.",
         "pages/dataset.py",
+        query=(("import", "dataset"),),
     ),
     "health": Step(
         "Health",

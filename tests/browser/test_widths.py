@@ -1,0 +1,58 @@
+"""What fits: no page scrolls sideways in a narrow window, and answers stand above the fold."""
+
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.test_accessibility import PAGES
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+SIDEWAYS = """() => {
+    const main = document.querySelector("[data-testid=stMain]");
+    return main.scrollWidth - main.clientWidth;
+}"""
+
+
+def bottom(locator: Locator) -> float:
+    """Return how far from the top of the window an element ends, pixels."""
+    expect(locator.first).to_be_visible()
+    box = locator.first.bounding_box()
+    assert box is not None
+    return box["y"] + box["height"]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_page_scrolls_sideways_at_800_pixels(
+    new_page: Callable[..., Page], settle: Callable[[Page], None], demo_url: str, name: str
+) -> None:
+    page = new_page(800, 1000)
+    path, query = PAGES[name]
+    page.goto(f"{demo_url}/{path}?{urlencode({'dataset': 'demo', **query})}")
+    settle(page)
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+    assert page.evaluate(SIDEWAYS) <= 0
+
+
+def test_answers_stand_above_the_fold_of_a_small_laptop(
+    new_page: Callable[..., Page], settle: Callable[[Page], None], demo_url: str
+) -> None:
+    page = new_page(1280, 720)
+    page.goto(f"{demo_url}/balance?dataset=demo")
+    settle(page)
+    assert bottom(page.get_by_role("button", name="Save plan")) < 300
+    assert bottom(page.get_by_role("alert")) < 360
+    assert bottom(page.get_by_test_id("stPlotlyChart")) < 720
+    page.goto(f"{demo_url}/ensemble?dataset=demo")
+    settle(page)
+    assert bottom(page.get_by_role("heading", name="Mean IoU")) < 300
+    assert bottom(page.get_by_test_id("stDataFrame")) < 720
+    page.goto(f"{demo_url}/runs?dataset=demo")
+    settle(page)
+    assert bottom(page.get_by_test_id("stDataFrame")) < 720
+    chart = page.get_by_test_id("stPlotlyChart").first.bounding_box()
+    table = page.get_by_test_id("stDataFrame").first.bounding_box()
+    assert chart is not None and table is not None
+    assert table["x"] + table["width"] <= chart["x"] and chart["y"] < 400
