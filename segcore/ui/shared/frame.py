@@ -11,6 +11,7 @@ STYLE = """<style>
 [data-testid="stHeader"] { background: none; pointer-events: none; height: 2.5rem; min-height: 0; }
 [data-testid="stHeader"] button { pointer-events: auto; }
 [data-testid="stCaptionContainer"] { opacity: .8; }
+[data-testid^="stBaseButton"] kbd { color: inherit !important; opacity: 1; }
 [data-testid="stMain"] [data-testid="stButtonGroup"] button { min-height: 2.5rem; }
 .page-title {
   position: absolute; width: 1px; height: 1px; margin: 0; overflow: hidden; clip-path: inset(50%);
@@ -79,7 +80,7 @@ No theme option sets these. The rail leaves its room to pictures and charts.
 """
 
 DARK = """<style>
-[data-testid="stBaseButton-primary"] p, [data-testid="stBaseButton-primary"] span,
+[data-testid="stBaseButton-primary"], [data-testid="stBaseButton-primary"] p, [data-testid="stBaseButton-primary"] span,
 [data-testid="stBaseButton-primaryFormSubmit"] p, [data-testid="stBaseButton-primaryFormSubmit"] span,
 [data-testid="stMultiSelectTagsContainer"] [data-tag] span { color: #04201f; }
 [data-testid="stMultiSelectTagsContainer"] [data-tag] svg path { stroke: #04201f; }
