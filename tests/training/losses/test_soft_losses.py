@@ -1,14 +1,22 @@
 """Losses of a student agree with plain-numpy twins; one-hot teachers give the losses of labels."""
 
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from segcore.runs.machine.diagnosis import ENGINES
 from segcore.training.losses.losses import build_loss
 from segcore.training.losses.soft_losses import DistillationLoss, SoftTargetLoss
 
 pytestmark = pytest.mark.tensorflow
 
+ROOT = Path(__file__).resolve().parents[3]
 C, IGNORE, STEPS = 4, 255, 2**16 - 1
 WEIGHTS = (1.0, 3.0, 0.5, 2.0)
 SHAPE = (2, 6, 8)
@@ -144,3 +152,31 @@ def test_extremes_stay_finite(batch):
     nothing = pack(np.full_like(labels, IGNORE), 0 * one_hot)
     value, gradient = value_and_gradient(lambda x: loss(nothing, x), logits)
     assert value == 0 and (gradient == 0).all()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_engine_computes_the_twin(engine, batch, tmp_path):
+    if importlib.util.find_spec(engine) is None:
+        pytest.skip(f"{engine} is not installed")
+    logits, targets, valid, labels = batch
+    np.savez(
+        tmp_path / "given.npz",
+        truth=pack(labels, targets),
+        logits=logits,
+        weights=WEIGHTS,
+        ignored=IGNORE,
+        label_weight=0.3,
+    )
+    environment = {**os.environ, "KERAS_BACKEND": engine, "PYTHONPATH": str(ROOT)}
+    script = Path(__file__).with_name("soft_numbers.py")
+    done = subprocess.run(
+        [sys.executable, str(script), str(tmp_path / "given.npz")],
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    hard = float(build_loss("dice", C, IGNORE, WEIGHTS)(labels, logits))
+    twin = 0.3 * hard + 0.7 * soft_twin(logits, targets, valid, WEIGHTS)
+    assert float(done.stdout.split()[-1]) == pytest.approx(twin, rel=1e-4)
