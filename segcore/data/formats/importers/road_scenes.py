@@ -29,8 +29,11 @@ _CAMVID_DRIVES = r"(.*/)?(0001TP|0006R0|0016E5|Seq05VD)_\w+_L\.png"
 
 
 def matches_cityscapes(source: Source) -> bool:
-    """Whether there are ``gtFine/<split>/<city>/*_labelIds.png`` or other files of that place."""
-    return bool(source.named(_CITYSCAPES_MASK) or source.named(_CITYSCAPES_OTHERS))
+    """Whether there are ``gtFine/<split>/<city>/*_labelIds.png``, or only other files there."""
+    if source.named(_CITYSCAPES_MASK):
+        return True
+    others = source.named(_CITYSCAPES_OTHERS)
+    return bool(others) and len(others) == len(source.named(r"(.*/)?gt(Fine|Coarse)/.*"))
 
 
 def read_cityscapes(source: Source) -> Layout:

@@ -396,6 +396,15 @@ def test_a_rule_for_names_keeps_the_classes_of_nnunet(folder):
     assert folder.bring_in(pairing=Pairing(match=r"^(c_\d+)")).names == list(labels)
 
 
+def test_masks_of_other_names_in_the_folders_of_cityscapes_are_found(folder):
+    for name in "ab":
+        folder.photo(f"leftImg8bit/train/0/{name}_leftImg8bit.png", *SIZE)
+        folder.text(f"gtFine/train/0/{name}_gtFine_polygons.json", "{}")
+        folder.save(f"gtFine/train/0/{name}_gtFine_labellevel3Ids.png", stripes(0, 1, 255))
+    found = folder.bring_in(pairing=Pairing(match=r"^([a-z])_", masks="gtFine"))
+    assert found.pixels() == {-1: 480, 0: 480, 1: 480}
+
+
 # many ids
 
 
