@@ -6,15 +6,17 @@ import time
 
 import segmentation_models_pytorch as smp
 import torch
-from training_task import CLASSES, batch_of, measure
+from training_task import CLASSES, ENCODER, batch_of, measure
+
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def torch_smp(steps: int, precision: str) -> dict[str, float]:
     """segmentation_models.pytorch, channels last."""
     images, masks = batch_of()
     began = time.monotonic()
-    model = smp.Unet("resnet50", encoder_weights=None, classes=CLASSES).to(
-        memory_format=torch.channels_last
+    model = smp.Unet(ENCODER, encoder_weights=None, classes=CLASSES).to(
+        DEVICE, memory_format=torch.channels_last
     )
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
     loss = torch.nn.CrossEntropyLoss(ignore_index=255)
@@ -22,13 +24,13 @@ def torch_smp(steps: int, precision: str) -> dict[str, float]:
         torch.from_numpy(images.transpose(0, 3, 1, 2).copy())
         .float()
         .div(255)
-        .to(memory_format=torch.channels_last)
+        .to(DEVICE, memory_format=torch.channels_last)
     )
-    y = torch.from_numpy(masks).long()
+    y = torch.from_numpy(masks).long().to(DEVICE)
 
     def step() -> float:
         optimizer.zero_grad()
-        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "mixed_bfloat16"):
+        with torch.autocast(DEVICE, torch.bfloat16, enabled=precision == "mixed_bfloat16"):
             value = loss(model(x).float(), y)
         value.backward()
         optimizer.step()

@@ -1,5 +1,9 @@
-"""What every side of ``bench_training.py`` trains on, and how it is timed; knows neither TensorFlow nor torch."""
+"""What every side of ``bench_training.py`` and ``bench_engines.py`` trains on, and how it is timed; knows no engine.
 
+``BENCH_SIZE`` (192x256), ``BENCH_BATCH`` (8) and ``BENCH_ENCODER`` (resnet50) change it.
+"""
+
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -7,7 +11,10 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-HEIGHT, WIDTH, CLASSES, BATCH = 192, 256, 12, 8
+HEIGHT, WIDTH = map(int, os.environ.get("BENCH_SIZE", "192x256").split("x"))
+BATCH = int(os.environ.get("BENCH_BATCH", "8"))
+ENCODER = os.environ.get("BENCH_ENCODER", "resnet50")
+CLASSES = 12
 
 
 def batch_of() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
