@@ -37,9 +37,10 @@ from segcore.workspace.runs.monitor import Monitors
 from segcore.workspace.runs.queue import QueuedRuns
 from segcore.workspace.runs.runs import Runs
 from segcore.workspace.runs.storage import ProbabilityStorage
+from segcore.workspace.scores.measurements import depth_of
 from segcore.workspace.scores.pixel_metrics import RunPixelMetrics
 from segcore.workspace.scores.rankings import Rankings
-from segcore.workspace.scores.reports import Reports, depth_of
+from segcore.workspace.scores.reports import Reports
 from segcore.workspace.scores.robustness import RobustnessTests
 from segcore.workspace.scores.scenes import Scenes
 from segcore.workspace.scores.scores import Scores
