@@ -277,6 +277,13 @@ def parse_importance(words: list[str]) -> dict[str, float]:
 
 
 def _show(result: dict[str, Any]) -> str:
+    by_name = result["run"] is None  # a table of counts is known by names, a run by ids too
+
+    def group(ids: list[int]) -> str:
+        if by_name:
+            return " + ".join(repr(result["names"][str(i)]) for i in ids)
+        return "{" + ",".join(map(str, ids)) + "}"
+
     rows = [
         [
             r["num_groups"],
@@ -285,7 +292,7 @@ def _show(result: dict[str, Any]) -> str:
             number(r["lift"], 3),
             percent(r["retained_entropy"]),
             number(r["honest_accuracy"], 3),
-            " ".join("{" + ",".join(map(str, g)) + "}" for g in r["groups"] if len(g) > 1)
+            ("; " if by_name else " ").join(group(g) for g in r["groups"] if len(g) > 1)
             or "no merge",
         ]
         for r in result["path"]
@@ -299,7 +306,7 @@ def _show(result: dict[str, Any]) -> str:
                 "lift",
                 "entropy kept",
                 "honest accuracy",
-                "merged ids",
+                "merged" if by_name else "merged ids",
             ],
             rows,
         )

@@ -187,3 +187,11 @@ def test_a_table_of_counts_has_no_images_to_judge_a_merge_by(trained, shell, tmp
     (tmp_path / "counts.csv").write_text("5,1\n2,9\n")
     code, told = shell("compress", "--confusion", tmp_path / "counts.csv", "--merge", "0:1")
     assert code == 2 and "received a table" in told
+
+
+def test_merges_of_a_table_are_told_by_its_names(tmp_path, capsys):
+    table = ',cat,dog,"a, b"\ncat,5,1,0\ndog,0,7,3\n"a, b",1,2,9\n'
+    (tmp_path / "counts.csv").write_text(table)
+    main(["compress", "--confusion", str(tmp_path / "counts.csv")])
+    said = capsys.readouterr().out
+    assert "'dog' + 'a, b'" in said and "merged ids" not in said

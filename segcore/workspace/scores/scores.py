@@ -114,15 +114,18 @@ class LabelWhatIf:
         run: Id of the run; None for a table of counts.
         split: The split; None for a table of counts.
         answer: The merges and their scores.
+        names: Name of each class by its id.
     """
 
     run: str | None
     split: str | None
     answer: WhatIf
+    names: Mapping[int, str]
 
     def to_json(self) -> dict[str, Any]:
         """Return it as ``segscope compress --json`` prints it."""
-        return {"run": self.run, "split": self.split, **self.answer.to_json()}
+        names = {str(number): name for number, name in self.names.items()}
+        return {"run": self.run, "split": self.split, **self.answer.to_json(), "names": names}
 
 
 class Scores:
@@ -558,7 +561,8 @@ class Scores:
             ),
             evidence=Evidence(per_image, groups_of, members),
         )
-        return LabelWhatIf(run, split if run else None, answer)
+        names = dict(zip(label_set.class_ids, label_set.class_names, strict=True))
+        return LabelWhatIf(run, split if run else None, answer, names)
 
 
 def _label_map_of(runs: Runs, config: RunConfig) -> str:
