@@ -50,14 +50,6 @@ class Walk:
         self.typed += 1
         settle(self.page)
 
-    def click_at(self, what: Locator, x: float, y: float) -> None:
-        what.first.scroll_into_view_if_needed()
-        box = what.first.bounding_box()
-        assert box is not None
-        self.page.mouse.click(box["x"] + x, box["y"] + y)
-        self.clicks += 1
-        settle(self.page)
-
     def see(self, what: Locator) -> None:
         expect(what.filter(visible=True).first).to_be_visible(timeout=SECONDS)
 
@@ -116,9 +108,7 @@ def find_where_b_is_worse_than_a(walk: Walk, folder: Path) -> None:
     walk.click(page.get_by_role("link", name="Evaluate", exact=True))
     walk.click(page.get_by_role("tab", name="A/B test"))
     walk.see(page.get_by_text("Above the line A is better"))
-    # the first row: where A is ahead by most
-    walk.click_at(page.locator(".st-key-against_table [data-testid=stDataFrame]"), 18, 38 + 17)
-    walk.see(page.locator("[data-painted]"))
+    walk.see(page.get_by_role("region", name="Images, largest advantage of A first"))
 
 
 def see_what_a_class_is_mistaken_for(walk: Walk, folder: Path) -> None:

@@ -92,3 +92,17 @@ def test_chosen_rows_share_a_chart_and_are_deleted_and_brought_back(
         timeout=MILLISECONDS
     )
     assert workspace.runs.ids() == ["made-2", "made-1", "made-0"]
+
+
+def test_the_pointer_shows_all_curves_at_once(page: Page, url: str) -> None:
+    page.set_default_timeout(MILLISECONDS)
+    page.goto(f"{url}/runs?run=made-1")
+    plot = page.locator(".st-key-curves .js-plotly-plot .nsewdrag").first
+    seen(plot)
+    box = plot.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.45, box["y"] + box["height"] * 0.4)
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.5)
+    hovered = page.locator(".st-key-curves .hoverlayer")
+    expect(hovered).to_contain_text("Loss", timeout=MILLISECONDS)
+    expect(hovered).to_contain_text("Mean IoU", timeout=MILLISECONDS)
