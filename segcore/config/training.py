@@ -233,6 +233,14 @@ class RecipeConfig:
         low=0,
         high=100_000,
     )
+    cache_features: bool = option(
+        False,
+        "Cached features",
+        "Keep a pretrained encoder fixed in all epochs and compute its features once, to disk: "
+        "epochs are much faster, also those of members and ablation rows. It gives up augmentation, "
+        "which must be 'none'.",
+        grid=False,
+    )
     batch_norm: str = option(
         "keep",
         "Batch normalisation",
@@ -260,6 +268,18 @@ class RecipeConfig:
         loss_terms(self.loss)
         check_range("warmup_epochs", self.warmup_epochs, 0, self.epochs)
         check_range("freeze_epochs", self.freeze_epochs, 0, self.epochs)
+        if self.cache_features and (self.augmentation != "none" or self.cut_mix):
+            raise SegcoreError(
+                "Expected no augmentation and no CutMix with cached features, which are those of "
+                f"the images as they are, received augmentation {self.augmentation!r} and cut_mix "
+                f"{self.cut_mix:g}: set them to none and 0, or turn cached features off."
+            )
+        if self.cache_features and self.freeze_epochs not in (0, self.epochs):
+            raise SegcoreError(
+                "Expected an encoder that stays fixed in all epochs with cached features, received "
+                f"freeze_epochs {self.freeze_epochs}: set it to 0 or {self.epochs}, or turn cached "
+                "features off."
+            )
 
 
 @dataclass(frozen=True)
@@ -405,6 +425,7 @@ class TrainConfig:
             )
         self._check_hosts()
         self._check_engine()
+        self._check_features()
 
     def _check_size(self) -> None:
         if len(self.size) != 2:
@@ -420,6 +441,26 @@ class TrainConfig:
                     f"{self.model.architecture} with {self.model.encoder}, received {value}: use "
                     f"{low} or {low + stride}."
                 )
+
+    def _check_features(self) -> None:
+        """Refuse what cached features cannot do."""
+        if not self.recipe.cache_features:
+            return
+        if self.model.weights == "none":
+            raise SegcoreError(
+                "Expected pretrained weights in an encoder whose features are cached, received "
+                "random ones: choose other weights, or turn cached features off."
+            )
+        if self.hosts or "," in self.device:
+            raise SegcoreError(
+                "Expected one device with cached features, received several: choose one, or turn "
+                "cached features off."
+            )
+        if self.distillation is not None:
+            raise SegcoreError(
+                "Expected a student without cached features, which are not what its teachers saw: "
+                "turn cached features off."
+            )
 
     def _check_engine(self) -> None:
         """Refuse what an engine cannot do."""

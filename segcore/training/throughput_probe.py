@@ -29,7 +29,7 @@ LEAST_STEPS, LEAST_SECONDS, MOST_SECONDS = 6, 4.0, 30.0
 
 def probed_config(config: TrainConfig) -> TrainConfig:
     """Return the config to time in place of another: random weights, the whole network trained."""
-    recipe = dataclasses.replace(config.recipe, freeze_epochs=0)
+    recipe = dataclasses.replace(config.recipe, freeze_epochs=0, cache_features=False)
     return dataclasses.replace(
         config,
         model=dataclasses.replace(config.model, weights="none"),

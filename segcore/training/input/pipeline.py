@@ -57,7 +57,8 @@ class Batch:
 
     Attributes:
         images: (B, H, W, 3) uint8 RGB, 0..255; the step turns them to float32 on the device. Of
-            several machines each holds an equal slice of the B.
+            several machines each holds an equal slice of the B. With cached features they are rows
+            of these, (B, L) float16.
         masks: (B, H, W) class indices, uint8 or uint16, with the ignored index; a slice likewise. A
             student's training batches hold its teachers' probabilities too (see ``teachers.py``).
         count: How many of the B are samples of their own; the rest are repeats (training) or blank
@@ -148,11 +149,7 @@ def ordered_batches(
     Raises:
         SegcoreError: A file is gone or damaged.
     """
-    labels = reader.label_set
-    blank = (
-        np.zeros((*reader.size, 3), np.uint8),
-        np.full(reader.size, labels.ignore_index, labels.mask_dtype),
-    )
+    blank = reader.blank()
 
     def load(position: int) -> tuple[Image, Mask]:
         return reader.read(samples[position]) if position < len(samples) else blank

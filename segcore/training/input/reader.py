@@ -110,6 +110,12 @@ class SampleReader:
                 return draw.without_crop().apply(*pair, ignore)
         return draw.apply(*self.read(sample), ignore)
 
+    def blank(self) -> tuple[Image, Mask]:
+        """Return a black image and a mask of ignored pixels, at the reader's size."""
+        labels = self.label_set
+        mask = np.full(self.size, labels.ignore_index, labels.mask_dtype)
+        return np.zeros((*self.size, 3), np.uint8), mask
+
     def read_image(self, sample: Sample) -> Image:
         """Return the image at its own size, (H, W, 3) uint8, prepared as the network expects it.
 

@@ -8,7 +8,9 @@ from contextlib import closing
 from itertools import islice
 from typing import Any
 
+import keras
 import numpy as np
+import numpy.typing as npt
 from keras import ops
 
 from segcore.config import TrainConfig
@@ -17,11 +19,13 @@ from segcore.data.files.bands import load_look
 from segcore.errors import SegcoreError
 from segcore.models.build import build_model
 from segcore.models.engines.engine import ENGINE
+from segcore.models.split import split_network
 from segcore.runs.folder.environment import engine_reason
 from segcore.runs.folder.run_folder import RunFolder, note_device, replacing
 from segcore.runs.machine.engines import AUTO
 from segcore.runs.queue.stopping import Stopped
 from segcore.training.engines.engine import devices
+from segcore.training.input.features import FeatureReader, cache_features
 from segcore.training.input.pipeline import (
     Batch,
     EpochDraw,
@@ -125,6 +129,7 @@ class Training:
                 f"Balance plan {config.balance_plan!r}: {len(self.samples)} images an epoch"
             )
         self.training_reader = student_reader(run, dataset, self.reader, self.samples)
+        self.scoring_reader = self.reader
         self.validation: list[Sample] = (
             with_masks(dataset, config.validation_split) if config.validation_split else []
         )
@@ -142,8 +147,10 @@ class Training:
         devices.seed(config.seed)
         with strategy.scope():
             model = build_model(config.model, self.reader.label_set.num_classes, config.size)
+            self.network = model
+            trained = self._cached(model) if self.recipe.cache_features else model
             self.learner = Learner(
-                model, self._build_loss(), build_optimizer(self.recipe), strategy, self.recipe.jit
+                trained, self._build_loss(), build_optimizer(self.recipe), strategy, self.recipe.jit
             )
         fit_momentum(model, self.steps, self.recipe.epochs)
         if devices.MOMENTS_BY_REPLICA and strategy.num_replicas_in_sync > 1:
@@ -165,6 +172,33 @@ class Training:
         )
         if self.task == 0:
             note_device(self.run.folder, used, why)
+
+    def _cached(self, model: keras.Model) -> keras.Model:
+        """Compute the encoder's features; return the decoder, which is trained on them."""
+        split = split_network(model)
+        features = cache_features(
+            self.run.folder.parent.parent,
+            split,
+            self.reader,
+            [*self.samples, *self.validation],
+            self.recipe.batch_size,
+            self._tell_or_stop,
+            self.progress.log,
+        )
+        self.training_reader = self.scoring_reader = FeatureReader(self.reader, features)
+        return split.head
+
+    def _tell_or_stop(self, message: str) -> None:
+        """Show what is done before the first epoch; a stop ends it, and nothing is lost."""
+        self.progress.update(message=message)
+        if self.progress.stop_asked:
+            raise Stopped
+
+    def _logits(self, images: npt.NDArray[np.uint8]) -> Any:
+        """Answer a few images, (B, H, W, C) float32."""
+        if self.network is self.learner.model:
+            return self.learner.logits(images)
+        return self.network(ops.convert_to_tensor(images, "float32"), training=False)
 
     def _build_loss(self) -> Any:
         labels, weights = self.reader.label_set, None
@@ -242,7 +276,7 @@ class Training:
                 self._reestimate()
             if self.validation:
                 scores = self._validate()
-                self.mask_history.keep(self.learner.logits, self.state.epoch + 1)
+                self.mask_history.keep(self._logits, self.state.epoch + 1)
                 record |= {"val_loss": scores.loss, "val_mean_iou": scores.mean_iou}
             self._judge(scores)
         return record | {
@@ -310,7 +344,11 @@ class Training:
         scores = EpochScores(self.state.num_classes)
         pending: deque[Outcome] = deque()
         batches = ordered_batches(
-            self.reader, self.validation, self.recipe.batch_size, self.task, self.learner.parts
+            self.scoring_reader,
+            self.validation,
+            self.recipe.batch_size,
+            self.task,
+            self.learner.parts,
         )
         with closing(batches):
             for step, batch in enumerate(batches):
@@ -364,7 +402,7 @@ class Training:
         if state.best_score is None or score > state.best_score:
             if self.task == 0:
                 with replacing(self.run.model_path) as path:
-                    self.learner.model.save(path)
+                    self.network.save(path)
             state.best_score, state.epochs_since_best = score, 0
         else:
             state.epochs_since_best += 1

@@ -150,7 +150,9 @@ class OneNetworks:
                 f"{apart}: distil them, or train members from one seed or from one run's weights "
                 "(--weights RUN/model.keras)."
             )
-        recipe = dataclasses.replace(first.recipe, freeze_epochs=0, class_weights="none")
+        recipe = dataclasses.replace(
+            first.recipe, freeze_epochs=0, cache_features=False, class_weights="none"
+        )
         model = dataclasses.replace(first.model, weights="none")
         config = dataclasses.replace(first, **_BESIDES)
         return dataclasses.replace(

@@ -80,6 +80,11 @@ class Throughputs:
             SegcoreError: There is no such dataset, split, label map or plan, or nothing can be
                 measured on this machine now.
         """
+        if config.recipe.cache_features:
+            raise SegcoreError(
+                "Expected training without cached features, which is what a few steps can measure, "
+                "received it with: turn them off to benchmark, or start the run and see."
+            )
         self._runs.check(config)
         throughput_probe.start(self._workspace, self._key(config), config)
 
