@@ -119,6 +119,7 @@ def curves(
     _framed(figure, by_time, PANEL_PIXELS * len(panels) + 40 + 20 * rows)
     figure.update_layout(
         hoversubplots="axis",
+        hoverdistance=-1,  # the nearest epoch, however far apart few of them stand
         xaxis={"anchor": bottom, "showspikes": True, "spikethickness": 1, "spikemode": "across"},
     )
     return figure

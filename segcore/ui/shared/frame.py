@@ -50,7 +50,7 @@ STYLE = """<style>
 @media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 3rem 1rem 2rem; } }
 @media (max-width: 1000px) {
   [data-testid="stColumn"]:has(
-    > [data-testid="stVerticalBlock"] > [data-testid="stElementContainer"] > [data-testid="stButtonGroup"]
+    > [data-testid="stVerticalBlock"] > [data-testid="stElementContainer"]:only-child > [data-testid="stButtonGroup"]
   ) { min-width: max-content; }
   [data-testid="stColumn"]:has(
     > [data-testid="stVerticalBlock"] > [data-testid="stElementContainer"]:only-child > [data-testid="stButton"]
