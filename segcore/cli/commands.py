@@ -6,12 +6,13 @@ import sys
 from pathlib import Path
 
 from segcore.cli.ablations import ABLATION_COMMANDS
-from segcore.cli.classes import CLASS_COMMANDS
 from segcore.cli.command import Command, Options
-from segcore.cli.datasets import DATASET_COMMANDS
+from segcore.cli.data.classes import CLASS_COMMANDS
+from segcore.cli.data.datasets import DATASET_COMMANDS
+from segcore.cli.data.masks import MASK_COMMANDS
+from segcore.cli.data.tags import TAG_COMMANDS
 from segcore.cli.doctor import DOCTOR_COMMANDS
 from segcore.cli.ensembles import ENSEMBLE_COMMANDS
-from segcore.cli.masks import MASK_COMMANDS
 from segcore.cli.one_network import ONE_NETWORK_COMMANDS
 from segcore.cli.pixel_metrics import PIXEL_COMMANDS
 from segcore.cli.predictions import PREDICTION_COMMANDS
@@ -19,7 +20,6 @@ from segcore.cli.queue import QUEUE_COMMANDS
 from segcore.cli.runs import RUN_COMMANDS
 from segcore.cli.scores import SCORE_COMMANDS
 from segcore.cli.searches import SEARCH_COMMANDS
-from segcore.cli.tags import TAG_COMMANDS
 from segcore.cli.training import TRAINING_COMMANDS
 from segcore.errors import SegcoreError
 from segcore.places import front

@@ -1,4 +1,4 @@
-"""Commands about scores: evaluate, report, plan-test, interval-groups, compress."""
+"""Commands about scores: evaluate, report, recount, plan-test, interval-groups, compress."""
 
 import argparse
 from pathlib import Path
@@ -12,6 +12,7 @@ from segcore.data.health.interval_groups import IMAGES
 from segcore.data.splits.splits import GROUPINGS
 from segcore.errors import SegcoreError
 from segcore.formatting import number, percent
+from segcore.labels import plural
 
 OVER = (IMAGES, *GROUPINGS)
 """What intervals may draw."""
@@ -59,6 +60,7 @@ def _evaluate(options: Options) -> dict[str, Any]:
         if options.coverage:
             table = workspace.scores.coverage(options.run, options.split)
             result["coverage"] = table.to_json()
+        result["outdated"] = workspace.recounts.outdated(options.run, options.split)
         return result
     if not options.run and all(folders):
         truth, prediction, classes = map(Path, folders)
@@ -87,11 +89,18 @@ def _show_evaluate(result: dict[str, Any]) -> str:
     ]
     size = result["size"]
     tail = []
+    if result.get("outdated"):
+        masks = plural(len(result["outdated"]), "mask")
+        tail = [
+            "",
+            f"{masks} changed after this was counted; count anew: segscope recount RUN --split "
+            f"{result['split']}",
+        ]
     if "coverage" in result:
         shares = zip(result["classes"], result["coverage"]["scores"]["iou"], strict=True)
         classes = [[c["name"], c["units"], percent(one["share"], 0)] for c, one in shares]
         unit = result["coverage"]["unit"]
-        tail = [
+        tail += [
             "",
             result["coverage"]["sentence"],
             table(["class", unit, "intervals that contain the IoU"], classes),
@@ -109,6 +118,23 @@ def _show_evaluate(result: dict[str, Any]) -> str:
             *tail,
         ]
     )
+
+
+def _recount_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", help="id of a training run or of an ensemble")
+    parser.add_argument("--split", default="test")
+
+
+def _recount(options: Options) -> dict[str, Any]:
+    workspace = workspace_of(options)
+    images = workspace.recounts.recount(options.run, options.split, ProgressLine("Counting"))
+    return {"run": options.run, "split": options.split, "recounted": images}
+
+
+def _show_recount(result: dict[str, Any]) -> str:
+    if not result["recounted"]:
+        return f"No mask of {result['split']} changed since {result['run']} was counted."
+    return f"{plural(len(result['recounted']), 'image')} of {result['split']} counted anew."
 
 
 def _plan_arguments(parser: argparse.ArgumentParser) -> None:
@@ -222,6 +248,12 @@ SCORE_COMMANDS: dict[str, Command] = {
         _report_arguments,
         _report,
         _show_report,
+    ),
+    "recount": Command(
+        "bring the scores of a run up to edited masks, from the predictions on disk",
+        _recount_arguments,
+        _recount,
+        _show_recount,
     ),
     "plan-test": Command(
         "estimate how many test images it takes to detect a difference",

@@ -40,6 +40,7 @@ from segcore.workspace.runs.storage import ProbabilityStorage
 from segcore.workspace.scores.measurements import depth_of
 from segcore.workspace.scores.pixel_metrics import RunPixelMetrics
 from segcore.workspace.scores.rankings import Rankings
+from segcore.workspace.scores.recounts import Recounts
 from segcore.workspace.scores.reports import Reports
 from segcore.workspace.scores.robustness import RobustnessTests
 from segcore.workspace.scores.scenes import Scenes
@@ -79,6 +80,7 @@ class Workspace:
         scores: Reports, ensembles and the label-compression what-if.
         probability_storage: Disk space of probabilities: estimated before, freed afterwards.
         scenes: One sample with its masks and probabilities.
+        recounts: Scores brought up to edited masks.
         rankings: Images in the order of any score, and what one run fixes and breaks of another.
         reports: Reports for reviewers, comparisons of runs, and scores of slices of a split.
         pixel_metrics: What needs every pixel: boundaries, calibration, likely label errors.
@@ -134,6 +136,7 @@ class Workspace:
         self.probability_storage = ProbabilityStorage(self.datasets, self.runs)
         self.scenes = Scenes(self.datasets, self.runs)
         self.masks = MaskEdits(self.datasets, self.runs, self.scenes)
+        self.recounts = Recounts(self.datasets, self.runs, self.scores, self.scenes)
         self.rankings = Rankings(self.runs, self.scores, self.scenes)
         self.pixel_metrics = RunPixelMetrics(self.scores, self.scenes)
         self.fixes = LabelFixes(self.datasets, self.scores, self.scenes, self.pixel_metrics)

@@ -568,11 +568,11 @@ class RunFolder:
 
     def arrays_stamp(self, split: str, name: str) -> tuple[int, int]:
         """Return what changes when :meth:`write_arrays` stores anew; zeros where nothing is."""
-        try:
-            status = self._sample("measures", split, name, ".npz").stat()
-        except OSError:
-            return 0, 0
-        return status.st_ino, status.st_mtime_ns
+        return _stamp(self._sample("measures", split, name, ".npz"))
+
+    def counts_stamp(self, split: str, stage: str) -> tuple[int, int]:
+        """Return what changes when :meth:`write_counts` stores anew; zeros where nothing is."""
+        return _stamp(self._sample("counts", split, stage, ".npz"))
 
     def stages(self, split: str) -> list[str]:
         """Names of the stages that have counts for a split, sorted."""
@@ -585,3 +585,11 @@ class RunFolder:
     def _sample(self, kind: str, split: str, sample_id: str, suffix: str) -> Path:
         parts = sample_parts(sample_id)
         return self.folder.joinpath(kind, check_stage(split), *parts[:-1], parts[-1] + suffix)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except OSError:
+        return 0, 0
+    return status.st_ino, status.st_mtime_ns

@@ -180,6 +180,14 @@ def made_with(run: str) -> None:
         st.warning(
             f"The dataset has changed since this run started{masks}.", icon=":material/warning:"
         )
+        st.page_link(
+            "pages/train.py",
+            label="Train the same on the dataset of today",
+            icon=":material/model_training:",
+            query_params={"from_run": run},
+            help="Its recipe fills the form. Compare the two runs on Evaluate, A/B test, once the "
+            "older one was counted with the new masks.",
+        )
     number = len(starts)
     if number > 1:
         number = int(

@@ -6,6 +6,7 @@ import streamlit as st
 
 from segcore import formatting
 from segcore.config import PredictOptions
+from segcore.labels import plural
 from segcore.runs.folder.status import QUEUED_OR_ACTIVE
 from segcore.ui.shared import cached_scores, prediction_options, session
 from segcore.ui.shared.run_names import called
@@ -16,6 +17,8 @@ def offer(runs: Sequence[str], split: str) -> bool:
     workspace = session.workspace()
     missing = [run for run in runs if not workspace.scores.has_counts(run, split)]
     if not missing:
+        with session.errors_shown():
+            _offer_recount(runs, split)
         return True
     imported = [run for run in missing if workspace.runs.open(run).config.kind == "imported"]
     if imported:
@@ -64,6 +67,29 @@ def offer(runs: Sequence[str], split: str) -> bool:
                         )
                 st.rerun()
     return False
+
+
+def _offer_recount(runs: Sequence[str], split: str) -> None:
+    """Say that masks were edited after they were scored, and offer to count these images anew."""
+    recounts = session.workspace().recounts
+    outdated = {run: images for run in runs if (images := recounts.outdated(run, split))}
+    if not outdated:
+        return
+    some = max(outdated.values(), key=len)
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f":material/warning: {plural(len(some), 'mask')} of **{session.plain(split)}** changed "
+            "after these scores were counted: they still belong to the masks of before."
+        )
+        if st.button(
+            "Count with the new masks",
+            key="recount",
+            icon=":material/refresh:",
+            help="Counts these images anew from the predictions on disk; nothing is predicted.",
+        ):
+            for run in outdated:
+                recounts.recount(run, split)
+            st.rerun()
 
 
 def _follow(names: list[str]) -> None:

@@ -251,7 +251,7 @@ class Scores:
         folder, stage = self._counted(run, split, stage)
         dataset = folder.config.dataset
         return (
-            f"{folder.id} {stage} {folder.status().finished} "
+            f"{folder.id} {stage} {folder.status().finished} {folder.counts_stamp(split, stage)} "
             f"{self._datasets.open(dataset).fingerprint} "
             f"{self._datasets.interval_groups(dataset).by}"
         )

@@ -1,0 +1,1 @@
+"""Commands about a dataset: its import and balance, its classes, tags and edited masks."""

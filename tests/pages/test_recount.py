@@ -1,0 +1,30 @@
+"""Scores of masks that were edited since: told on the pages, and counted anew by a click."""
+
+import time
+
+from segcore.runs.folder.environment import note_environment
+
+
+def _score(workspace, run: str) -> float:
+    return workspace.scores.report(run, "test").summary().mean_iou
+
+
+def test_old_scores_are_told_and_counted_anew(trained, open_page, read):
+    workspace, run = trained.workspace, trained.members[0]
+    for name in workspace.runs.ids():
+        note_environment(workspace.runs.open(name).folder)
+    time.sleep(0.005)  # versions are dated to the millisecond
+    at = open_page("evaluate", run=run, split="test")
+    assert not [b for b in at.button if b.key == "recount"]
+    opened = workspace.masks.open("tiny", "test/scene_1")
+    mask = opened.mask.copy()
+    mask[:10] = 2
+    workspace.masks.save("tiny", "test/scene_1", mask, based_on=opened.digest)
+    before = _score(workspace, run)
+    at = open_page("evaluate", run=run, split="test")
+    assert any("1 mask of **test** changed" in m.value for m in at.markdown)
+    at = read.check(at.button(key="recount").click().run())
+    assert _score(workspace, run) != before
+    assert not [b for b in at.button if b.key == "recount"]
+    shown = next(m.value for m in at.markdown if m.value.startswith("### Mean IoU"))
+    assert f"{100 * _score(workspace, run):.1f}" in shown
