@@ -238,8 +238,7 @@ def _pairs(source: Source, table: _Table, problems: list[Problem]) -> list[Pair]
         )
     for number, annotations in of_image.items():
         what = (
-            f"{plural(len(annotations), 'annotation')} belong to an image that {table.name} does "
-            "not list"
+            f"{plural(len(annotations), 'annotation')} of an image that {table.name} does not list"
         )
         problems.append(Problem(f"image_id {number}", what, "add the image to the JSON's list"))
     return pairs

@@ -520,7 +520,7 @@ def convert(
 def _undecided(number: int, stored: bool) -> Problem:
     """Say that sizes do not show how masks lie of images that a camera's note turns."""
     what = (
-        f"{plural(number, 'image')} carry a camera's note (EXIF) on how to turn them, and sizes do "
+        f"{plural(number, 'image')} with a camera's note (EXIF) on how to turn them, and sizes do "
         "not tell whether their masks were drawn on the image as seen or as stored; taken as "
     )
     what += "stored, like the other masks of the set" if stored else "seen"

@@ -8,6 +8,7 @@ from segcore.data.formats.importers.class_tables import DeclaredClass, parse_col
 from segcore.data.formats.importers.paired_folders import sample_id, unique_ids
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import SPLIT_NAMES, Layout, Pair, Source
+from segcore.labels import plural
 from segcore.text_files import read_json
 
 _CONFIG = r"(.*/)?config(_v\d+\.\d+)?\.json"
@@ -36,9 +37,7 @@ def read(source: Source) -> Layout:
     pairs = _pairs(source, version)
     kept = [pair for pair in pairs if pair.mask is not None]
     if len(kept) < len(pairs):
-        what = (
-            f"{len(pairs) - len(kept)} images have no labels, as those of testing, and are left out"
-        )
+        what = f"{plural(len(pairs) - len(kept), 'image')} without labels, as those of testing, left out"
         problems.append(Problem("", what, "nothing, unless you have labels for them"))
     if len(versions) > 1:
         what = f"labels of {' and '.join(versions)} are there; those of {version} are read"

@@ -28,6 +28,7 @@ from segcore.data.formats.importers.paired_folders import sample_id, unique_ids
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import Layout, Pair, Source
 from segcore.errors import SegcoreError
+from segcore.labels import plural
 from segcore.text_files import read_json
 from segcore.whole_files import write_bytes
 
@@ -192,7 +193,7 @@ def read(source: Source) -> Layout:
         group = group if group != case else ""
         pairs.append(Pair(sample_id((), case), source.root / image, mask, split, group))
     if unlabelled:
-        what = f"{unlabelled} cases have no labels and are left out"
+        what = f"{plural(unlabelled, 'case')} without labels, left out"
         problems.append(Problem("", what, "add their labels, as in labelsTs"))
     kept = unique_ids(pairs, problems)
     return Layout("nnU-Net", tuple(kept), declared, document, tuple(problems), by="index")

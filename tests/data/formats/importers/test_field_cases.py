@@ -434,7 +434,7 @@ def test_where_sizes_do_not_tell_how_a_mask_lies_one_note_does(folder):
             folder, f"i{number}", stored, (stored[:, :, 0] > 0).astype(np.uint8), 6 if number else 1
         )
     phone = folder.bring_in()
-    assert "2 images carry a camera's note" in phone.said
+    assert "2 images with a camera's note" in phone.said
 
 
 def test_the_other_masks_of_a_set_tell_how_a_square_one_lies(folder):
@@ -697,7 +697,7 @@ def test_nnunets_raw_folders(folder):
     folder.photo("Dataset001_Eye/imagesTs/eye_100_0000.png", 32, 32)
     eyes = folder.bring_in()
     assert eyes.ids == list(labels.values()) and eyes.names == list(labels)
-    assert eyes.report.num_samples == 3 and "no labels" in eyes.said
+    assert eyes.report.num_samples == 3 and "1 case without labels" in eyes.said
 
 
 def test_run_lengths_in_a_table(folder):

@@ -25,7 +25,7 @@ from segcore.data.formats.importers.pairs.places import read_place
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import Layout, Pair, Source
 from segcore.errors import SegcoreError
-from segcore.labels import list_names
+from segcore.labels import list_names, plural
 from segcore.text_files import decode_text, read_text, split_rows
 
 MAX_BYTES = 1 << 30
@@ -119,7 +119,9 @@ def read(source: Source) -> Layout:
         )
     by_rows = _choose_order(source, runs, table, problems)
     if lost:
-        what = f"{table} names {len(lost)} images that are not there, such as {next(iter(lost))}"
+        what = (
+            f"{table} names {plural(len(lost), 'image')} without a file, such as {next(iter(lost))}"
+        )
         problems.append(Problem("", what[:200], "add them if they belong to the dataset"))
     pairs = []
     for image in source.images:

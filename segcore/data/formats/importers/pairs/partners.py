@@ -18,7 +18,7 @@ from segcore.data.formats.importers.pairs.places import (
 )
 from segcore.data.formats.importers.report import Problem
 from segcore.errors import SegcoreError
-from segcore.labels import list_names
+from segcore.labels import list_names, plural
 
 MAX_NAMED = 4
 Key = Callable[[Place], tuple[str, ...]]
@@ -284,7 +284,8 @@ def pair_by_rule(
         )
     if strange:
         what = (
-            f"{len(strange)} names do not match the rule and are left out, for example {strange[0]}"
+            f"{plural(len(strange), 'name')} that the rule does not match, left out, for example "
+            f"{strange[0]}"
         )
         problems.append(Problem("", what, "correct the rule if they belong to the dataset"))
     partners = Partners(images, list(masks))

@@ -71,7 +71,7 @@ def test_what_the_rule_does_not_match_is_told(tmp_path):
     assert [p.sample for p in report.problems] == ["", "i9"]
     assert (
         report.problems[0].what
-        == "2 names do not match the rule and are left out, for example images/cover.png"
+        == "2 names that the rule does not match, left out, for example images/cover.png"
     )
     with pytest.raises(
         SegcoreError, match=r"received 0 and 0; cover\.png for one does not: correct the rule"
