@@ -197,7 +197,7 @@ def _progress(config: TrainConfig) -> None:
     status = session.workspace().throughput.status(config)
     if status is None or status.has_ended:
         st.rerun()
-    step = {"starting": "starting TensorFlow", "running": status.message or "preparing"}
+    step = {"starting": "starting the engine", "running": status.message or "preparing"}
     with st.container(horizontal=True, vertical_alignment="center"):
         text = f"Benchmark: {step.get(status.state, status.state)}"
         st.progress(min(max(status.progress, 0.0), 1.0), text=text)
