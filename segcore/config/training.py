@@ -237,8 +237,8 @@ class RecipeConfig:
         False,
         "Cached features",
         "Keep a pretrained encoder fixed in all epochs and compute its features once, to disk: "
-        "epochs are much faster, also those of members and ablation rows. It gives up augmentation, "
-        "which must be 'none'.",
+        "the encoder no longer runs in an epoch, nor in those of members and ablation rows. It gives "
+        "up augmentation, which must be 'none'.",
         grid=False,
     )
     batch_norm: str = option(
