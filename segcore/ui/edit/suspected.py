@@ -94,8 +94,8 @@ def _edit(dataset: Dataset, made: WorkList, at: int, show_in: Any) -> None:
         if mask is not None:
             answer = drawing.save(dataset.name, sample, mask, opened, origin)
         if answer.saved:
-            told = [(d, regions[i]) for d, i in decided if d in DECISIONS]
-            workspace.fixes.decide(dataset.name, sample, told)
+            answers = [(d, regions[i]) for d, i in decided if d in DECISIONS]
+            workspace.fixes.decide(dataset.name, sample, answers)
             st.session_state[AT] = at + 1
         return answer
 

@@ -62,7 +62,7 @@ class EditorWork:
 
     Attributes:
         regions: The regions, in the order of the questions.
-        text: Where the image stands in the list: "image 3 of 40".
+        text: The place of the image in the list: "image 3 of 40".
         on_done: Called when all are decided, with the mask if it was changed, else None; before
             the script runs again.
     """

@@ -1,4 +1,4 @@
-// The mask editor: one picture to draw on, tools above it, classes and proposals beside it.
+// The mask editor: one picture to draw on, tools above it, classes and proposals next to it.
 
 const AHEAD = new Map(); // key of an editor -> { settings, scene }: the image that follows, unpacked
 const OPENED = new Map(); // key of an editor -> { token, scene, edits, look }: survives reruns and switches of page
