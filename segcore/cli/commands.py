@@ -9,6 +9,7 @@ from segcore.cli.ablations import ABLATION_COMMANDS
 from segcore.cli.command import Command, Options
 from segcore.cli.data.classes import CLASS_COMMANDS
 from segcore.cli.data.datasets import DATASET_COMMANDS
+from segcore.cli.data.health import HEALTH_COMMANDS
 from segcore.cli.data.masks import MASK_COMMANDS
 from segcore.cli.data.tags import TAG_COMMANDS
 from segcore.cli.doctor import DOCTOR_COMMANDS
@@ -88,6 +89,7 @@ COMMANDS: dict[str, Command] = {
     "app": Command("open the app in the browser", _app_arguments, _app, lambda result: ""),
     **DOCTOR_COMMANDS,
     **DATASET_COMMANDS,
+    **HEALTH_COMMANDS,
     **CLASS_COMMANDS,
     **TAG_COMMANDS,
     **MASK_COMMANDS,

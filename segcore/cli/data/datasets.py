@@ -93,6 +93,8 @@ def _show_import(result: dict[str, Any]) -> str:
         ]
         if len(problems) > 50:
             lines.append(f"  ... and {len(problems) - 50} more; --json lists all.")
+    if not any(result["splits"]):
+        lines.append(f"Next, make splits: segscope split {result['name']}")
     return "\n".join(lines)
 
 

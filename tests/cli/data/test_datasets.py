@@ -40,3 +40,17 @@ def test_a_bad_rule_is_a_sentence_and_exit_code_2(source, tmp_path, capsys, opti
     assert end.value.code == 2
     assert sentence in capsys.readouterr().err
     assert not (tmp_path / "ws/datasets/set").exists()
+
+
+@pytest.mark.parametrize("flat", [True, False])
+def test_an_import_says_that_splits_are_missing_and_how_to_make_them(tmp_path, capsys, flat):
+    for part in ("",) if flat else ("train", "val"):
+        write_bytes(
+            tmp_path / "in/images" / part / "s.png", encode_png(np.zeros((3, 4, 3), np.uint8))
+        )
+        write_bytes(
+            tmp_path / "in/masks" / part / "s.png",
+            encode_png(np.array([[0, 1, 1, 0]] * 3, np.uint8)),
+        )
+    main(["import", str(tmp_path / "in"), "--name", "set", "--workspace", str(tmp_path / "ws")])
+    assert ("segscope split set" in capsys.readouterr().out) == flat
