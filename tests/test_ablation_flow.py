@@ -67,7 +67,7 @@ def test_an_ablation_goes_on_after_everything_was_killed_and_repeats_its_table(
     psutil.wait_procs(killed, timeout=300)
     found = shell("small", "--wait")
     base, row, ensemble = found["rows"]
-    assert [r.status.state for r in found["rows"]] == ["finished"] * 3 and not found["pending"]
+    assert [r["state"] for r in found["rows"]] == ["finished"] * 3 and not found["pending"]
     assert (len(base["pairs"]), len(row["pairs"]), len(ensemble["pairs"])) == (2, 2, 1)
     assert row["difference"] == pytest.approx(sum(row["scores"]) / 2 - sum(base["scores"]) / 2)
     assert ensemble["difference"] == pytest.approx(ensemble["score"] - base["score"])

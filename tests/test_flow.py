@@ -49,6 +49,11 @@ def shell(workspace, capsys):
     end_processes_of(workspace.folder)
 
 
+def trainings(shell, *words: object) -> list[dict]:
+    """The rows of the training runs, as ``runs`` gives them; each also has predictions queued behind it."""
+    return [row for row in shell("runs", *words)["runs"] if row["kind"] == "train"]
+
+
 def wait_until(condition) -> None:
     end = time.monotonic() + PATIENCE_SECONDS
     while not condition():
@@ -90,18 +95,18 @@ def test_the_whole_way(workspace, shell) -> None:
     # A run is killed in mid-run: interrupted, its history whole; resumed, it ends as planned.
     (cut,) = shell("train", "tiny", *MODEL, "--epochs", EPOCHS, "--patience", 0)["runs"]
     before = kill_in_mid_run(RunFolder(workspace.runs.folder / cut))
-    wait_until(lambda: shell("runs")["runs"][0]["state"] == "interrupted")
-    (row,) = shell("runs")["runs"]
+    wait_until(lambda: trainings(shell)[0]["state"] == "interrupted")
+    (row,) = trainings(shell)
     assert set(row) >= RUN and (row["run"], row["kind"], row["dataset"]) == (cut, "train", "tiny")
     assert "resume it" in row["cause"]
     assert_history(before)
     assert 2 <= len(before) < EPOCHS and workspace.runs.open(cut).metrics()[: len(before)] == before
-    (row,) = shell("runs", "resume", cut)["runs"]
+    (row,) = trainings(shell, "resume", cut)
     assert row["state"] in ("queued", "starting", "running")
 
     # Meanwhile members are trained; they wait for their turn.
     members = shell("train", "tiny", *MODEL, "--epochs", 1, "--members", 2, "--wait")["runs"]
-    rows = {row["run"]: row for row in shell("runs")["runs"]}
+    rows = {row["run"]: row for row in trainings(shell)}
     assert set(rows) == {cut, *members}
     assert {row["state"] for row in rows.values()} == {"finished"}
     assert all(
@@ -129,6 +134,9 @@ def test_the_whole_way(workspace, shell) -> None:
         np.mean(probabilities, 0),
         atol=2e-6,
     )
+
+    # The predictions that were queued behind the trainings end too.
+    wait_until(lambda: all(row["state"] == "finished" for row in shell("runs")["runs"]))
 
     # Scores are asked for again and labels merged on paper: nothing is predicted again.
     done = len(shell("runs")["runs"])

@@ -44,7 +44,7 @@ def test_labels_are_merged_retrained_and_compared(
     workspace, run = trained.workspace, trained.members[0]
     url = start_app(ROOT / "app.py", {"SEGCORE_WORKSPACE": str(workspace.folder)})
     page.set_default_timeout(SLOW)
-    page.goto(f"{url}/compress?run={run}&split=test&way=by+hand")
+    page.goto(f"{url}/compress?run={run}&split=test&way=Manual")
     board = page.locator(".board")
     board.wait_for(timeout=SLOW)  # the first page of a fresh server
     board.locator("[data-label='5']").drag_to(board.locator("[data-label='3']"))
@@ -57,7 +57,7 @@ def test_labels_are_merged_retrained_and_compared(
     assert chosen_point(page) == pytest.approx(
         (100 * found["retained_entropy"], 100 * found["accuracy"])
     )
-    expect(page.get_by_text("merges compared. Every partition was compared.")).to_be_visible(
+    expect(page.get_by_text("merges compared. All merges were compared.")).to_be_visible(
         timeout=SLOW
     )
     # undone and done again

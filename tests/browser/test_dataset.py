@@ -76,7 +76,7 @@ def test_from_a_folder_to_a_plan_on_the_train_page(
     assert plan.after < plan.before  # repeating helps here
     for value in (plan.before, plan.after):
         expect(
-            page.get_by_test_id("stMetricValue").filter(has_text=f"{value:.4f}").first
+            page.get_by_test_id("stMetricValue").filter(has_text=f"{value:.3f}").first
         ).to_be_visible()
     settle(page)
     name = page.get_by_role("textbox", name="Plan name")
@@ -87,7 +87,7 @@ def test_from_a_folder_to_a_plan_on_the_train_page(
     expect(page.get_by_text("Saved fairer")).to_be_visible()
     assert BalancePlan.from_json(datasets.open("village").load_plan("fairer")) == plan
 
-    page.get_by_role("link", name="Train", exact=True).click()
+    page.get_by_role("link", name="Train", exact=True).first.click()
     expect(page.get_by_role("button", name="Start training")).to_be_visible()
     settle(page)
     page.get_by_text("Optimization, data and device").click()
