@@ -16,6 +16,7 @@ def test_each_number_of_labels_shows_its_row(trained, open_page, read, number) -
     assert shown["Accuracy"] == formatting.percent(row["accuracy"])
     assert shown["Mean IoU"] == formatting.percent(row["mean_iou"])
     assert shown["Entropy kept"] == formatting.percent(row["retained_entropy"])
+    assert (shown["Better than random merges"] == "–") == (number == 4)
     assert shown["Lift over random"] == ("–" if row["lift"] is None else f"{row['lift']:.2f}")
     names = dict(zip([3, 5, 8, 11], ["field", "forest", "road", "roof"], strict=True))
     merged = [" + ".join(names[i] for i in group) for group in row["groups"] if len(group) > 1]

@@ -69,7 +69,8 @@ def cards(report: Mapping[str, Any]) -> None:
         ),
         (
             "Better than random merges",
-            formatting.percent(beaten),
+            # with nothing merged there is nothing to compare: every "random merge" is the same map
+            formatting.percent(beaten if after["num_groups"] < before["num_groups"] else None),
             None,
             "Fraction of 1,000 random merges with the same group sizes whose accuracy is no higher.",
         ),
