@@ -21,6 +21,7 @@ from segcore.config.schema import check, option
 from segcore.config.schema import settings as settings_of
 from segcore.config.tuning import trial_config
 from segcore.errors import SegcoreError, unknown
+from segcore.runs.machine.engines import new_config
 from segcore.workspace import Workspace, workspace_folder
 
 NO_PLAN = "none"
@@ -180,4 +181,4 @@ def _split(params: Any) -> tuple[Params, TrainConfig]:
                 f"{values['encoder']!r}: leave one of the two out."
             )
         values["architecture"], values["encoder"] = pair
-    return own, trial_config(TrainConfig(own.dataset), values)
+    return own, trial_config(new_config(own.dataset), values)

@@ -12,6 +12,7 @@ from segcore.cli.tables import table
 from segcore.config import ModelConfig, TrainConfig
 from segcore.config.tuning import trial_config
 from segcore.formatting import duration, gib, percent, plural
+from segcore.runs.machine.engines import new_config
 from segcore.workspace.launch.predictions import predicted_splits
 
 
@@ -60,7 +61,7 @@ def train_config(options: Options) -> TrainConfig:
     values["architecture"], values["encoder"] = resolve(
         values.get("architecture", usual.architecture), values.get("encoder", usual.encoder)
     )
-    return trial_config(TrainConfig(options.dataset), values)
+    return trial_config(new_config(options.dataset), values)
 
 
 def _train(options: Options) -> dict[str, Any]:

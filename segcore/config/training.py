@@ -343,7 +343,8 @@ class TrainConfig:
         "tensorflow",
         "Engine",
         "The library that computes. All compute the same and read each other's networks; which "
-        "works depends on the card: segscope doctor says it.",
+        "works depends on the card: segscope doctor says it. Where the default is not installed, "
+        "a new run gets the first that is.",
         table=ENGINES,
         section="device",
     )

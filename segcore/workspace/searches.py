@@ -12,6 +12,7 @@ from segcore.errors import SegcoreError
 from segcore.runs.folder.listing import list_runs
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.folder.status import Status
+from segcore.runs.machine.engines import choose_engine
 from segcore.runs.queue import jobs
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.runs.runs import Runs
@@ -136,8 +137,10 @@ class Searches:
         """Queue a search and return the id of its run.
 
         Raises:
-            SegcoreError: The dataset, a split, a label map or a balance plan does not exist.
+            SegcoreError: The dataset, a split, a label map or a balance plan does not exist, or the
+                engine is not installed.
         """
+        choose_engine(config.base, lambda: None)  # refuses one that is not installed
         dataset = self._datasets.open(config.dataset)
         for split in (config.base.train_split, config.base.validation_split):
             dataset.select(split)

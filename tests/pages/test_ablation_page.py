@@ -6,6 +6,7 @@ import json
 import pytest
 
 from segcore.config.ablation import ablation_from_json
+from segcore.runs.machine import engines
 
 ABLATION = {
     "name": "small",
@@ -28,8 +29,9 @@ ABLATION = {
 
 
 @pytest.fixture
-def kept(trained):
+def kept(trained, monkeypatch):
     """``trained`` as an ablation: two seeds of the base, their ensemble running."""
+    monkeypatch.setattr(engines, "is_installed", lambda name: True)  # that of the runs among them
     ablations = trained.workspace.ablations
     second = trained.workspace.runs.open(trained.members[1])
     config = dataclasses.replace(second.config, seed=1)

@@ -7,6 +7,7 @@ import pytest
 from segcore.cli import build_parser
 from segcore.config import ModelConfig, Range, RecipeConfig, SearchSpace, TrainConfig, TuneConfig
 from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.machine import engines
 from segcore.ui.shared.command_line import search_command
 
 BASE = TrainConfig(
@@ -105,6 +106,20 @@ def test_ten_trials_start_at_once_with_an_estimated_time(trained, started, open_
     read.check(at.button(key="start_search").click().run())
     (run,) = trained.workspace.searches.ids("tiny")
     assert trained.workspace.searches.open(run).config.trials == 10
+
+
+def test_without_tensorflow_a_search_begins_with_an_engine_that_is_there(
+    trained, started, open_page, read, monkeypatch
+) -> None:
+    monkeypatch.setattr(engines, "is_installed", lambda name: name == "jax")
+    at = open_page("tune", dataset="tiny")
+    for base in ("recommended values", trained.members[0]):  # the member was TensorFlow's
+        read.check(at.selectbox(key="tune_base").set_value(base).run())
+        (trials,) = [box for box in at.number_input if box.label == "Trials"]
+        read.check(trials.set_value(2).run())
+        read.check(at.button(key="start_search").click().run())
+    searches = trained.workspace.searches
+    assert [searches.open(run).config.base.engine for run in searches.ids()] == ["jax", "jax"]
 
 
 def test_what_a_search_found(search, open_page, read) -> None:

@@ -48,6 +48,23 @@ def installed_engines() -> list[str]:
     return [engine for engine in TITLES if is_installed(engine)]
 
 
+def default_engine() -> str:
+    """Return the engine of a new config: the first that is installed, TensorFlow first.
+
+    Where none is, TensorFlow's name: what is started with it says how to install one.
+    """
+    return next(iter(installed_engines()), "tensorflow")
+
+
+def new_config(dataset: str) -> TrainConfig:
+    """Return the training config that begins with the defaults, its engine one that is installed.
+
+    Args:
+        dataset: Name of the dataset.
+    """
+    return TrainConfig(dataset, engine=default_engine())
+
+
 def require_engine(engine: str) -> None:
     """Refuse an engine that is not installed.
 

@@ -5,6 +5,7 @@ import shlex
 
 from segcore.config import TrainConfig, TuneConfig, to_json
 from segcore.config.schema import flags
+from segcore.runs.machine.engines import default_engine
 
 
 def command_line(config: TrainConfig, members: int = 1) -> str:
@@ -47,4 +48,7 @@ def search_command(config: TuneConfig) -> tuple[str, str]:
 def _train_flags(config: TrainConfig, members: int) -> list[str]:
     """Return the flags of ``train``; part of a group of submodels is trained as one model."""
     skip = ("submodels",) if config.group else ()
-    return [*flags(config, skip=skip), *(["--members", str(members)] if members > 1 else [])]
+    words = flags(config, skip=skip)
+    if "--engine" not in words and config.engine != default_engine():
+        words += ["--engine", config.engine]  # the shell would take another one here
+    return [*words, *(["--members", str(members)] if members > 1 else [])]

@@ -32,11 +32,16 @@ def pick_engine(one: Setting) -> str:
         one: The field.
     """
     installed = session.workspace().runs.engines()
-    begun = str(one.get(presets.begun()))
-    begun = begun if begun in (*installed, "auto") or not installed else installed[0]
+    begun = usable_engine(str(one.get(presets.begun())))
     if len(installed) < 2 and begun != "auto":
         return begun
     return choose(one, begun, [*installed, "auto"])
+
+
+def usable_engine(engine: str) -> str:
+    """Return an engine if it is installed or "auto", else the first that is installed."""
+    installed = session.workspace().runs.engines()
+    return engine if engine in (*installed, "auto") or not installed else installed[0]
 
 
 def pick_device(begun: str, engine: str) -> str:

@@ -15,6 +15,7 @@ from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError
 from segcore.formatting import duration, plural
 from segcore.ui.shared import session, start_button
+from segcore.ui.train.device_choice import usable_engine
 from segcore.ui.train.form import WEIGHTS
 from segcore.ui.tune.names import choice, setting
 
@@ -77,7 +78,8 @@ def _base(dataset: Dataset, name: str, epochs: int) -> TrainConfig:
             run = workspace.runs.open(start).config
             if not isinstance(run, TrainConfig):
                 raise SegcoreError(f"Expected a training run, received {start!r}: choose another.")
-            base = dataclasses.replace(run, group="", member=0)
+            engine = usable_engine(run.engine)
+            base = dataclasses.replace(run, group="", member=0, engine=engine)
         values = _fixed(base, start)
     values["epochs"] = epochs
     values["warmup_epochs"] = min(base.recipe.warmup_epochs, float(epochs))

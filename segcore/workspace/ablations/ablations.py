@@ -5,19 +5,23 @@ datasets and its weights files, so that the page and a later call continue with 
 :mod:`segcore.workspace.searches`, which search settings.
 """
 
+import dataclasses
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from segcore.config import TrainConfig
 from segcore.config.ablation import BASE, MOST_RUNS, Ablation, ablation_from_json
+from segcore.config.schema import settings
 from segcore.data.splits.splits import GROUPINGS
 from segcore.errors import SegcoreError, unknown
 from segcore.places import front
 from segcore.runs.folder.names import check_run_id, is_run_id
 from segcore.runs.folder.status import QUEUED_OR_ACTIVE
 from segcore.runs.machine import disk
+from segcore.runs.machine.engines import choose_engine, default_engine
 from segcore.workspace.ablations.results import AblationResults, Drawn
 from segcore.workspace.ablations.runs import AblationRuns, Cell, RunIndex
 from segcore.workspace.ablations.table import Plan, Progress, Table, explain
@@ -28,6 +32,8 @@ from segcore.workspace.scores.scores import Scores
 
 FORMAT = 1
 SHIPPED = front() / "studies"
+USUAL_ENGINE = settings(TrainConfig)["engine"].default
+"""The engine of a base that names none."""
 
 
 class Ablations:
@@ -130,7 +136,7 @@ class Ablations:
                 f"Expected at most {MOST_RUNS} runs for an ablation, received {count}: take "
                 "fewer seeds, rows or datasets."
             )
-        return Plan(ablation, named, given)
+        return Plan(_with_engine(ablation, default_engine()), named, given)
 
     def save(self, plan: Plan) -> None:
         """Save an ablation with its datasets; one of that name on the same datasets is replaced.
@@ -181,9 +187,9 @@ class Ablations:
             )
         try:
             weights = {str(name): str(path) for name, path in data["weights"].items()}
-            return Plan(
-                ablation_from_json(data["study"]), tuple(map(str, data["datasets"])), weights
-            )
+            # what its runs were trained with, whatever is installed now
+            ablation = _with_engine(ablation_from_json(data["study"]), USUAL_ENGINE)
+            return Plan(ablation, tuple(map(str, data["datasets"])), weights)
         except (KeyError, TypeError, AttributeError) as error:
             raise SegcoreError(
                 f"Expected an ablation in {self.folder / name}.json, found another thing: "
@@ -202,7 +208,8 @@ class Ablations:
             only: Names of the rows to run, with what they are compared with; empty for all.
 
         Raises:
-            SegcoreError: A row is unknown, a config is refused, or the workspace cannot be written.
+            SegcoreError: A row is unknown, a config is refused, an engine is not installed, or the
+                workspace cannot be written.
         """
         wanted = {
             BASE,
@@ -216,6 +223,7 @@ class Ablations:
             for seed in plan.ablation.seeds_of(row)
         }
         self._runs.refresh()
+        self._require_engines(plan, wanted if only else None)
         work = AblationRuns(
             plan.ablation, plan.datasets, plan.weights, self._datasets, self._runs, makes=True
         )
@@ -232,6 +240,18 @@ class Ablations:
                 cells if recipe or not only else [cell for cell in cells if cell.seed in seeds]
             )
         return queued
+
+    def _require_engines(self, plan: Plan, wanted: Collection[str] | None) -> None:
+        """Refuse rows with trainings to come on an engine that is not installed; None for all."""
+        for name, cells in self.cells(plan).items():
+            row = plan.ablation.row(name)
+            for cell in cells if wanted is None or name in wanted else ():
+                lacking = [c for c, run in zip(cell.wanted, cell.runs, strict=True) if not run]
+                if cell.unmade:
+                    seed = max(cell.seed, 0)
+                    lacking.append(plan.ablation.config(row, cell.dataset, seed, plan.weights))
+                for config in lacking:
+                    choose_engine(config, lambda: None)
 
     def cells(self, plan: Plan) -> dict[str, list[Cell]]:
         """Return the cells of each row as they stand, by the name of the row."""
@@ -302,3 +322,10 @@ class Ablations:
             if 10 * count <= len(samples):
                 groups[name] = count
         return groups
+
+
+def _with_engine(ablation: Ablation, engine: str) -> Ablation:
+    """Return an ablation whose base names its engine, unless the base does or has the usual one."""
+    if "engine" in ablation.base or default_engine() == USUAL_ENGINE:
+        return ablation
+    return dataclasses.replace(ablation, base={**ablation.base, "engine": engine})

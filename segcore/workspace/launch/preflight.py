@@ -16,6 +16,7 @@ from segcore.errors import SegcoreError
 from segcore.runs.folder.annotations import clean_tags
 from segcore.runs.machine.devices import Device
 from segcore.runs.machine.doctor import last_diagnosis
+from segcore.runs.machine.engines import default_engine
 from segcore.runs.machine.settings import cluster_address
 from segcore.workspace.costs import Estimate, estimate
 from segcore.workspace.datasets.datasets import Datasets
@@ -48,7 +49,9 @@ class Launches:
         summary = self._datasets.statistics(dataset).summary(split)
         samples = opened.select(split)
         size = (int(median(s.height for s in samples)), int(median(s.width for s in samples)))
-        return suggest_config(dataset, summary, size, self._usable(), list(opened.plans()))
+        found = suggest_config(dataset, summary, size, self._usable(), list(opened.plans()))
+        config = dataclasses.replace(found.config, engine=default_engine())
+        return dataclasses.replace(found, config=config)
 
     def _usable(self) -> list[Device]:
         """Return the machine's devices without the GPUs that the doctor saw fail."""
@@ -58,7 +61,7 @@ class Launches:
             for device in self._runs.devices()
             if device.id == "cpu"
             or diagnosis is None
-            or not diagnosis.failure("tensorflow", device.id)
+            or not diagnosis.failure(default_engine(), device.id)
         ]
 
     def members(self, config: TrainConfig, members: int) -> str:
