@@ -18,6 +18,7 @@ from segcore.runs.machine import engines
 from segcore.runs.machine.devices import Device
 from segcore.runs.queue import jobs
 from segcore.ui.shared.command_line import command_line
+from segcore.ui.train.form import FIELDS
 
 
 def parsed(line: str) -> tuple[TrainConfig, int]:
@@ -152,7 +153,10 @@ def test_what_cannot_be_is_refused_before_it_starts(workspace, started, open_pag
     assert not at.warning and not field(at.button, "Start training").disabled
 
 
-def test_details_that_do_not_go_together_are_refused(workspace, open_page, read) -> None:
+def test_details_that_do_not_go_together_are_refused(
+    workspace, open_page, read, monkeypatch
+) -> None:
+    monkeypatch.setattr(engines, "is_installed", lambda name: True)  # several machines need one
     at = open_page("train")
     field(at.text_input, "Several machines").set_value("10.0.0.5:2222, 10.0.0.6").run()
     read.check(at)
@@ -170,6 +174,42 @@ def test_details_that_do_not_go_together_are_refused(workspace, open_page, read)
         config.hosts == ("10.0.0.5:2222", "10.0.0.6:2222")
         and config.model.preprocessing == "standardise"
     )
+
+
+def test_the_advanced_settings_are_searched_by_title_help_and_flag(
+    workspace, open_page, read
+) -> None:
+    def shown(at):
+        boxes = (*at.selectbox, *at.number_input, *at.toggle, *at.text_input)
+        return {titles[box.label] for box in boxes if box.label in titles}
+
+    advanced = [one for one in FIELDS.values() if one.option.section == "advanced"]
+    titles = {one.option.title: one.name for one in advanced}
+    at = open_page("train")
+    assert shown(at) == set(titles.values())
+    field(at.number_input, "Weight decay").set_value(0.125)
+    field(at.toggle, "Reproducible").set_value(True)
+    field(at.selectbox, "Checkpoint metric").set_value("loss").run()
+    keys = {box.label: box.key for box in at.number_input}
+
+    def search(text):
+        read.check(at.text_input(key="train_search").set_value(text).run())
+        config, _ = parsed(next(c.value for c in at.code))
+        assert config.recipe.weight_decay == 0.125 and config.recipe.monitor == "loss"
+        assert config.deterministic, "a setting keeps its value while it is hidden"
+        return shown(at)
+
+    assert search("WEIGHT decay") == {"weight_decay"}
+    assert field(at.number_input, "Weight decay").key == keys["Weight decay"]
+    assert search("--clip-norm") == {"clip_norm"}
+    assert "cut_mix" in search("rectangle"), "a word of its help"
+    field(at.number_input, "CutMix probability").set_value(0.5).run()
+    assert search("no such <b>") == set()
+    assert any("No setting matches" in c.value for c in at.caption)
+    assert search("") == set(titles.values())
+    assert field(at.number_input, "Weight decay").value == 0.125
+    assert field(at.number_input, "CutMix probability").value == 0.5
+    assert field(at.selectbox, "Checkpoint metric").value == "loss"
 
 
 def test_a_number_out_of_range_shows_the_range(workspace, open_page, read) -> None:
@@ -265,7 +305,10 @@ def test_splits_always_leave_something_to_learn_from(workspace, open_page, read)
     assert workspace.datasets.open("tiny").select("train")
 
 
-def test_a_run_is_trained_like_another(trained, made_up, started, open_page, read) -> None:
+def test_a_run_is_trained_like_another(
+    trained, made_up, started, open_page, read, monkeypatch
+) -> None:
+    monkeypatch.setattr(engines, "is_installed", lambda name: True)  # that of the run among them
     rng = np.random.default_rng(3)
     config = dataclasses.replace(
         random_config(rng),

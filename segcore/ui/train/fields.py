@@ -1,7 +1,7 @@
 """Form fields drawn from what a config's fields declare."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -24,7 +24,12 @@ def draw(one: Setting, names: Sequence[str] = (), *, disabled: bool = False) -> 
     begun, option, key = one.get(presets.begun()), one.option, presets.key(one.name)
     if option.table is not None or option.names_of:
         return choose(one, begun, list(option.table or names), disabled=disabled)
-    common: dict[str, Any] = {"key": key, "help": option.help, "disabled": disabled}
+    common: dict[str, Any] = {
+        "key": key,
+        "help": option.help,
+        "disabled": disabled,
+        "persist_state": _persisted(one),
+    }
     if one.kind is bool:
         value: Any = st.toggle(option.title, begun, **common)
     elif one.kind is int:
@@ -58,11 +63,34 @@ def choose(one: Setting, begun: str, names: Sequence[str], *, disabled: bool = F
             key=presets.key(one.name),
             help=option.help,
             disabled=disabled,
+            persist_state=_persisted(one),
         )
     )
     entry = None if disabled else table.get(value)
     note(one, value, entry.summary + (f" ({entry.paper})" if entry.paper else "") if entry else "")
     return value
+
+
+def kept(one: Setting) -> Any:
+    """Return the value of a field that a search of the settings hides: what it was set to."""
+    begun, option = one.get(presets.begun()), one.option
+    value = st.session_state.get(presets.key(one.name))
+    if value is None:
+        return begun
+    if option.table is not None or option.names_of or one.kind is bool:
+        return value
+    return one.kind(value) if one.kind in (int, float) else one.read(value)
+
+
+def matches(one: Setting, text: str) -> bool:
+    """Whether a field's title, help, flag or name contains every word of a text, in any case."""
+    said = f"{one.option.title} {one.option.help} {one.flag} {one.name}".casefold()
+    return all(word in said for word in text.casefold().split())
+
+
+def _persisted(one: Setting) -> Literal["page"] | None:
+    """Return how long a field is remembered while it is hidden; only advanced ones can be."""
+    return "page" if one.option.section == "advanced" else None
 
 
 def note(one: Setting, value: Any, summary: str = "") -> None:

@@ -15,7 +15,7 @@ from segcore.errors import SegcoreError
 from segcore.ui.shared import session
 from segcore.ui.train import presets
 from segcore.ui.train.device_choice import pick_device, pick_engine
-from segcore.ui.train.fields import draw, note
+from segcore.ui.train.fields import draw, kept, matches, note
 
 FIELDS = settings(TrainConfig)
 COLUMNS = {"training": 2, "advanced": 2}
@@ -51,7 +51,15 @@ def form(dataset: str) -> tuple[TrainConfig | None, int, str]:
         values["engine"] = pick_engine(FIELDS["engine"])
         values["device"] = pick_device(presets.begun().device, values["engine"])
     with st.expander("Advanced", icon=":material/settings:"):
-        _section("advanced", values, names)
+        found = st.text_input(
+            "Search settings",
+            key="train_search",
+            type="search",
+            placeholder="title, help or flag",
+            live=True,
+            icon=":material/search:",
+        )
+        _section("advanced", values, names, found or "")
     try:
         config = trial_config(presets.begun(), values)
     except SegcoreError as error:
@@ -60,9 +68,18 @@ def form(dataset: str) -> tuple[TrainConfig | None, int, str]:
     return config, members, ""
 
 
-def _section(section: str, values: dict[str, Any], names: dict[str, list[str]]) -> None:
-    """Draw the fields of a section in columns, in the order in which they are declared."""
-    fields = [one for one in FIELDS.values() if one.option.section == section]
+def _section(
+    section: str, values: dict[str, Any], names: dict[str, list[str]], found: str = ""
+) -> None:
+    """Draw the fields of a section that match a search, in columns, in the order declared.
+
+    Those that do not match keep their values.
+    """
+    whole = [one for one in FIELDS.values() if one.option.section == section]
+    fields = [one for one in whole if matches(one, found)]
+    if not fields:
+        st.caption(f"No setting matches {session.plain(found)}.")
+    values |= {one.name: kept(one) for one in whole if one not in fields}
     count = COLUMNS[section]
     columns = st.columns(count, gap="large")
     for number, one in enumerate(fields):
