@@ -4,7 +4,7 @@ import streamlit as st
 
 from segcore.ui import viewer
 from segcore.ui.compare import panels as compare_panels
-from segcore.ui.predict import back_off, inputs, results
+from segcore.ui.predict import back_off, gallery, inputs, results
 from segcore.ui.shared import prediction_options, session
 
 workspace = session.workspace()
@@ -26,22 +26,29 @@ if not candidates:
         "Go to Start",
     )
 
-left, right = st.columns([3, 1], vertical_alignment="bottom")
+left, middle, right = st.columns([4, 1, 1], vertical_alignment="bottom")
 with left:
     run = session.choose_model("Model", candidates, "run")
-with right, st.popover("Options", icon=":material/tune:", width="stretch"):
+with middle, st.popover("Options", icon=":material/tune:", width="stretch"):
     options = prediction_options.form("own")
 said = prediction_options.sentence(options)
 if said:
     st.caption(f"Options: {said}.")
 
-batch = inputs.choose()
+inputs_side, answers = st.columns([1, 3], gap="medium")
+with inputs_side:
+    batch = inputs.choose()
+    if batch is not None:
+        inputs.refused(batch)
 if batch is None:
+    with answers:
+        st.caption("The predicted masks are shown here.")
     st.stop()
-inputs.refused(batch)
 
-controls, picker = st.columns([5, 3], vertical_alignment="bottom")
-with controls:
+names = {image.id: image.name for image in batch.images}
+with inputs_side:
+    image = session.choose_image(list(names), "own_image", f"Image ({len(names)})")
+with answers:
     shown = st.pills(
         "Panels",
         list(results.PANELS),
@@ -49,41 +56,35 @@ with controls:
         default=list(results.DEFAULT_PANELS),
         format_func=lambda p: results.PANELS[p],
         key="own_panels",
+        label_visibility="collapsed",
         persist_state="session",
     )
-names = {image.id: image.name for image in batch.images}
-with picker:
-    image = session.choose_image(list(names), "own_image", f"Image ({len(names)})")
-facts = results.ensure(run, batch, image, options)
-
-panels = tuple(p for p in results.PANELS if p in (shown or results.DEFAULT_PANELS))
-missing = compare_panels.crf_missing(workspace) if "crf" in panels else ""
-if missing:
-    st.warning(missing, icon=":material/info:")
-    panels = tuple(p for p in panels if p != "crf") or results.DEFAULT_PANELS
-with session.errors_shown():
-    place = workspace.predictions.answer_folder(run, batch, options).id
-    scene = results.packed_scene(workspace, run, batch.id, image, options, panels, place)
-result = viewer.show(scene, key="own", state=st.query_params.get("view"), listen=("step",))
-if result.share:
-    st.query_params["view"] = result.share
-if result.step:
-    session.step(list(names), "own_image", result.step)
-found = batch.image(image)
-st.caption(
-    f"{session.plain(found.name)}, {found.width} x {found.height} pixels"
-    + (f"; {facts.backend}, {facts.seconds:.2f} s" if facts.backend else "")
-    + (f"; {found.stretched}" if found.stretched else "")
-    + f". The latest {inputs.KEPT} uploads are kept in the workspace."
-)
-
-one, all_of_them = st.columns(2, gap="large")
-with one:
+    facts = results.ensure(run, batch, image, options)
+    panels = tuple(p for p in results.PANELS if p in (shown or results.DEFAULT_PANELS))
+    missing = compare_panels.crf_missing(workspace) if "crf" in panels else ""
+    if missing:
+        st.warning(missing, icon=":material/info:")
+        panels = tuple(p for p in panels if p != "crf") or results.DEFAULT_PANELS
+    with session.errors_shown():
+        place = workspace.predictions.answer_folder(run, batch, options).id
+        scene = results.packed_scene(workspace, run, batch.id, image, options, panels, place)
+    result = viewer.show(scene, key="own", state=st.query_params.get("view"), listen=("step",))
+    if result.share:
+        st.query_params["view"] = result.share
+    if result.step:
+        session.step(list(names), "own_image", result.step)
+    found = batch.image(image)
+    st.caption(
+        f"{session.plain(found.name)}, {found.width} x {found.height} pixels"
+        + (f"; {facts.backend}, {facts.seconds:.2f} s" if facts.backend else "")
+        + (f"; {found.stretched}" if found.stretched else "")
+        + f". The latest {inputs.KEPT} uploads are kept in the workspace."
+    )
+    gallery.show(run, batch, options, "own_image")
     st.markdown("**Classes in this image**")
     results.show_shares(run, batch, image, options)
     promised = back_off.choose(run, options)
     if promised is not None:
         back_off.show(run, batch, image, options, promised)
-with all_of_them:
-    st.markdown("**Export**")
+with right, st.popover("Export", icon=":material/download:", width="stretch"):
     results.take_away(run, batch, options, promised)

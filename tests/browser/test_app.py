@@ -209,6 +209,7 @@ def test_an_own_image_is_predicted_and_taken_away(
     wait_idle(page)
     for panel in range(3):
         assert shown_pixels(page, panel)[..., :3].std() > 10, f"panel {panel} is blank"
+    page.get_by_role("button", name="Export").click()
     page.get_by_role("button", name="Create ZIP").click()
     with page.expect_download() as waiting:
         page.get_by_role("button", name="Download").last.click()

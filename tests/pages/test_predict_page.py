@@ -8,6 +8,7 @@ from PIL import Image
 
 from segcore.config import PredictOptions
 from segcore.workspace.compression.back_offs import BackOffOptions
+from segcore.workspace.predictions.predictions import shares
 
 
 def png(label_set, mask):
@@ -56,6 +57,32 @@ def test_images_are_uploaded_predicted_and_shown(own_images, open_page, read) ->
         for i in ("one", "two")
     )
     assert (batch.folder / "results.zip").stat().st_size > 1000
+
+
+def test_results_are_a_gallery_with_masks_and_class_shares(own_images, open_page, read) -> None:
+    run = own_images.members[1]
+    at = open_page("predict", run=run)
+    mask = np.repeat(np.arange(4, dtype=np.uint8), 6).reshape(4, 6)
+    uploader = at.file_uploader(key="own_files")
+    for name, one in (("one.png", mask), ("two.png", mask[::-1]), ("three.png", mask * 0)):
+        uploader.upload(name, png(own_images.label_set, one), "image/png")
+    read.check(at.run())
+    assert [b.key for b in at.button if b.key.startswith("own_pick_")] == ["own_pick_one"]
+    assert any("1 of 3 images" in m.value for m in at.markdown)
+    read.check(at.button(key="own_all").click().run())
+    assert any("3 of 3 images" in m.value for m in at.markdown)
+    captions = [c.value for c in at.caption]
+    predictions = own_images.workspace.predictions
+    batch = predictions.batches.open(at.session_state["batch"])
+    labels = predictions.label_set(run)
+    for image in ("one", "two", "three"):
+        found = predictions.summary(run, batch, image, PredictOptions()).mask
+        said = [f"{s.name} {100 * s.share:.0f} %" for s in shares(found, labels)[:3]]
+        assert ", ".join(said) in captions
+    before = read.scene(at, "own")["digest"]
+    read.check(at.button(key="own_pick_two").click().run())
+    assert at.selectbox(key="own_image").value == "two"
+    assert read.scene(at, "own")["digest"] != before
 
 
 def test_a_link_to_images_that_are_gone_asks_for_new_ones(own_images, open_page) -> None:
