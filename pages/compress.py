@@ -95,6 +95,7 @@ with four, st.popover("Terms", icon=":material/tune:", width="stretch"):
 with session.errors_shown():
     what_if = queries.what_if(run, split, prior, importance, apart, float(rate))
 
+top = st.container()  # what the choice below amounts to, drawn once it is known
 suggested, choice = st.columns([1, 1], gap="large")
 with suggested:
     st.markdown("**Suggested merges**")
@@ -126,7 +127,7 @@ with choice:
     start = advice.first_merge(what_if["path"], by_id, pixels)
     groups = chooser.choose(run, what_if, by_id, colors, apart, start)
 
-with session.errors_shown():
+with top, session.errors_shown():
     found = queries.merge(run, split, groups, prior, importance, apart)
 verdict = advice.judge(found, groups, by_id, split)
 boxes = {
@@ -134,8 +135,10 @@ boxes = {
     "rejected": (st.warning, ":material/cancel:"),
 }
 box, icon = boxes.get(verdict.kind, (st.info, ":material/info:"))
-box(verdict.sentence, icon=icon)
-summary.cards(found)
+with top:
+    box(verdict.sentence, icon=icon)
+    summary.cards(found)
+summary.all_metrics(found)
 
 session.prepare("merge_tab", TABS)
 tabs = dict(

@@ -88,3 +88,19 @@ def test_a_run_with_fewer_labels_takes_the_slider_along(trained, made_up, open_p
     read.check(at.slider(key="labels").set_value(4).run())
     read.check(at.selectbox(key="run").set_value("merged-1").run())
     assert at.slider(key="labels").max == 2 and at.session_state["labels"] <= 2
+
+
+def test_verdict_and_figures_stand_above_the_choice(trained, open_page) -> None:
+    at = open_page("compress", run=trained.members[0], split="validation")
+    shown = list(at.main)
+    verdict = at.info[0] if at.info else (at.success or at.warning)[0]
+    texts = [getattr(e, "label", "") or getattr(e, "value", "") for e in shown]
+    places = [
+        next(i for i, e in enumerate(shown) if e is verdict),
+        texts.index("Accuracy"),
+        texts.index("Better than random merges"),
+        texts.index("**Suggested merges**"),
+        texts.index("Number of labels"),
+        texts.index("All metrics"),
+    ]
+    assert places == sorted(places)

@@ -40,7 +40,7 @@ def _points(after: float | None, before: float | None) -> str | None:
 
 
 def cards(report: Mapping[str, Any]) -> None:
-    """Draw three figures of a merge, and all others folded away.
+    """Draw three figures of a merge.
 
     Args:
         report: Mapping of :class:`segcore.evaluation.compression.chosen_map.MapReport`.
@@ -78,6 +78,10 @@ def cards(report: Mapping[str, Any]) -> None:
     _metrics(main)
     again = chosen_again(report)
     st.caption(f"Entropy kept: {kept}." + (f" {again}" if again else ""))
+
+
+def all_metrics(report: Mapping[str, Any]) -> None:
+    """Draw all other figures of a merge and its table of scores, folded away."""
     with st.expander("All metrics", icon=":material/functions:"):
         _metrics(_further(report))
         table(report)
