@@ -37,11 +37,13 @@ class OpenedMask:
         mask: (H, W) of the label set's ``mask_dtype``; all ``ignore_index`` where there is none yet.
         digest: What a save is based on, see :meth:`MaskEdits.save`.
         version: Number of the version; 0 where there is no mask yet.
+        class_ids: Ids of the classes that its indices stand for, by position.
     """
 
     mask: npt.NDArray[Any]
     digest: str
     version: int
+    class_ids: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,8 @@ class MaskEdits:
         row = dataset.sample(sample)
         used = current(mask_history(dataset, sample), row)
         mask = dataset.read_mask(row) if row.mask is not None else dataset.empty_mask(row)
-        return OpenedMask(mask, row.mask_digest, used.number if used else 0)
+        ids = tuple(dataset.label_set.class_ids)
+        return OpenedMask(mask, row.mask_digest, used.number if used else 0, ids)
 
     def save(
         self,
@@ -104,6 +107,7 @@ class MaskEdits:
         based_on: str,
         author: str = "",
         origin: str = "editor",
+        class_ids: tuple[int, ...] | None = None,
     ) -> MaskVersion:
         """Save a mask as the version in use, see :func:`segcore.data.editing.versions.save_mask`.
 
@@ -114,6 +118,7 @@ class MaskEdits:
             based_on: ``digest`` of the mask as it was opened.
             author: Who saves it; "" for the user of this computer.
             origin: What it was made from: "editor", "prediction of r003".
+            class_ids: ``class_ids`` of the mask as it was opened; None for the classes of now.
 
         Raises:
             MaskChanged: Somebody else saved it meanwhile; this one is kept aside.
@@ -121,7 +126,13 @@ class MaskEdits:
         """
         folder = self._datasets.open(name).folder
         return save_mask(
-            folder, sample, mask, based_on=based_on, author=author or user_name(), origin=origin
+            folder,
+            sample,
+            mask,
+            based_on=based_on,
+            author=author or user_name(),
+            origin=origin,
+            class_ids=class_ids,
         )
 
     def save_file(self, name: str, sample: str, file: Path, author: str = "") -> MaskVersion:

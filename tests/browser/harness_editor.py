@@ -1,9 +1,14 @@
 """A page with nothing but the mask editor on a dataset of one drawn frame, for the browser tests.
 
-Query parameters: ``side`` (of a square enlargement), ``classes`` (11 or 150), ``work`` (any text: the
-regions of three images, one after the other).
+Query parameters: ``side`` (of a square enlargement), ``classes`` (11 or more), ``work`` (any text: the
+regions of three images, one after the other), ``many`` (any text: images with odd names, one of them
+without a mask). Saves fail as on a full disk while the workspace holds a file ``full``.
 The workspace is that of ``$SEGCORE_WORKSPACE``.
 """
+
+import errno
+from dataclasses import replace
+from unittest.mock import patch
 
 import cv2
 import numpy as np
@@ -11,6 +16,7 @@ import streamlit as st
 
 from segcore.data.dataset.writing import ArraySample, write_dataset
 from segcore.data.editing.versions import MaskChanged
+from segcore.errors import disk_error
 from segcore.ui.viewer import (
     EditorWork,
     Panel,
@@ -37,8 +43,8 @@ def make(side: int = 0, classes: int = 11) -> tuple[Workspace, str, np.ndarray, 
     probabilities, guess = made_up(mask, drawn_labels().num_classes, 1)
     labels = drawn_labels()
     if classes > 11:
-        guess, _ = split_classes(guess, labels)
-        mask, labels = split_classes(mask, labels)
+        guess, _ = split_classes(guess, labels, classes)
+        mask, labels = split_classes(mask, labels, classes)
     if side:
         image = cv2.resize(image, (side, side), interpolation=cv2.INTER_CUBIC)
         mask, guess = (
@@ -119,8 +125,74 @@ def walk() -> None:
     st.text(f"decided {st.session_state.get('decided', [])}")
 
 
+MANY = "many"
+"""Dataset of images of one size whose names hold folders, dots and blanks; the last has no mask."""
+
+NAMES = ("day.1/a b.v2-left", "day.1/a b", "night/ä")
+
+
+def make_many() -> Workspace:
+    workspace = Workspace()
+    if MANY not in workspace.datasets.names():
+        samples = []
+        for number, name in enumerate(NAMES):
+            _, image, mask = drawn_frame(number)
+            samples.append(ArraySample(name, image, mask, "test"))
+        folder = workspace.datasets.folder / MANY
+        write_dataset(folder, MANY, drawn_labels(), samples)
+        dataset = workspace.datasets.open(MANY)
+        bare = replace(dataset.sample(NAMES[-1]), mask=None, mask_digest="")
+        rows = tuple(bare if s.id == bare.id else s for s in dataset.samples)
+        replace(dataset, samples=rows).save()
+    return workspace
+
+
+made_many = st.cache_resource(make_many)
+
+
+def leaf() -> None:
+    workspace = made_many()
+    dataset = workspace.datasets.open(MANY)
+    with st.container(horizontal=True):
+        for number in range(len(NAMES)):
+            if st.button(f"image {number}"):
+                st.session_state.at = number
+    sample = NAMES[st.session_state.setdefault("at", 0)]
+    opened = workspace.masks.open(MANY, sample)
+    edit(
+        lambda: Scene(
+            f"{MANY}:{sample}",
+            dataset.read_image(dataset.sample(sample)),
+            (Panel("Mask", mask=opened.mask),),
+            dataset.label_set,
+        ),
+        key="editor",
+        image=sample,
+        base=opened.digest,
+        on_save=lambda mask: save(workspace, MANY, sample, mask, opened.digest),
+    )
+
+
+def save(workspace: Workspace, name: str, sample: str, mask: np.ndarray, base: str) -> SaveAnswer:
+    if (workspace.folder / "full").exists():
+        try:
+            full = OSError(errno.ENOSPC, "No space left on device")
+            with patch("segcore.data.editing.versions.write_document", side_effect=full):
+                workspace.masks.save(name, sample, mask, based_on=base, author="ada")
+        except OSError as error:
+            raise disk_error("write", workspace.folder, error) from error
+    try:
+        version = workspace.masks.save(name, sample, mask, based_on=base, author="ada")
+    except MaskChanged as error:
+        return SaveAnswer(False, str(error), "", kept=True)
+    return SaveAnswer(True, f"Saved as version {version.number}", version.digest)
+
+
 def main() -> None:
     st.set_page_config(layout="wide", page_icon="🔎")
+    if "many" in st.query_params:
+        leaf()
+        return
     if "work" in st.query_params:
         walk()
         return
@@ -133,19 +205,12 @@ def main() -> None:
         Panel("Prediction", mask=guess, scalar=sure, hidden=True),
     )
 
-    def save(mask: np.ndarray) -> SaveAnswer:
-        try:
-            version = workspace.masks.save(name, IMAGE, mask, based_on=opened.digest, author="ada")
-        except MaskChanged as error:
-            return SaveAnswer(False, str(error), "")
-        return SaveAnswer(True, f"Saved as version {version.number}", version.digest)
-
     edit(
         lambda: Scene(IMAGE, image, panels, dataset.label_set),
         key="editor",
         image=IMAGE,
         base=opened.digest,
-        on_save=save,
+        on_save=lambda mask: save(workspace, name, IMAGE, mask, opened.digest),
     )
     st.text(f"versions {len(workspace.masks.history(name, IMAGE).versions)}")
 

@@ -101,17 +101,25 @@ def entropy(probabilities: np.ndarray) -> np.ndarray:
     return -(probabilities * np.log(probabilities + 1e-9)).sum(-1) / np.log(probabilities.shape[-1])
 
 
-def split_classes(mask: np.ndarray, label_set: LabelSet) -> tuple[np.ndarray, LabelSet]:
-    """Cut the image into strips with classes of their own: 150 classes, for a crowded legend."""
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcd"
+
+
+def split_classes(
+    mask: np.ndarray, label_set: LabelSet, classes: int = 150
+) -> tuple[np.ndarray, LabelSet]:
+    """Cut the image into strips with classes of their own, for a crowded legend."""
     count = label_set.num_classes
-    strip = np.arange(mask.shape[1]) * 14 // mask.shape[1]
-    many = np.where(mask == 255, 255, np.minimum(mask + count * strip, 149)).astype(np.uint8)
+    strip = np.arange(mask.shape[1]) * (-(-classes // count)) // mask.shape[1]
+    ignored, dtype = (255, np.uint8) if classes <= 255 else (65535, np.uint16)
+    many = np.minimum(mask.astype(np.int64) + count * strip, classes - 1)
+    many = np.where(mask == 255, ignored, many).astype(dtype)
     rng = np.random.default_rng(3)
-    names = [
-        f"{label_set.classes[i % count].name} {'ABCDEFGHIJKLMN'[i // count]}" for i in range(150)
-    ]
+    names = [f"{label_set.classes[i % count].name} {LETTERS[i // count]}" for i in range(classes)]
     return many, LabelSet(
-        tuple(LabelClass(i, names[i], tuple(map(int, rng.integers(0, 256, 3)))) for i in range(150))
+        tuple(
+            LabelClass(i, names[i], tuple(map(int, rng.integers(0, 256, 3))))
+            for i in range(classes)
+        )
     )
 
 

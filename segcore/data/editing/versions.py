@@ -130,12 +130,7 @@ def read_version(dataset: Dataset, sample_id: str, number: int) -> npt.NDArray[A
         raise SegcoreError(
             f"Version {number} of the mask of {sample_id!r} is damaged: choose another version."
         )
-    labels = dataset.label_set
-    position = {class_id: index for index, class_id in enumerate(labels.class_ids)}
-    table = np.full(int(np.iinfo(mask.dtype).max) + 1, labels.ignore_index, labels.mask_dtype)
-    known = [position.get(class_id, labels.ignore_index) for class_id in version.class_ids]
-    table[: len(known)] = known
-    return table[mask]
+    return _in_classes_of_today(dataset, mask, version.class_ids)
 
 
 def save_mask(
@@ -146,6 +141,7 @@ def save_mask(
     based_on: str,
     author: str,
     origin: str = "editor",
+    class_ids: Sequence[int] | None = None,
 ) -> MaskVersion:
     """Save a mask as the version in use.
 
@@ -157,6 +153,8 @@ def save_mask(
             mask.
         author: Who saves it, for the history.
         origin: What it was made from, for the history.
+        class_ids: Ids of the classes that its indices stand for, by position; None for those of
+            the dataset. Classes that are ignored by now become ``ignore_index``.
 
     Returns:
         The new version; the one in use where nothing changed.
@@ -169,6 +167,8 @@ def save_mask(
     """
     with changing(folder) as dataset:
         sample = dataset.sample(sample_id)
+        if class_ids is not None and tuple(class_ids) != tuple(dataset.label_set.class_ids):
+            mask = _in_classes_of_today(dataset, mask, class_ids)
         new = _checked(dataset, sample, mask)
         versions = mask_history(dataset, sample_id)
         used = current(versions, sample)
@@ -233,6 +233,16 @@ def edited_samples(dataset: Dataset, since: float = 0.0) -> list[str]:
             for v in mask_history(dataset, sample.id)
         )
     ]
+
+
+def _in_classes_of_today(
+    dataset: Dataset, mask: npt.NDArray[Any], class_ids: Sequence[int]
+) -> npt.NDArray[Any]:
+    labels = dataset.label_set
+    position = {class_id: index for index, class_id in enumerate(labels.class_ids)}
+    known = [position.get(class_id, labels.ignore_index) for class_id in class_ids]
+    table = np.array([*known, labels.ignore_index], labels.mask_dtype)
+    return table[np.where((mask >= 0) & (mask < len(known)), mask, len(known))]
 
 
 def _checked(dataset: Dataset, sample: Sample, mask: npt.NDArray[Any]) -> npt.NDArray[Any]:

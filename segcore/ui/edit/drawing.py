@@ -1,5 +1,6 @@
 """The mask editor on its page: which image, which proposal, and where a save goes."""
 
+import hashlib
 from typing import Any
 
 import numpy.typing as npt
@@ -53,7 +54,7 @@ def _step(listed: list[str], by: int, label: str, icon: str) -> None:
         key=f"step_{by}",
         on_click=session.request,
         args=("sample", after),
-        help=f"{label}; what is not saved is lost",
+        help=f"{label}; what is not saved waits until you return",
     )
 
 
@@ -66,10 +67,16 @@ def show(dataset: Dataset, sample: str, proposer: str) -> None:
             lambda: scene(dataset, sample, opened, proposer),
             key=f"editor_{dataset.name}",
             image=sample,
-            base=opened.digest,
+            base=known_as(opened.digest, dataset),
             proposal=proposer,
             on_save=lambda mask: save(dataset.name, sample, mask, opened, origin),
         )
+
+
+def known_as(digest: str, dataset: Dataset) -> str:
+    """What the browser knows a mask by: other classes, or other colours, bring it anew."""
+    classes = hashlib.blake2b(repr(dataset.label_set).encode(), digest_size=6).hexdigest()
+    return f"{digest} {classes}"
 
 
 def save(
@@ -78,10 +85,18 @@ def save(
     """Save what was drawn on an opened mask; a refusal is an answer too."""
     masks = session.workspace().masks
     try:
-        version = masks.save(dataset, sample, mask, based_on=opened.digest, origin=origin)
+        version = masks.save(
+            dataset,
+            sample,
+            mask,
+            based_on=opened.digest,
+            origin=origin,
+            class_ids=opened.class_ids,
+        )
     except MaskChanged as error:
-        return viewer.SaveAnswer(False, str(error), "")
-    return viewer.SaveAnswer(True, f"Saved as version {version.number}", version.digest)
+        return viewer.SaveAnswer(False, str(error), "", kept=True)
+    base = known_as(version.digest, session.workspace().datasets.open(dataset))
+    return viewer.SaveAnswer(True, f"Saved as version {version.number}", base)
 
 
 def _choose_proposal(dataset: str, sample: str) -> str:

@@ -90,7 +90,7 @@ def _edit(dataset: Dataset, made: WorkList, at: int, show_in: Any) -> None:
     origin = f"label errors, by {called(made.run)}"
 
     def done(mask: npt.NDArray[Any] | None, decided: viewer.Decided) -> viewer.SaveAnswer:
-        answer = viewer.SaveAnswer(True, "", opened.digest)
+        answer = viewer.SaveAnswer(True, "", drawing.known_as(opened.digest, dataset))
         if mask is not None:
             answer = drawing.save(dataset.name, sample, mask, opened, origin)
         if answer.saved:
@@ -107,7 +107,7 @@ def _edit(dataset: Dataset, made: WorkList, at: int, show_in: Any) -> None:
     shared: dict[str, Any] = {
         "key": f"fixes_{dataset.name}",
         "image": sample,
-        "base": opened.digest,
+        "base": drawing.known_as(opened.digest, dataset),
         "proposal": made.run,
         "work": work,
     }

@@ -28,11 +28,14 @@ class SaveAnswer:
         saved: Whether it is in use now.
         text: One sentence for the person who drew it.
         base: What the mask in use is known by from now on.
+        kept: Whether it was not taken into use but is kept as a version, so the browser need not
+            keep it.
     """
 
     saved: bool
     text: str
     base: str
+    kept: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,7 @@ def edit(
         memory["answer"] = {
             "number": str(sent.get("number")),
             "saved": answer.saved,
+            "kept": answer.kept,
             "text": answer.text,
             "token": _token(image, answer.base, proposal),
             "base": f"{image} {answer.base}",
@@ -194,8 +198,8 @@ def _answer(
     try:
         if sent.get("token") != token:
             raise SegcoreError(
-                "Expected the mask that is open here, received another: reload the page; what was "
-                "saved before is in the history."
+                "Expected the mask that is open here, received another: what you drew waits in "
+                "this window; open its image and save again."
             )
         return keep(sent)
     except SegcoreError as error:

@@ -231,6 +231,17 @@ def test_versions_are_read_in_the_classes_of_today(dataset):
     assert np.array_equal(read_version(dataset, sample.id, 1), expected)
 
 
+def test_what_was_drawn_in_the_classes_of_before_is_saved_in_those_of_today(dataset):
+    labels, sample = dataset.label_set, dataset.samples[0]
+    drawn = _edited(dataset, sample, 1)
+    turned = dataclasses.replace(labels, classes=labels.classes[::-1])
+    now = relabel(Dataset.open(dataset.folder), turned)
+    _save(now, drawn, sample.id, class_ids=labels.class_ids)
+    expected = np.where(drawn == labels.ignore_index, drawn, labels.num_classes - 1 - drawn)
+    now = Dataset.open(dataset.folder)
+    assert np.array_equal(now.read_mask(now.sample(sample.id)), expected)
+
+
 def test_only_edits_after_a_moment_count(dataset):
     first = dataset.samples[0]
     _save(dataset, _edited(dataset, first, 1), first.id)

@@ -1,7 +1,7 @@
 // The mask editor: one picture to draw on, tools above it, classes and proposals next to it.
 
+const PATIENCE = 30_000; // milliseconds that an answer to a save may take
 const AHEAD = new Map(); // key of an editor -> { settings, scene }: the image that follows, unpacked
-const OPENED = new Map(); // key of an editor -> { token, scene, edits, look }: survives reruns and switches of page
 
 class Editor {
   constructor(root) {
@@ -25,13 +25,14 @@ class Editor {
     bindEditor(this, this.canvas);
     this.resizing = new ResizeObserver(() => this.layout());
     this.resizing.observe(root);
-    this.onLeave = (event) => this.edits?.dirty && event.preventDefault();
-    addEventListener("beforeunload", this.onLeave);
+    this.onBlur = () => this.letGo();
+    addEventListener("blur", this.onBlur);
   }
 
   destroy() {
     this.resizing.disconnect();
-    removeEventListener("beforeunload", this.onLeave);
+    removeEventListener("blur", this.onBlur);
+    clearTimeout(this.waiting);
     cancelAnimationFrame(this.pending);
     this.sequence = Infinity;
   }
@@ -44,6 +45,7 @@ class Editor {
     if (body.length && kept?.token !== settings.token) {
       const scene = await Scene.unpack(body);
       if (sequence !== this.sequence) return;
+      if (this.isAnswer(settings.answer) && settings.answer.kept) DRAFTS.keptElsewhere(this.saving.edits);
       this.open(scene, settings);
     } else if (kept && (kept.token === settings.token || this.isAnswer(settings.answer))) {
       this.take(kept);
@@ -73,13 +75,22 @@ class Editor {
     const known = OPENED.get(key);
     const look = known?.look ?? { ...freshState(), background: true };
     if (known?.scene.id !== scene.id) look.view = freshState().view;
-    const same = known?.base === base;
+    if (known && known.base !== base) DRAFTS.leave(key, known);
+    const draft = known?.base === base ? known : DRAFTS.resume(key, scene.id);
+    const same = draft?.base === base;
     const { values } = scene.panels[0].mask.levels[0];
-    const plane = same ? known.edits.plane : new Pyramid(values.slice(), scene.width, scene.height); // a proposal may be the same plane
+    const plane = same ? draft.edits.plane : new Pyramid(values.slice(), scene.width, scene.height); // a proposal may be the same plane
     scene.panels[0].mask = plane;
-    const task = same ? known.task : Task.of(this.settings.work);
-    OPENED.set(key, { token, base, scene, task, edits: same ? known.edits : new Edits(plane), look });
+    const edits = same ? draft.edits : new Edits(plane, known?.edits.locked);
+    const task = (same && draft.task?.reopened()) || Task.of(this.settings.work);
+    OPENED.set(key, { token, base, scene, task, edits, look });
     this.take(OPENED.get(key));
+    if (!same && draft) {
+      const pixels = edits.drawAgain(draft.edits, classesOfToday(draft.scene, scene));
+      this.hint(`This mask was changed elsewhere: your ${pixels.toLocaleString("en")} unsaved pixels are drawn on the new one`, 8000);
+    } else if (same && draft !== known) {
+      this.hint("What you drew here before is not saved yet");
+    }
   }
 
   take({ scene, edits, look, task }) {
@@ -145,7 +156,11 @@ class Editor {
   async finish() {
     const { task, settings } = this;
     const sent = { decisions: task.decisions.map(({ decision, index }) => [decision, index]), token: settings.token };
-    this.saving = { number: `${Date.now()}.${++this.saves}`, steps: this.edits.done.length, mask: this.edits.values.slice(), edits: this.edits };
+    if (this.saving) {
+      this.root.classList.add("busy");
+      return this.after(() => this.finish());
+    }
+    this.send();
     sent.number = this.saving.number;
     const { width, height } = this.scene;
     const packing = this.edits.dirty ? packPlane({ values: this.saving.mask, width }) : null;
@@ -195,8 +210,15 @@ class Editor {
     this.refresh();
   }
 
+  // Keys that are held go up elsewhere when the window or the picture is left.
+  letGo() {
+    this.panning = false;
+    this.peek(false);
+  }
+
   // Show the proposal instead of the mask while asked to.
   peek(on) {
+    if (!this.scene) return;
     const shown = on && this.proposal >= 0 ? this.proposal : 0;
     if (shown === this.shownPanel) return;
     this.shownPanel = shown;
@@ -229,26 +251,52 @@ class Editor {
   }
 
   undo() {
-    this.strokes.cancel();
+    if (this.strokes.takeBack()) return this.refresh();
     if (!this.edits.undo()) this.hint("Nothing to undo");
     if (this.task?.undone(this.edits.done.length)) this.lookAtRegion();
     this.refresh();
   }
 
   redo() {
+    this.strokes.cancel();
     if (!this.edits.redo()) this.hint("Nothing to redo");
     this.refresh();
   }
 
   async save() {
-    if (this.saving || !this.edits.dirty) return;
-    this.strokes.cancel();
-    const mask = this.edits.values.slice();
-    this.saving = { number: `${Date.now()}.${++this.saves}`, steps: this.edits.done.length, mask, edits: this.edits };
-    this.refresh();
-    const plane = await packPlane({ values: mask, width: this.scene.width });
+    this.strokes.finish();
+    if (!this.edits.dirty) return;
+    if (this.saving) {
+      this.after(() => this.save());
+      return;
+    }
+    const { mask, number } = this.send();
+    const { token } = this.settings; // another image may be open once the mask is packed
     const { width, height } = this.scene;
-    this.setTriggerValue("save", { number: this.saving.number, token: this.settings.token, shape: [height, width], bytes: mask.BYTES_PER_ELEMENT, mask: plane });
+    const plane = await packPlane({ values: mask, width });
+    this.setTriggerValue("save", { number, token, shape: [height, width], bytes: mask.BYTES_PER_ELEMENT, mask: plane });
+  }
+
+  // Remember what is on its way to the server.
+  send() {
+    const { edits } = this;
+    this.saving = { number: `${Date.now()}.${++this.saves}`, step: edits.done.at(-1), mask: edits.values.slice(), edits };
+    clearTimeout(this.waiting);
+    this.waiting = setTimeout(() => {
+      this.saving = this.following = null;
+      this.root.classList.remove("busy");
+      this.task?.reopened();
+      this.hint("No answer to the save so far: save again", 8000);
+      this.refresh();
+    }, PATIENCE);
+    this.refresh();
+    return this.saving;
+  }
+
+  // Do something once what is on its way was answered, if the same image is open then.
+  after(act) {
+    const { edits } = this;
+    this.following = () => this.edits === edits && act();
   }
 
   isAnswer(answer) {
@@ -257,15 +305,21 @@ class Editor {
 
   // What became of a save: the mask is in use, or it was refused and is still here.
   answered({ saved, token, base, text }) {
-    const { steps, mask, edits } = this.saving;
-    this.saving = null;
+    const { step, mask, edits } = this.saving;
+    const { following } = this;
+    this.saving = this.following = null;
+    clearTimeout(this.waiting);
     if (saved) {
       edits.saved = mask;
-      edits.savedAt = steps;
+      edits.savedAt = step;
       const kept = OPENED.get(this.settings.key);
       if (kept.edits === edits) Object.assign(kept, { token, base });
+      DRAFTS.saved(edits, base);
     }
+    this.root.classList.remove("busy");
+    if (!saved && edits === this.edits) this.task?.reopened();
     this.hint(text, saved ? 1800 : 8000);
+    if (saved) following?.();
   }
 
   change(patch) {
@@ -359,69 +413,12 @@ class Editor {
     const context = this.canvas.getContext("2d");
     context.clearRect(0, 0, this.canvas.width, this.canvas.height);
     this.painter.paint(context, this.frame, this.panel, this.look, null);
-    this.paintRegion(context);
-    this.paintWay(context);
-    this.paintBrush(context);
+    paintRegion(context, this);
+    paintWay(context, this);
+    paintBrush(context, this);
     this.bar.report();
     this.paintTime = performance.now() - start;
     this.root.dataset.painted = this.scene.id;
     window.__segeditor = this;
-  }
-
-  // A line around the region that is asked about.
-  paintRegion(context) {
-    const region = this.task?.region;
-    if (!region) return;
-    const { scale, left, top, ratio } = this.frame;
-    const around = new Path2D();
-    const covered = new Map();
-    for (const [row, from, to] of region.rows) covered.set(row, [...(covered.get(row) ?? []), [from, to]]);
-    const inside = (row, x) => covered.get(row)?.some(([from, to]) => x >= from && x < to);
-    for (const [row, from, to] of region.rows) {
-      const [y0, y1] = [top + row * scale, top + (row + 1) * scale];
-      for (const x of [from, to]) {
-        around.moveTo(left + x * scale, y0);
-        around.lineTo(left + x * scale, y1);
-      }
-      for (let x = from; x < to; x++) {
-        for (const [other, y] of [[row - 1, y0], [row + 1, y1]]) {
-          if (inside(other, x)) continue;
-          around.moveTo(left + x * scale, y);
-          around.lineTo(left + (x + 1) * scale, y);
-        }
-      }
-    }
-    for (const [color, line] of [["rgb(0 0 0 / 80%)", 4], ["#ff40a0", 2]]) {
-      context.strokeStyle = color;
-      context.lineWidth = line * ratio;
-      context.stroke(around);
-    }
-  }
-
-  paintWay(context) {
-    const { way } = this.strokes;
-    if (!way || BRUSHES.includes(this.tool)) return;
-    const { scale, left, top, ratio } = this.frame;
-    const points = this.tool === "polygon" && this.cursor ? [...way, this.cursor] : way;
-    for (const [color, line] of [["rgb(0 0 0 / 70%)", 3], ["#ffffff", 1.5]]) {
-      context.strokeStyle = color;
-      context.lineWidth = line * ratio;
-      context.beginPath();
-      points.forEach(([x, y], i) => context[i ? "lineTo" : "moveTo"](x * scale + left, y * scale + top));
-      if (this.tool === "polygon") context.closePath();
-      context.stroke();
-    }
-  }
-
-  paintBrush(context) {
-    if (!this.cursor || !BRUSHES.includes(this.tool)) return;
-    const { scale, left, top, ratio } = this.frame;
-    for (const [color, line] of [["rgb(0 0 0 / 70%)", 3], ["#ffffff", 1.5]]) {
-      context.strokeStyle = color;
-      context.lineWidth = line * ratio;
-      context.beginPath();
-      context.arc(this.cursor[0] * scale + left, this.cursor[1] * scale + top, Math.max(1.5 * ratio, (this.size / 2) * scale), 0, 2 * Math.PI);
-      context.stroke();
-    }
   }
 }

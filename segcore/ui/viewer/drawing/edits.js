@@ -2,20 +2,25 @@
 
 class Edits {
   // "plane" is a Pyramid whose full size is edited in place.
-  constructor(plane) {
+  constructor(plane, locked = new Set()) {
     this.plane = plane;
     this.values = plane.levels[0].values;
     this.saved = this.values.slice(); // as it was opened or last saved
-    this.locked = new Set(); // values that may not be painted over
+    this.locked = locked; // values that may not be painted over
     this.done = []; // steps that can be undone: { pixels, values }
     this.undone = [];
-    this.savedAt = 0; // how many steps were done when it was saved; null if they cannot be reached any more
+    this.savedAt = undefined; // the last step done when it was saved; a count would be the same after undoing and drawing anew
     this.touched = new Uint8Array(this.values.length);
     this.begin();
   }
 
   get dirty() {
-    return this.savedAt !== this.done.length;
+    return this.savedAt !== this.done.at(-1);
+  }
+
+  // What was drawn is kept elsewhere.
+  discard() {
+    this.savedAt = this.done.at(-1);
   }
 
   begin() {
@@ -67,7 +72,6 @@ class Edits {
       step.pixels[n] = pixels[k];
       step.values[n] = before[k];
     });
-    if (this.savedAt !== null && this.savedAt > this.done.length) this.savedAt = null;
     this.done.push(step);
     this.undone = [];
     return kept.length;
@@ -104,6 +108,22 @@ class Edits {
     to.push(step);
     this.plane.refresh(this.box(pixels));
     return true;
+  }
+
+  // Draw what was drawn in other edits of the same image since they were saved, with "table" from a class then to one
+  // of today; a class that is gone is not drawn. Returns how many pixels it changed.
+  drawAgain({ values, saved }, table) {
+    const { width, height } = this.plane;
+    this.draw((visit) => {
+      for (let row = 0; row < height; row++) {
+        for (let x = 0; x < width; x++) {
+          const from = x;
+          while (x < width && values[row * width + x] !== saved[row * width + x]) x++;
+          if (x > from) visit(row, from, x);
+        }
+      }
+    }, (i) => table.get(values[i]) ?? this.values[i]);
+    return this.commit();
   }
 
   // Smallest box around pixels, or null.

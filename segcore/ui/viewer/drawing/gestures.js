@@ -83,6 +83,7 @@ function bindEditor(editor, canvas) {
     if (event.key === " ") editor.panning = false;
     if (event.key === "p") editor.peek(false);
   });
+  editor.root.addEventListener("focusout", () => editor.letGo());
   canvas.addEventListener("wheel", (event) => {
     event.preventDefault();
     const delta = clamp((event.deltaY || event.deltaX) * (event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 30 : 1), -60, 60);

@@ -72,7 +72,10 @@ class EditorBar {
     const { editor } = this;
     const value = editor.cursor && editor.valueAt(editor.cursor);
     const under = value === null || value === undefined ? "" : `${editor.nameOf(value)} at ${Math.floor(editor.cursor[0])}, ${Math.floor(editor.cursor[1])} · `;
-    this.status.textContent = `${under}${editor.edits.dirty ? "not saved" : "saved"}`;
+    const waiting = DRAFTS.names(editor.settings.key);
+    const others = waiting.length ? ` · ${waiting.length} other ${waiting.length === 1 ? "image" : "images"} not saved` : "";
+    this.status.textContent = `${under}${editor.edits.dirty ? "not saved" : "saved"}${others}`;
+    this.status.title = waiting.length ? `Not saved yet: ${waiting.join(", ")}` : "";
   }
 }
 

@@ -31,6 +31,12 @@ class Task {
     return this.at !== before;
   }
 
+  // When its answers were not kept, the last one is asked again.
+  reopened() {
+    if (!this.region && this.decisions.length) this.at = this.decisions.pop().index;
+    return this;
+  }
+
   back() {
     if (!this.decisions.length || this.decisions.at(-1).decision === "accepted") return false;
     this.at = this.decisions.pop().index;

@@ -67,6 +67,21 @@ class Strokes {
     this.editor.edits.cancel();
   }
 
+  // Undo while drawing: the last corner of a polygon, or the stroke. Returns whether there was any.
+  takeBack() {
+    if (!this.way) return false;
+    if (this.tool === "polygon" && this.way.length > 1) this.way.pop();
+    else this.cancel();
+    return true;
+  }
+
+  // End a stroke of the brush as if the pointer had gone up; a way that is open stays.
+  finish() {
+    if (!this.way || !BRUSHES.includes(this.tool)) return;
+    this.way = null;
+    this.editor.commit();
+  }
+
   corner(point) {
     this.way ??= [];
     this.way.push(point);

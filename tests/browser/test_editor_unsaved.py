@@ -1,0 +1,294 @@
+"""What is drawn and not saved is never lost: other images, slow answers, full disks, other windows."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from segcore.workspace import Workspace
+from tests.browser import harness_editor as harness
+from tests.browser.test_editor import drag, drawn, hook, point, press, save, settle
+
+pytestmark = pytest.mark.browser
+LEFT, RIGHT, BARE = harness.NAMES
+
+
+@pytest.fixture
+def editor(start_app, tmp_path):
+    return start_app(Path(harness.__file__), {"SEGCORE_WORKSPACE": str(tmp_path)}), Workspace(
+        tmp_path
+    )
+
+
+@pytest.fixture
+def opened(page, editor):
+    url, workspace = editor
+
+    def open_editor(query: str = "many=yes") -> tuple[Page, Workspace]:
+        page.goto(f"{url}/?{query}")
+        page.locator("[data-painted]").wait_for()
+        settle(page)
+        return page, workspace
+
+    return open_editor
+
+
+def turn_to(page: Page, number: int) -> None:
+    page.get_by_role("button", name=f"image {number}").click()
+    page.wait_for_function(
+        "(id) => window.__segeditor.root.dataset.painted === id",
+        arg=f"{harness.MANY}:{harness.NAMES[number]}",
+    )
+    settle(page)
+
+
+def on_disk(workspace: Workspace, sample: str) -> np.ndarray:
+    return workspace.masks.open(harness.MANY, sample).mask
+
+
+def test_a_drawing_waits_while_another_image_is_looked_at_and_can_still_be_undone(opened) -> None:
+    page, workspace = opened()
+    before = drawn(page)
+    press(page, "2")
+    hook(page, "toggleLock(4)")
+    drag(page, (50, 50), (120, 60))
+    first = drawn(page)
+    assert (first != before).any()
+    turn_to(page, 1)
+    assert np.array_equal(drawn(page), on_disk(workspace, RIGHT))
+    assert hook(page, "edits.locked.has(4)")  # what is protected is so in every image
+    status = page.locator(".status")
+    expect(status).to_contain_text("1 other image not saved")
+    expect(status).to_have_attribute("title", f"Not saved yet: {LEFT}")
+    press(page, "3")
+    drag(page, (150, 150), (160, 150))
+    save(page)
+    turn_to(page, 0)
+    assert np.array_equal(drawn(page), first)
+    expect(page.locator(".notice")).to_contain_text("not saved yet")
+    press(page, "Control+z")
+    assert np.array_equal(drawn(page), before)
+    press(page, "Control+Shift+z")
+    save(page)
+    assert np.array_equal(on_disk(workspace, LEFT), first)
+
+
+def test_a_window_that_still_holds_drawings_asks_before_it_closes(opened) -> None:
+    page, _ = opened()
+    asked = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    leaves = "() => { const e = new Event('beforeunload', { cancelable: true }); dispatchEvent(e); return e.defaultPrevented; }"
+    assert not page.evaluate(leaves)
+    press(page, "2")
+    drag(page, (50, 50), (120, 60))
+    turn_to(page, 1)
+    assert page.evaluate(leaves)
+    turn_to(page, 0)
+    save(page)
+    assert not page.evaluate(leaves)
+
+
+def test_a_mask_changed_elsewhere_meanwhile_gets_the_unsaved_pixels_drawn_on_it(opened) -> None:
+    page, workspace = opened()
+    press(page, "2")
+    drag(page, (50, 50), (120, 60))
+    first, before = drawn(page), on_disk(workspace, LEFT)
+    turn_to(page, 1)
+    theirs = before.copy()
+    theirs[200:210] = 5
+    digest = workspace.masks.open(harness.MANY, LEFT).digest
+    workspace.masks.save(harness.MANY, LEFT, theirs, based_on=digest, author="eve")
+    turn_to(page, 0)
+    expect(page.locator(".notice")).to_contain_text("changed elsewhere")
+    assert np.array_equal(drawn(page), np.where(first != before, first, theirs))
+    save(page)
+    assert not any(v.aside for v in workspace.masks.history(harness.MANY, LEFT).versions)
+
+
+def test_what_is_drawn_anew_after_an_undo_during_a_save_is_not_taken_for_saved(opened) -> None:
+    page, workspace = opened()
+    press(page, "2")
+    drag(page, (50, 50), (120, 60))
+    first = drawn(page)
+    page.evaluate(
+        """() => {
+            const editor = window.__segeditor;
+            editor.save();
+            editor.undo();
+            editor.choose(5);
+            editor.strokes.down([200, 200]);
+            editor.strokes.up([200, 200]);
+        }"""
+    )
+    page.wait_for_function("() => !window.__segeditor.saving")
+    assert np.array_equal(on_disk(workspace, LEFT), first)
+    assert hook(page, "edits.dirty")
+    second = drawn(page)
+    save(page)
+    assert np.array_equal(on_disk(workspace, LEFT), second)
+
+
+def test_a_second_save_waits_for_the_first_and_is_not_forgotten(opened) -> None:
+    page, workspace = opened()
+    page.evaluate(
+        """() => {
+            const editor = window.__segeditor;
+            for (const x of [60, 120, 180]) {
+                editor.choose(5);
+                editor.strokes.down([x, 200]);
+                editor.strokes.up([x, 200]);
+                editor.save();
+            }
+        }"""
+    )
+    page.wait_for_function("() => !window.__segeditor.saving && !window.__segeditor.edits.dirty")
+    assert np.array_equal(on_disk(workspace, LEFT), drawn(page))
+    versions = workspace.masks.history(harness.MANY, LEFT).versions
+    assert [v.aside for v in versions] == [False] * 3  # two saves at most, one after the other
+
+
+def test_a_save_just_before_the_next_image_never_reaches_that_image(opened) -> None:
+    page, workspace = opened()
+    other = on_disk(workspace, RIGHT)
+    press(page, "2")
+    drag(page, (50, 50), (120, 60))
+    first = drawn(page)
+    page.evaluate(
+        """() => {
+            const packed = Response.prototype.arrayBuffer;
+            Response.prototype.arrayBuffer = function () {
+                return new Promise((done) => setTimeout(() => done(packed.call(this)), 1500));
+            };
+            window.__segeditor.save();
+        }"""
+    )
+    turn_to(page, 1)
+    page.wait_for_function("() => !window.__segeditor.saving")
+    assert np.array_equal(on_disk(workspace, RIGHT), other)
+    assert len(workspace.masks.history(harness.MANY, RIGHT).versions) == 1
+    turn_to(page, 0)
+    assert np.array_equal(drawn(page), first)
+
+
+def test_a_full_disk_is_told_and_the_drawing_can_be_saved_later(opened) -> None:
+    page, workspace = opened()
+    before = on_disk(workspace, LEFT)
+    press(page, "2")
+    drag(page, (50, 50), (120, 60))
+    (workspace.folder / "full").touch()
+    press(page, "Control+s")
+    expect(page.locator(".notice")).to_contain_text("No space left")
+    assert hook(page, "edits.dirty") and np.array_equal(on_disk(workspace, LEFT), before)
+    turn_to(page, 1)
+    turn_to(page, 0)
+    (workspace.folder / "full").unlink()
+    save(page)
+    assert np.array_equal(on_disk(workspace, LEFT), drawn(page))
+
+
+def test_an_image_without_a_mask_gets_its_first(opened) -> None:
+    page, workspace = opened()
+    turn_to(page, 2)
+    assert (drawn(page) == 255).all()
+    press(page, "f")
+    press(page, "4")
+    page.mouse.click(*point(page, 100, 100))
+    settle(page)
+    assert (drawn(page) == 3).all()
+    save(page)
+    assert (on_disk(workspace, BARE) == 3).all()
+    turn_to(page, 1)
+    turn_to(page, 2)
+    assert (drawn(page) == 3).all()
+
+
+def test_undo_during_a_stroke_takes_back_the_stroke_alone(opened) -> None:
+    page, _ = opened()
+    press(page, "2")
+    drag(page, (50, 50), (120, 60))
+    first = drawn(page)
+    page.mouse.move(*point(page, 200, 200))
+    page.mouse.down()
+    page.mouse.move(*point(page, 240, 200), steps=4)
+    settle(page)
+    assert not np.array_equal(drawn(page), first)
+    page.keyboard.press("Control+z")
+    page.mouse.up()
+    settle(page)
+    assert np.array_equal(drawn(page), first)
+    press(page, "g")
+    for x, y in ((200, 20), (260, 20), (260, 60)):
+        page.mouse.click(*point(page, x, y))
+    page.keyboard.press("Control+z")
+    assert hook(page, "strokes.way.length") == 2
+    page.keyboard.press("Escape")
+    assert np.array_equal(drawn(page), first)
+
+
+def test_space_and_the_right_button_pan_without_drawing(opened) -> None:
+    page, _ = opened()
+    before = drawn(page)
+    page.locator("canvas").focus()
+    for _ in range(3):
+        page.keyboard.press("+")
+    settle(page)
+    x = hook(page, "look.view.x")
+    page.keyboard.down(" ")
+    drag(page, (200, 150), (180, 150))
+    page.keyboard.up(" ")
+    assert hook(page, "look.view.x") > x
+    x = hook(page, "look.view.x")
+    page.mouse.move(*point(page, 200, 150))
+    page.mouse.down(button="right")
+    page.mouse.move(*point(page, 180, 150), steps=3)
+    page.mouse.up(button="right")
+    settle(page)
+    assert hook(page, "look.view.x") > x and np.array_equal(drawn(page), before)
+    page.keyboard.down(" ")  # goes up in another window
+    page.evaluate("() => window.dispatchEvent(new Event('blur'))")
+    drag(page, (200, 150), (180, 150))
+    page.keyboard.up(" ")
+    assert not np.array_equal(drawn(page), before)
+
+
+def test_a_finger_draws_and_two_zoom(new_page, editor) -> None:
+    url, _ = editor
+    page = new_page(width=820, height=1100, has_touch=True)
+    page.goto(f"{url}/?many=yes")
+    page.locator("[data-painted]").wait_for()
+    settle(page)
+    before = drawn(page)
+    x, y = point(page, 200, 200)
+    client = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *fingers: tuple[float, float]) -> None:
+        points = [{"x": a, "y": b, "id": n} for n, (a, b) in enumerate(fingers)]
+        client.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        settle(page)
+
+    touch("touchStart", (x, y))
+    touch("touchMove", (x + 60, y))
+    touch("touchEnd")
+    line = drawn(page)
+    assert (line != before).any()
+    touch("touchStart", (x - 30, y + 50))
+    touch("touchStart", (x - 30, y + 50), (x + 30, y + 50))
+    touch("touchMove", (x - 90, y + 50), (x + 90, y + 50))
+    touch("touchEnd")
+    assert np.array_equal(drawn(page), line) and hook(page, "look.view.zoom") > 1.5
+
+
+def test_more_classes_than_a_byte_holds_are_drawn_and_saved(opened) -> None:
+    page, workspace = opened("classes=300")
+    page.get_by_placeholder("Find a class").fill("Z")
+    page.get_by_role("radio").filter(visible=True).first.click()
+    chosen = hook(page, "chosen")
+    assert chosen > 255
+    drag(page, (50, 50), (120, 60))
+    save(page)
+    mask = workspace.masks.open(harness.dataset_name(0, 300), harness.IMAGE).mask
+    assert mask.dtype == np.uint16 and (mask == chosen).any()
+    page.reload()
+    page.locator("[data-painted]").wait_for()
+    assert hook(page, "edits.values.join()") == ",".join(map(str, mask.ravel()))
