@@ -1,6 +1,10 @@
 """The page that edits a mask: which proposals it offers, and its history with the way back."""
 
+import dataclasses
+
 import numpy as np
+
+from segcore.ui.edit.drawing import known_as
 
 
 def _save(workspace, sample: str, value: int) -> np.ndarray:
@@ -73,3 +77,27 @@ def test_a_list_that_was_worked_through_says_so(trained, open_page):
 def test_a_list_of_a_run_that_is_gone_is_a_sentence(trained, open_page):
     at = open_page("edit", dataset="tiny", fix="deleted-1", split="test")
     assert "deleted-1" in at.error[0].value
+
+
+def test_a_proposal_whose_run_is_gone_leaves_the_mask_to_edit(trained, open_page, read):
+    at = open_page("edit", dataset="tiny", sample="test/scene_1", proposal="deleted-1")
+    assert not at.error
+    assert "Mask" in _panels(read, at)
+
+
+def test_an_image_too_large_to_edit_does_not_hold_up_the_list(trained, open_page, monkeypatch):
+    workspace, run = trained.workspace, trained.members[0]
+    _save(workspace, "test/scene_2", 3)
+    assert workspace.fixes.make_list(run, "test").images
+    monkeypatch.setattr("segcore.ui.edit.suspected.MAX_SIDE", 8)
+    at = open_page("edit", dataset="tiny", fix=run, split="test")
+    assert not at.error and "looked through" in at.success[0].value
+    assert any("left out" in caption.value for caption in at.main.caption)
+
+
+def test_other_colours_of_the_classes_bring_the_mask_anew(workspace):
+    dataset = workspace.datasets.open("tiny")
+    labels = dataset.label_set
+    painted = dataclasses.replace(labels.classes[0], color=(1, 2, 3))
+    other = dataclasses.replace(labels, classes=(painted, *labels.classes[1:]))
+    assert known_as("d", dataset) != known_as("d", dataclasses.replace(dataset, label_set=other))

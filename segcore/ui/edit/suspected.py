@@ -13,6 +13,7 @@ from segcore.ui import viewer
 from segcore.ui.edit import drawing
 from segcore.ui.shared import background_tasks, session
 from segcore.ui.shared.run_names import called
+from segcore.ui.viewer.payload import MAX_SIDE
 from segcore.workspace.fixes import DECISIONS, WorkList
 
 AT = "fix_at"
@@ -66,6 +67,12 @@ def _search(run: str, split: str, made: WorkList | None, label: str) -> WorkList
 
 def _work(dataset: Dataset, made: WorkList) -> str | None:
     images = [work.sample for work in made.images]
+    large = sum(not _fits(dataset, image) for image in images)
+    if large:
+        st.caption(
+            f"{plural(large, 'image')} with a side above {MAX_SIDE} pixels left out: cut them into "
+            "tiles before the import to edit their masks."
+        )
     at = _next_open(dataset, made, int(st.session_state.get(AT, 0)))
     if at is None:
         st.success(
@@ -119,9 +126,15 @@ def _edit(dataset: Dataset, made: WorkList, at: int, show_in: Any) -> None:
 def _next_open(dataset: Dataset, made: WorkList, at: int) -> int | None:
     """Return the first position from one on whose image still has an open region."""
     for number in range(at, len(made.images)):
-        if _regions(dataset, made, made.images[number].sample):
+        sample = made.images[number].sample
+        if _fits(dataset, sample) and _regions(dataset, made, sample):
             return number
     return None
+
+
+def _fits(dataset: Dataset, sample: str) -> bool:
+    one = dataset.sample(sample)
+    return max(one.height, one.width) <= MAX_SIDE
 
 
 def _regions(dataset: Dataset, made: WorkList, sample: str) -> list[SuspectedRegion]:

@@ -1,6 +1,6 @@
 // The mask editor: one picture to draw on, tools above it, classes and proposals next to it.
 
-const PATIENCE = 30_000; // milliseconds that an answer to a save may take
+const SAVE_PATIENCE = 30_000; // milliseconds that an answer to a save may take
 const AHEAD = new Map(); // key of an editor -> { settings, scene }: the image that follows, unpacked
 
 class Editor {
@@ -288,7 +288,7 @@ class Editor {
       this.task?.reopened();
       this.hint("No answer to the save so far: save again", 8000);
       this.refresh();
-    }, PATIENCE);
+    }, SAVE_PATIENCE);
     this.refresh();
     return this.saving;
   }
