@@ -1,8 +1,8 @@
 """A page with nothing but the mask editor on a dataset of one drawn frame, for the browser tests.
 
 Query parameters: ``side`` (of a square enlargement), ``classes`` (11 or more), ``work`` (any text: the
-regions of three images, one after the other), ``many`` (any text: images with odd names, one of them
-without a mask). Saves fail as on a full disk while the workspace holds a file ``full``.
+regions of three images, one after the other), ``many`` (name of a dataset of images with odd
+names, one of them without a mask). Saves fail as on a full disk while the workspace holds a file ``full``.
 The workspace is that of ``$SEGCORE_WORKSPACE``.
 """
 
@@ -125,22 +125,20 @@ def walk() -> None:
     st.text(f"decided {st.session_state.get('decided', [])}")
 
 
-MANY = "many"
-"""Dataset of images of one size whose names hold folders, dots and blanks; the last has no mask."""
-
 NAMES = ("day.1/a b.v2-left", "day.1/a b", "night/ä")
+"""Images of one size whose names hold folders, dots and blanks; the last has no mask."""
 
 
-def make_many() -> Workspace:
+def make_many(name: str) -> Workspace:
     workspace = Workspace()
-    if MANY not in workspace.datasets.names():
+    if name not in workspace.datasets.names():
         samples = []
-        for number, name in enumerate(NAMES):
+        for number, sample in enumerate(NAMES):
             _, image, mask = drawn_frame(number)
-            samples.append(ArraySample(name, image, mask, "test"))
-        folder = workspace.datasets.folder / MANY
-        write_dataset(folder, MANY, drawn_labels(), samples)
-        dataset = workspace.datasets.open(MANY)
+            samples.append(ArraySample(sample, image, mask, "test"))
+        folder = workspace.datasets.folder / name
+        write_dataset(folder, name, drawn_labels(), samples)
+        dataset = workspace.datasets.open(name)
         bare = replace(dataset.sample(NAMES[-1]), mask=None, mask_digest="")
         rows = tuple(bare if s.id == bare.id else s for s in dataset.samples)
         replace(dataset, samples=rows).save()
@@ -151,17 +149,18 @@ made_many = st.cache_resource(make_many)
 
 
 def leaf() -> None:
-    workspace = made_many()
-    dataset = workspace.datasets.open(MANY)
+    name = st.query_params["many"]
+    workspace = made_many(name)
+    dataset = workspace.datasets.open(name)
     with st.container(horizontal=True):
         for number in range(len(NAMES)):
             if st.button(f"image {number}"):
                 st.session_state.at = number
     sample = NAMES[st.session_state.setdefault("at", 0)]
-    opened = workspace.masks.open(MANY, sample)
+    opened = workspace.masks.open(name, sample)
     edit(
         lambda: Scene(
-            f"{MANY}:{sample}",
+            f"{name}:{sample}",
             dataset.read_image(dataset.sample(sample)),
             (Panel("Mask", mask=opened.mask),),
             dataset.label_set,
@@ -169,7 +168,7 @@ def leaf() -> None:
         key="editor",
         image=sample,
         base=opened.digest,
-        on_save=lambda mask: save(workspace, MANY, sample, mask, opened.digest),
+        on_save=lambda mask: save(workspace, name, sample, mask, opened.digest),
     )
 
 

@@ -1,5 +1,6 @@
 """What is drawn and not saved is never lost: other images, slow answers, full disks, other windows."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -12,20 +13,27 @@ from tests.browser.test_editor import drag, drawn, hook, point, press, save, set
 
 pytestmark = pytest.mark.browser
 LEFT, RIGHT, BARE = harness.NAMES
+NUMBERS = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def editor(start_app, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("unsaved")
+    url = start_app(Path(harness.__file__), {"SEGCORE_WORKSPACE": str(folder)})
+    return url, Workspace(folder)
 
 
 @pytest.fixture
-def editor(start_app, tmp_path):
-    return start_app(Path(harness.__file__), {"SEGCORE_WORKSPACE": str(tmp_path)}), Workspace(
-        tmp_path
-    )
+def name() -> str:
+    """Name of a dataset of the test's own."""
+    return f"many-{next(NUMBERS)}"
 
 
 @pytest.fixture
-def opened(page, editor):
+def opened(page, editor, name):
     url, workspace = editor
 
-    def open_editor(query: str = "many=yes") -> tuple[Page, Workspace]:
+    def open_editor(query: str = f"many={name}") -> tuple[Page, Workspace]:
         page.goto(f"{url}/?{query}")
         page.locator("[data-painted]").wait_for()
         settle(page)
@@ -37,17 +45,19 @@ def opened(page, editor):
 def turn_to(page: Page, number: int) -> None:
     page.get_by_role("button", name=f"image {number}").click()
     page.wait_for_function(
-        "(id) => window.__segeditor.root.dataset.painted === id",
-        arg=f"{harness.MANY}:{harness.NAMES[number]}",
+        "(id) => window.__segeditor.root.dataset.painted.endsWith(`:${id}`)",
+        arg=harness.NAMES[number],
     )
     settle(page)
 
 
-def on_disk(workspace: Workspace, sample: str) -> np.ndarray:
-    return workspace.masks.open(harness.MANY, sample).mask
+def on_disk(workspace: Workspace, name: str, sample: str) -> np.ndarray:
+    return workspace.masks.open(name, sample).mask
 
 
-def test_a_drawing_waits_while_another_image_is_looked_at_and_can_still_be_undone(opened) -> None:
+def test_a_drawing_waits_while_another_image_is_looked_at_and_can_still_be_undone(
+    opened, name
+) -> None:
     page, workspace = opened()
     before = drawn(page)
     press(page, "2")
@@ -56,7 +66,7 @@ def test_a_drawing_waits_while_another_image_is_looked_at_and_can_still_be_undon
     first = drawn(page)
     assert (first != before).any()
     turn_to(page, 1)
-    assert np.array_equal(drawn(page), on_disk(workspace, RIGHT))
+    assert np.array_equal(drawn(page), on_disk(workspace, name, RIGHT))
     assert hook(page, "edits.locked.has(4)")  # what is protected is so in every image
     status = page.locator(".status")
     expect(status).to_contain_text("1 other image not saved")
@@ -71,10 +81,10 @@ def test_a_drawing_waits_while_another_image_is_looked_at_and_can_still_be_undon
     assert np.array_equal(drawn(page), before)
     press(page, "Control+Shift+z")
     save(page)
-    assert np.array_equal(on_disk(workspace, LEFT), first)
+    assert np.array_equal(on_disk(workspace, name, LEFT), first)
 
 
-def test_a_window_that_still_holds_drawings_asks_before_it_closes(opened) -> None:
+def test_a_window_that_still_holds_drawings_asks_before_it_closes(opened, name) -> None:
     page, _ = opened()
     asked = []
     page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
@@ -89,24 +99,28 @@ def test_a_window_that_still_holds_drawings_asks_before_it_closes(opened) -> Non
     assert not page.evaluate(leaves)
 
 
-def test_a_mask_changed_elsewhere_meanwhile_gets_the_unsaved_pixels_drawn_on_it(opened) -> None:
+def test_a_mask_changed_elsewhere_meanwhile_gets_the_unsaved_pixels_drawn_on_it(
+    opened, name
+) -> None:
     page, workspace = opened()
     press(page, "2")
     drag(page, (50, 50), (120, 60))
-    first, before = drawn(page), on_disk(workspace, LEFT)
+    first, before = drawn(page), on_disk(workspace, name, LEFT)
     turn_to(page, 1)
     theirs = before.copy()
     theirs[200:210] = 5
-    digest = workspace.masks.open(harness.MANY, LEFT).digest
-    workspace.masks.save(harness.MANY, LEFT, theirs, based_on=digest, author="eve")
+    digest = workspace.masks.open(name, LEFT).digest
+    workspace.masks.save(name, LEFT, theirs, based_on=digest, author="eve")
     turn_to(page, 0)
     expect(page.locator(".notice")).to_contain_text("changed elsewhere")
     assert np.array_equal(drawn(page), np.where(first != before, first, theirs))
     save(page)
-    assert not any(v.aside for v in workspace.masks.history(harness.MANY, LEFT).versions)
+    assert not any(v.aside for v in workspace.masks.history(name, LEFT).versions)
 
 
-def test_what_is_drawn_anew_after_an_undo_during_a_save_is_not_taken_for_saved(opened) -> None:
+def test_what_is_drawn_anew_after_an_undo_during_a_save_is_not_taken_for_saved(
+    opened, name
+) -> None:
     page, workspace = opened()
     press(page, "2")
     drag(page, (50, 50), (120, 60))
@@ -122,14 +136,14 @@ def test_what_is_drawn_anew_after_an_undo_during_a_save_is_not_taken_for_saved(o
         }"""
     )
     page.wait_for_function("() => !window.__segeditor.saving")
-    assert np.array_equal(on_disk(workspace, LEFT), first)
+    assert np.array_equal(on_disk(workspace, name, LEFT), first)
     assert hook(page, "edits.dirty")
     second = drawn(page)
     save(page)
-    assert np.array_equal(on_disk(workspace, LEFT), second)
+    assert np.array_equal(on_disk(workspace, name, LEFT), second)
 
 
-def test_a_second_save_waits_for_the_first_and_is_not_forgotten(opened) -> None:
+def test_a_second_save_waits_for_the_first_and_is_not_forgotten(opened, name) -> None:
     page, workspace = opened()
     page.evaluate(
         """() => {
@@ -143,14 +157,14 @@ def test_a_second_save_waits_for_the_first_and_is_not_forgotten(opened) -> None:
         }"""
     )
     page.wait_for_function("() => !window.__segeditor.saving && !window.__segeditor.edits.dirty")
-    assert np.array_equal(on_disk(workspace, LEFT), drawn(page))
-    versions = workspace.masks.history(harness.MANY, LEFT).versions
+    assert np.array_equal(on_disk(workspace, name, LEFT), drawn(page))
+    versions = workspace.masks.history(name, LEFT).versions
     assert [v.aside for v in versions] == [False] * 3  # two saves at most, one after the other
 
 
-def test_a_save_just_before_the_next_image_never_reaches_that_image(opened) -> None:
+def test_a_save_just_before_the_next_image_never_reaches_that_image(opened, name) -> None:
     page, workspace = opened()
-    other = on_disk(workspace, RIGHT)
+    other = on_disk(workspace, name, RIGHT)
     press(page, "2")
     drag(page, (50, 50), (120, 60))
     first = drawn(page)
@@ -165,29 +179,29 @@ def test_a_save_just_before_the_next_image_never_reaches_that_image(opened) -> N
     )
     turn_to(page, 1)
     page.wait_for_function("() => !window.__segeditor.saving")
-    assert np.array_equal(on_disk(workspace, RIGHT), other)
-    assert len(workspace.masks.history(harness.MANY, RIGHT).versions) == 1
+    assert np.array_equal(on_disk(workspace, name, RIGHT), other)
+    assert len(workspace.masks.history(name, RIGHT).versions) == 1
     turn_to(page, 0)
     assert np.array_equal(drawn(page), first)
 
 
-def test_a_full_disk_is_told_and_the_drawing_can_be_saved_later(opened) -> None:
+def test_a_full_disk_is_told_and_the_drawing_can_be_saved_later(opened, name) -> None:
     page, workspace = opened()
-    before = on_disk(workspace, LEFT)
+    before = on_disk(workspace, name, LEFT)
     press(page, "2")
     drag(page, (50, 50), (120, 60))
     (workspace.folder / "full").touch()
     press(page, "Control+s")
     expect(page.locator(".notice")).to_contain_text("No space left")
-    assert hook(page, "edits.dirty") and np.array_equal(on_disk(workspace, LEFT), before)
+    assert hook(page, "edits.dirty") and np.array_equal(on_disk(workspace, name, LEFT), before)
     turn_to(page, 1)
     turn_to(page, 0)
     (workspace.folder / "full").unlink()
     save(page)
-    assert np.array_equal(on_disk(workspace, LEFT), drawn(page))
+    assert np.array_equal(on_disk(workspace, name, LEFT), drawn(page))
 
 
-def test_an_image_without_a_mask_gets_its_first(opened) -> None:
+def test_an_image_without_a_mask_gets_its_first(opened, name) -> None:
     page, workspace = opened()
     turn_to(page, 2)
     assert (drawn(page) == 255).all()
@@ -197,13 +211,13 @@ def test_an_image_without_a_mask_gets_its_first(opened) -> None:
     settle(page)
     assert (drawn(page) == 3).all()
     save(page)
-    assert (on_disk(workspace, BARE) == 3).all()
+    assert (on_disk(workspace, name, BARE) == 3).all()
     turn_to(page, 1)
     turn_to(page, 2)
     assert (drawn(page) == 3).all()
 
 
-def test_undo_during_a_stroke_takes_back_the_stroke_alone(opened) -> None:
+def test_undo_during_a_stroke_takes_back_the_stroke_alone(opened, name) -> None:
     page, _ = opened()
     press(page, "2")
     drag(page, (50, 50), (120, 60))
@@ -226,7 +240,7 @@ def test_undo_during_a_stroke_takes_back_the_stroke_alone(opened) -> None:
     assert np.array_equal(drawn(page), first)
 
 
-def test_space_and_the_right_button_pan_without_drawing(opened) -> None:
+def test_space_and_the_right_button_pan_without_drawing(opened, name) -> None:
     page, _ = opened()
     before = drawn(page)
     page.locator("canvas").focus()
@@ -252,10 +266,10 @@ def test_space_and_the_right_button_pan_without_drawing(opened) -> None:
     assert not np.array_equal(drawn(page), before)
 
 
-def test_a_finger_draws_and_two_zoom(new_page, editor) -> None:
+def test_a_finger_draws_and_two_zoom(new_page, editor, name) -> None:
     url, _ = editor
     page = new_page(width=820, height=1100, has_touch=True)
-    page.goto(f"{url}/?many=yes")
+    page.goto(f"{url}/?many={name}")
     page.locator("[data-painted]").wait_for()
     settle(page)
     before = drawn(page)
@@ -279,7 +293,7 @@ def test_a_finger_draws_and_two_zoom(new_page, editor) -> None:
     assert np.array_equal(drawn(page), line) and hook(page, "look.view.zoom") > 1.5
 
 
-def test_more_classes_than_a_byte_holds_are_drawn_and_saved(opened) -> None:
+def test_more_classes_than_a_byte_holds_are_drawn_and_saved(opened, name) -> None:
     page, workspace = opened("classes=300")
     page.get_by_placeholder("Find a class").fill("Z")
     page.get_by_role("radio").filter(visible=True).first.click()

@@ -47,10 +47,12 @@ class Editor {
       if (sequence !== this.sequence) return;
       if (this.isAnswer(settings.answer) && settings.answer.kept) DRAFTS.keptElsewhere(this.saving.edits);
       this.open(scene, settings);
-    } else if (kept && (kept.token === settings.token || this.isAnswer(settings.answer))) {
+    } else if (kept?.token === settings.token) {
       this.take(kept);
     } else if (AHEAD.get(settings.key)?.settings.token === settings.token) {
-      await this.openAhead();
+      await this.openAhead(); // it may have come after the last answer
+    } else if (kept && this.isAnswer(settings.answer) && settings.answer.token === settings.token) {
+      this.take(kept);
     } else {
       setTriggerValue("missing", true);
       return;
