@@ -217,6 +217,7 @@ class Resampling:
         self.unit = "images" if groups is None else "groups"
         self.resamples, self.level = resamples, level
         self._seed = np.random.default_rng(seed)
+        self._ready: tuple[tuple[Part, ...], list[_Summing]] = ((), [])
         first = list(range(images)) if groups is None else list(groups)
         known = {name: index for index, name in enumerate(dict.fromkeys(first))}
         codes = np.array([known[name] for name in first], np.int64)
@@ -278,11 +279,19 @@ class Resampling:
             For each part its sums, (B, ...) float64 (exact below 2**53), or margins of them.
         """
         drawn = self.weights if weights is None else weights
-        ready = [_Summing(self.by_unit(part)) for part in parts]
+        ready = self._summing(parts)
         block = max(1, _BYTES // (8 * sum(one.width for one in ready)))
         for start in range(0, len(drawn), block):
             share = drawn[start : start + block].astype(np.float64)
             yield tuple(one.sum(share) for one in ready)
+
+    def _summing(self, parts: tuple[Part, ...]) -> "list[_Summing]":
+        """Return parts made ready for sums; asked again for the same ones, it makes nothing."""
+        known, ready = self._ready
+        if len(known) != len(parts) or any(a is not b for a, b in zip(known, parts, strict=True)):
+            ready = [_Summing(self.by_unit(part)) for part in parts]
+            self._ready = (parts, ready)
+        return ready
 
     def intervals(
         self, value: npt.ArrayLike, draws: Floats, held: npt.NDArray[Any] | None = None

@@ -227,3 +227,28 @@ def test_weights_are_a_draw_with_replacement():
     weights = draw_weights(5, 4000, 1)
     assert weights.sum(1).tolist() == [5] * 4000
     np.testing.assert_allclose(weights.mean(0), 1, atol=0.06)
+
+
+def test_counts_are_made_ready_once_for_the_whole_set_and_its_resamples(monkeypatch):
+    counts, made = SampleCounts.of(image_counts()), []
+    plain = Resampling([counts], resamples=30)
+    (whole,) = next(plain.sums(counts, weights=np.ones((1, plain.units), np.int32)))
+    fresh = Resampling([counts], resamples=30)
+    (resamples,) = next(fresh.sums(counts))
+    by_unit = Resampling.by_unit
+    monkeypatch.setattr(
+        Resampling, "by_unit", lambda self, part: made.append(part) or by_unit(self, part)
+    )
+    found = one(counts, resamples=30)
+    assert made == [counts]
+    expected = plain.intervals(scores.mean_iou(whole), scores.mean_iou(resamples)[:, None])
+    assert found == expected[0]
+
+
+def test_other_counts_are_never_answered_by_those_before():
+    a, b = image_counts(), image_counts(skill=0.2)
+    drawing = Resampling([a, b], resamples=5)
+    ones = np.ones((1, drawing.units), np.int32)
+    for part in (a, b, a):
+        (whole,) = next(drawing.sums(part, weights=ones))
+        np.testing.assert_array_equal(whole[0], part.sum(0))
