@@ -398,7 +398,8 @@ class _Summing:
             used = np.unique(self._flat.indices)
             self._used, cells = used, self._flat[:, used]
             small = cells.shape[0] * cells.shape[1] * 8 <= _DENSE
-            self._flat = cells.toarray().astype(np.float64) if small else cells.astype(np.float64)
+            cells = cells.astype(np.float64)  # while sparse: dense, it would be copied whole
+            self._flat = cells.toarray() if small else cells
         else:
             self._flat = self._flat.astype(np.float64)
 
