@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from segcore import formatting
+
 pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,8 +49,9 @@ def test_labels_are_merged_retrained_and_compared(
     page.goto(f"{url}/compress?run={run}&split=test&way=Manual")
     board = page.locator(".board")
     board.wait_for(timeout=SLOW)  # the first page of a fresh server
+    wait_idle(page)
     board.locator("[data-label='5']").drag_to(board.locator("[data-label='3']"))
-    expect(page.get_by_role("button", name="Split")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_role("button", name="Unmerge")).to_be_visible(timeout=SLOW)
     wait_idle(page)
     expect(board.locator(".box.merged .chip")).to_have_count(2, timeout=SLOW)
     # the front's chart holds the merge, at the numbers that the workspace computes
@@ -69,8 +72,8 @@ def test_labels_are_merged_retrained_and_compared(
     wait_idle(page)
 
     page.get_by_role("tab", name="Expected vs retrained").click()
-    page.get_by_role("button", name="Sum on 3 images").click()
-    expect(page.get_by_text("Counted on the 3 images")).to_be_visible(timeout=SLOW)
+    page.get_by_role("button", name="Sum probabilities of 3 images").click()
+    expect(page.get_by_text("Scored on the 3 images")).to_be_visible(timeout=SLOW)
     wait_idle(page)
     before = set(workspace.runs.ids())
     page.get_by_role("button", name="Retrain with these labels").click()
@@ -83,14 +86,12 @@ def test_labels_are_merged_retrained_and_compared(
             workspace.runs.open(clone).status().cause
         )
     # the open page follows by itself and says what retraining gave
-    expect(page.get_by_text("Retraining gave", exact=False)).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("Retraining gained", exact=False)).to_be_visible(timeout=SLOW)
     (tier,) = [
         t
         for t in workspace.tiers.compare(run, "test", [[3, 5]]).to_json()["tiers"]
         if t["tier"] == "retrained"
     ]
-    told = (
-        f"{100 * tier['beyond']['mean_iou']['difference']:+.2f} points of mean IoU beyond what "
-        "was predicted"
-    )
+    gained = formatting.points(tier["beyond"]["mean_iou"]["difference"])
+    told = f"Retraining gained {gained} of mean IoU over the expected value"
     expect(page.get_by_text(told, exact=False)).to_be_visible(timeout=SLOW)
