@@ -82,6 +82,7 @@ def test_a_key_lists_the_keys_and_others_go_to_pages(
 ) -> None:
     page.goto(f"{demo_url}/runs?dataset=demo")
     settle(page)
+    page.wait_for_function("() => window.__segscopeFrame")  # the script that listens is there
     page.locator("body").press("?")
     keys = page.get_by_role("dialog", name="Keyboard")
     expect(keys.get_by_text("Next and previous control")).to_be_visible()

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from segcore.ui.shared import dataset_scans
+from segcore.ui.shared import dataset_scans, session
 
 TABS = (
     "Images",
@@ -242,10 +242,8 @@ def test_a_long_list_of_images_is_searched(workspace, open_page, read) -> None:
     ]
     dataclasses.replace(dataset, samples=tuple(many)).save()
     at = open_page("dataset", dataset="tiny", sample="test/scene_2-0249")
-    assert (
-        len(at.selectbox(key="sample").options) == 2001
-        and at.selectbox(key="sample").value == "test/scene_2-0249"
-    )
+    assert len(at.selectbox(key="sample").options) == session.LISTED_IMAGES
+    assert at.selectbox(key="sample").value == "test/scene_2-0249"
     read.check(at.text_input(key="named").set_value("-0007").run())
     assert len(at.selectbox(key="sample").options) == 12
 

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -44,12 +45,18 @@ def driver(tmp_path, monkeypatch):
     monkeypatch.setattr("segcore.runs.machine.devices.pynvml", None)
 
 
+THERE = SimpleNamespace(origin=None)
+"""What is found of a package that is installed."""
+
+
 @pytest.fixture
 def engines(monkeypatch):
     """Engines that are installed, with what they answer."""
     installed = {"tensorflow": answer(["cpu"])}
     monkeypatch.setattr(
-        doctor.importlib.util, "find_spec", lambda name: name in installed or name == "pydensecrf"
+        doctor.importlib.util,
+        "find_spec",
+        lambda name: THERE if name in installed or name == "pydensecrf" else None,
     )
     monkeypatch.setattr(doctor, "ask_engine", installed.__getitem__)
     return installed
@@ -107,7 +114,9 @@ def test_an_engine_that_cannot_be_imported(tmp_path, engines):
 
 
 def test_without_a_compiler_the_crf_says_what_is_missing(tmp_path, engines, monkeypatch):
-    monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda name: name in engines)
+    monkeypatch.setattr(
+        doctor.importlib.util, "find_spec", lambda name: THERE if name in engines else None
+    )
     monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
     monkeypatch.setattr(doctor.sys, "version_info", (3, 12, 1))
     check = by_name(examine(tmp_path))["Dense CRF"]

@@ -42,7 +42,13 @@ def run(tmp_path_factory):
                 "TF_CPP_MIN_LOG_LEVEL": "3",
                 "PYTHONPATH": str(ROOT),
             }
-            command = [sys.executable, str(SCRIPT), str(folder), *map(str, networks)]
+            command = [
+                sys.executable,
+                "-P",
+                str(SCRIPT),  # its folder has one named jax
+                str(folder),
+                *map(str, networks),
+            ]
             done = subprocess.run(
                 command, env=environment, capture_output=True, text=True, cwd=ROOT, check=False
             )

@@ -81,7 +81,8 @@ def test_the_script_travels_whole_small_and_apart_from_the_pictures() -> None:
     for name in component.SCRIPTS:
         code = [line.strip() for line in (component.FOLDER / name).read_text().splitlines()]
         assert "\n".join(line for line in code if line and not line.startswith("//")) in source
-    assert {path.name for path in component.FOLDER.glob("*.js")} == set(component.SCRIPTS)
+    files = {str(p.relative_to(component.FOLDER)) for p in component.FOLDER.rglob("*.js")}
+    assert files == set(component.SCRIPTS)
 
 
 @pytest.mark.parametrize(
