@@ -192,7 +192,7 @@ def test_a_full_disk_is_told_and_the_drawing_can_be_saved_later(opened, name) ->
     drag(page, (50, 50), (120, 60))
     (workspace.folder / "full").touch()
     press(page, "Control+s")
-    expect(page.locator(".notice")).to_contain_text("No space left")
+    expect(page.locator(".notice")).to_contain_text("the disk is full")
     assert hook(page, "edits.dirty") and np.array_equal(on_disk(workspace, name, LEFT), before)
     turn_to(page, 1)
     turn_to(page, 0)
