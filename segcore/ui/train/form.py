@@ -56,6 +56,7 @@ def form(dataset: str) -> tuple[TrainConfig | None, int, str]:
             key="train_search",
             type="search",
             placeholder="title, help or flag",
+            help="Shows the settings with this text in their title, help or flag; the others keep their values.",
             live=True,
             icon=":material/search:",
         )
