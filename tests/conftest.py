@@ -383,7 +383,7 @@ def local_cluster(tmp_path: Path) -> Iterator[LocalCluster]:
     """A Dask scheduler and two workers on loopback."""
     pytest.importorskip(
         "distributed",
-        reason="NO CLUSTER: pip install 'segscope[cluster]' to test work on many machines",
+        reason="NO CLUSTER: pip install '.[cluster]' to test work on many machines",
     )
     made = LocalCluster(tmp_path)
     yield made

@@ -15,7 +15,6 @@ from typing import Any
 from segcore.catalog.networks import ENCODERS, Encoder
 
 PREFIX = "hub:"
-INSTALL = "pip install 'segscope[hub]'"
 LARGEST = 500.0
 """Millions of parameters; presets beyond are no encoders for one machine and are not listed."""
 

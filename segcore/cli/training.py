@@ -5,13 +5,14 @@ import dataclasses
 from typing import Any
 
 from segcore.catalog import ALL_ENCODERS, Encoder, resolve
-from segcore.catalog.hub import INSTALL, PREFIX, is_class, is_hub
+from segcore.catalog.hub import PREFIX, is_class, is_hub
 from segcore.cli.command import Command, Options, ProgressLine, parse_count, workspace_of
 from segcore.cli.options import add_settings, given
 from segcore.cli.tables import table
 from segcore.config import ModelConfig, TrainConfig
 from segcore.config.tuning import trial_config
 from segcore.formatting import duration, gib, percent, plural
+from segcore.installing import extra_command
 from segcore.runs.machine.engines import new_config
 from segcore.workspace.launch.predictions import predicted_splits
 
@@ -155,7 +156,7 @@ def _show_encoders(rows: list[dict[str, Any]]) -> str:
     ]
     lines = [table(["encoder", "year", "million parameters", "weights"], shown)]
     if not any(is_hub(name) for name in ALL_ENCODERS):
-        lines.append(f"KerasHub has more ({PREFIX}...): {INSTALL}")
+        lines.append(f"KerasHub has more ({PREFIX}...): {extra_command('hub')}")
     return "\n".join(lines)
 
 

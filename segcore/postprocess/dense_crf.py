@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.errors import SegcoreError
+from segcore.installing import extra_command
 from segcore.postprocess.ensemble import resize_planes
 from segcore.postprocess.parameters import CRFParameters
 
@@ -53,8 +54,8 @@ def require_available() -> None:
         raise SegcoreError(
             "Expected the package pydensecrf for the dense CRF, received none: install a "
             "C++ compiler and the Python headers "
-            "(Debian: apt-get install g++ python3-dev), then `pip install pydensecrf2` "
-            "(Python 3.11 or 3.12), or continue without CRF."
+            "(Debian: apt-get install g++ python3-dev), then "
+            f"{extra_command('crf')} (Python 3.11 or 3.12), or continue without CRF."
         )
 
 

@@ -19,7 +19,7 @@ from segcore.catalog import EXPORT_FORMATS, FROM_TENSORFLOW
 from segcore.errors import SegcoreError, unknown
 from segcore.models.build import half_precision, in_float32, load_network
 from segcore.models.engines.engine import ENGINE
-from segcore.training.optional import INSTALL, require
+from segcore.training.optional import install_hint, require
 
 Images = npt.NDArray[np.float32]
 Logits = npt.NDArray[np.float32]
@@ -179,7 +179,7 @@ def export(model_path: Path, to: str, out: Path) -> Exported:
     if to in FROM_TENSORFLOW and ENGINE != "tensorflow":
         raise SegcoreError(
             f"Expected TensorFlow, from whose graph the form {to} is written, received "
-            f"{ENGINE}: install it ({INSTALL['tensorflow']}), or choose the form keras."
+            f"{ENGINE}: install it ({install_hint('tensorflow')}), or choose the form keras."
         )
     if form.suffix and out.suffix != form.suffix:
         out = out.with_name(out.name + form.suffix)

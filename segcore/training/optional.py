@@ -5,15 +5,16 @@ import sys
 from types import ModuleType
 
 from segcore.errors import SegcoreError
+from segcore.installing import extra_command
+from segcore.runs.machine.diagnosis import engine_command
 
-INSTALL: dict[str, str] = {
-    "tensorflow": "pip install 'tensorflow>=2.21,<2.22'",
-    "openvino": "pip install openvino",
-    "tf2onnx": "pip install tf2onnx onnx onnxruntime",
-    "onnx": "pip install tf2onnx onnx onnxruntime",
-    "onnxruntime": "pip install tf2onnx onnx onnxruntime",
-}
-"""How each package is installed."""
+EXTRAS = {"openvino": "fast", "tf2onnx": "export", "onnx": "export", "onnxruntime": "export"}
+"""The extra of each package that Segscope can do without."""
+
+
+def install_hint(name: str) -> str:
+    """Return the command that installs an optional package, or TensorFlow."""
+    return extra_command(EXTRAS[name]) if name in EXTRAS else engine_command(name)
 
 
 def require(name: str) -> ModuleType:
@@ -23,7 +24,7 @@ def require(name: str) -> ModuleType:
     missing; here it always is.
 
     Args:
-        name: A key of :data:`INSTALL`.
+        name: A key of :data:`EXTRAS`, or "tensorflow".
 
     Raises:
         SegcoreError: It is not installed, or does not load on this machine.
@@ -34,8 +35,8 @@ def require(name: str) -> ModuleType:
         return importlib.import_module(name)
     except (ImportError, OSError) as error:
         raise SegcoreError(
-            f"Expected the package {name}, which cannot be imported ({error}): {INSTALL[name]}, or "
-            "choose another backend or form."
+            f"Expected the package {name}, which cannot be imported ({error}): "
+            f"{install_hint(name)}, or choose another backend or form."
         ) from error
 
 

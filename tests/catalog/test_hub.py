@@ -8,6 +8,7 @@ from segcore.catalog import ALL_ENCODERS, ENCODERS, hub
 from segcore.cli import main
 from segcore.config import ModelConfig, TrainConfig, from_json, to_json
 from segcore.errors import SegcoreError
+from segcore.installing import extra_command
 from segcore.workspace.costs import network_cost
 
 PRESETS = """
@@ -96,4 +97,4 @@ def test_the_shell_lists_them_or_says_how_to_get_them(installed, capsys, monkeyp
     hub._listed.cache_clear()
     main(["encoders"])
     text = capsys.readouterr().out
-    assert "dinov3_small" in text and "pip install 'segscope[hub]'" in text
+    assert "dinov3_small" in text and extra_command("hub") in text

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from segcore.data.files.borders import foreign_bytes
 from segcore.data.files.png import check_pixels
 from segcore.errors import SegcoreError
+from segcore.installing import extra_command
 from segcore.whole_files import replacing
 
 FILE_NAME = "georeference.json"
@@ -71,8 +72,8 @@ def load_rasterio() -> Any:
         rasterio = importlib.import_module("rasterio")
     except ImportError as error:
         raise SegcoreError(
-            "Expected rasterio, which reads and writes GeoTIFF, found none: pip install "
-            "'rasterio>=1.4,<2'."
+            "Expected rasterio, which reads and writes GeoTIFF, found none: "
+            f"{extra_command('geo')}."
         ) from error
     logging.getLogger("rasterio").setLevel(logging.CRITICAL)  # damage is reported in a sentence
     warnings.filterwarnings("ignore", category=rasterio.errors.NotGeoreferencedWarning)

@@ -14,8 +14,9 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from segcore.catalog.hub import INSTALL, PREFIX, is_class
+from segcore.catalog.hub import PREFIX, is_class
 from segcore.errors import SegcoreError
+from segcore.installing import extra_command
 from segcore.models.encoders.mix_transformer import MixTransformer, build_mix_transformer
 from segcore.models.encoders.recipe import AS_IS, Scaling
 from segcore.models.encoders.vision_transformer import (
@@ -88,7 +89,7 @@ def keras_hub() -> ModuleType:
     except ImportError as error:
         raise SegcoreError(
             f"Expected KerasHub for an encoder named {PREFIX}..., which cannot be imported "
-            f"({error}): install it with {INSTALL}, or choose an encoder without {PREFIX}."
+            f"({error}): install it with {extra_command('hub')}, or choose an encoder without {PREFIX}."
         ) from error
 
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import keras
 
-from segcore.catalog.hub import INSTALL
 from segcore.errors import SegcoreError
+from segcore.installing import extra_command
 from segcore.models.weights.weight_files import foreign_file, keras_weight_shapes
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
@@ -69,7 +69,7 @@ def _import_keras_hub() -> None:
     except ImportError as error:
         raise SegcoreError(
             "Expected KerasHub to open a network that was made with one of its encoders, which "
-            f"cannot be imported ({error}): install it with {INSTALL}."
+            f"cannot be imported ({error}): install it with {extra_command('hub')}."
         ) from error
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from segcore.errors import SegcoreError
+from segcore.installing import extra_command
 from segcore.runs.dispatch.guardian import LOST, LOST_CAUSE, NOT_SEEN
 from segcore.runs.folder.hosts import CLUSTER
 from segcore.runs.folder.run_folder import RunFolder
@@ -124,8 +125,8 @@ class Cluster:
             self._dask = importlib.import_module("distributed")
         except ImportError as error:
             raise SegcoreError(
-                "Expected the package distributed for a cluster, found none: pip install "
-                "'segscope[cluster]'."
+                "Expected the package distributed for a cluster, found none: "
+                f"{extra_command('cluster')}."
             ) from error
         with self._sentences():
             self._client = self._dask.Client(
@@ -375,7 +376,7 @@ def _task_failure(error: BaseException | None) -> tuple[int, str]:
     if isinstance(error, ModuleNotFoundError):
         return TASK_FAILED, (
             f"Expected Segscope on every machine of the cluster, found a worker without the module "
-            f"{error.name!r}: install the same version there (pip install '.[cluster]'), restart "
+            f"{error.name!r}: install the same version there (in its checkout: pip install '.[cluster]'), restart "
             "that worker, then resume the run."
         )
     reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]

@@ -1,12 +1,10 @@
 """What the doctor found on a machine: checks with their fixes, and which device an engine can use."""
 
-import shlex
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from segcore.places import front
+from segcore.installing import in_checkout, install_command
 
 OK, WARNING, FAILS = "ok", "warning", "fails"
 STATES = (OK, WARNING, FAILS)
@@ -25,16 +23,6 @@ _GPU_PACKAGES = {
     "jax": ("jax[cuda12]>=0.10,<0.11",),
     "torch": ("--force-reinstall", "torch"),
 }
-
-
-def install_command(*packages: str) -> str:
-    """Return the command that installs packages for the interpreter that runs this."""
-    return shlex.join([sys.executable, "-m", "pip", "install", *packages])
-
-
-def in_checkout() -> bool:
-    """Return whether this is a checkout, where ``make app`` installs what is missing."""
-    return (front() / "Makefile").is_file()
 
 
 def engine_command(engine: str) -> str:

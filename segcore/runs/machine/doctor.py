@@ -23,6 +23,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from segcore.errors import SegcoreError
 from segcore.formatting import GIB, gib
+from segcore.installing import extra_command, in_checkout, install_command
 from segcore.places import front
 from segcore.runs.machine.devices import Device, list_devices
 from segcore.runs.machine.diagnosis import (
@@ -34,8 +35,6 @@ from segcore.runs.machine.diagnosis import (
     Diagnosis,
     engine_command,
     gpu_command,
-    in_checkout,
-    install_command,
 )
 from segcore.runs.machine.disk import is_network_drive, read_json, try_lock, write_json
 from segcore.runs.machine.processes import python_environment
@@ -170,7 +169,7 @@ def _python() -> Check:
 
 def _packages() -> Check:
     lines = _requirements()
-    wrong = []
+    wrong, wanted = [], []
     for line in lines:
         try:
             needed = Requirement(line)
@@ -181,14 +180,17 @@ def _packages() -> Check:
         ):
             continue
         version = _version(needed.name)
+        if version and needed.specifier.contains(version, prereleases=True):
+            continue
+        wanted.append(f"{needed.name}{needed.specifier}")
         if not version:
             wrong.append(f"{needed.name} is missing")
-        elif not needed.specifier.contains(version, prereleases=True):
+        else:
             wrong.append(f"{needed.name} is {version}, expected {needed.specifier}")
     if wrong:
         engineless = [item for item in wrong if not item.startswith(("tensorflow ", "h5py "))]
         state = FAILS if engineless else WARNING
-        command = "make app" if in_checkout() else install_command("-U", "segscope")
+        command = "make app" if in_checkout() else install_command(*wanted)
         return Check("Packages", state, "; ".join(wrong), "install them in these versions", command)
     return Check("Packages", OK, f"{len(lines)} packages within the tested ranges")
 
@@ -210,7 +212,7 @@ def _crf() -> Check:
     if sys.version_info[:2] >= (3, 13):
         reason = "pydensecrf does not build on Python 3.13"
         return Check("Dense CRF", WARNING, reason, "use Python 3.12 where you need the CRF")
-    again = "make app" if in_checkout() else install_command("segscope[crf]")
+    again = "make app" if in_checkout() else extra_command("crf")
     if shutil.which("g++") or shutil.which("c++"):
         return Check("Dense CRF", WARNING, "pydensecrf is not installed", "install it", again)
     reason = "pydensecrf is not installed, and there is no C++ compiler"

@@ -26,6 +26,7 @@ from segcore.data.files.georeference import RASTER_SUFFIXES, Georeference
 from segcore.data.files.images import encode_png, read_image
 from segcore.data.files.uploads import MAX_FILES, Accepted, Upload, judge, uploads_of
 from segcore.errors import SegcoreError
+from segcore.installing import extra_command
 from segcore.runs.folder.names import is_run_id
 from segcore.runs.machine import disk
 
@@ -245,7 +246,7 @@ class Batches:
         if not row.bands and (look.bands or look.limits):
             raise SegcoreError(
                 f"The network was trained on bands of rasters ({look.sentence}), those of "
-                f"{row.name} are not known: install rasterio (pip install 'rasterio>=1.4,<2'), "
+                f"{row.name} are not known: install rasterio ({extra_command('geo')}), "
                 "then choose the images again."
             )
         if not bands_file.is_file() and not look.bands:

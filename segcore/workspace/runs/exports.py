@@ -11,14 +11,12 @@ from typing import Any
 from segcore.catalog import RUN_EXPORTS
 from segcore.config import to_json
 from segcore.errors import SegcoreError, unknown
+from segcore.installing import extra_command
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.machine import disk
 from segcore.workspace.runs.event_file import encode_events
 from segcore.workspace.runs.monitor import EpochRow, Monitors
 from segcore.workspace.runs.runs import Runs
-
-INSTALL = {"mlflow": "pip install mlflow-skinny", "wandb": "pip install wandb"}
-"""What to install for a tracker, by the module that is imported."""
 
 
 class Exports:
@@ -40,7 +38,7 @@ class Exports:
         return (
             ""
             if tracker == "tensorboard" or importlib.util.find_spec(tracker)
-            else INSTALL[tracker]
+            else extra_command(tracker)
         )
 
     def export(self, run: str, tracker: str, target: str = "") -> str:

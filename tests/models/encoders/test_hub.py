@@ -75,7 +75,7 @@ TINY = {
 
 @pytest.fixture(scope="module")
 def library():
-    return pytest.importorskip("keras_hub", reason="KERASHUB ABSENT: pip install 'segscope[hub]'")
+    return pytest.importorskip("keras_hub", reason="KERASHUB ABSENT: pip install '.[hub]'")
 
 
 @pytest.fixture
@@ -212,5 +212,5 @@ def test_the_installed_presets_are_listed_and_are_those_of_the_library(library):
 
 def test_without_the_library_a_sentence_names_the_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "keras_hub", None)
-    with pytest.raises(SegcoreError, match=r"pip install 'segscope\[hub\]'"):
+    with pytest.raises(SegcoreError, match=r"pip install .*\[hub\]"):
         build_model(ModelConfig("unet", "hub:resnet_vd_18_imagenet", "none"), 2, SIZE)

@@ -167,7 +167,7 @@ def test_runs_start_log_and_stop_and_one_whose_worker_is_killed_goes_on_elsewher
 def test_a_cluster_that_does_not_answer_holds_up_nothing_else(workspace, monkeypatch):
     pytest.importorskip(
         "distributed",
-        reason="NO CLUSTER: pip install 'segscope[cluster]' to test runs on many machines",
+        reason="NO CLUSTER: pip install '.[cluster]' to test runs on many machines",
     )
     monkeypatch.setattr("segcore.runs.dispatch.dask.CONNECT_SECONDS", 0.2)
     set_cluster(workspace.folder, "tcp://127.0.0.1:9")

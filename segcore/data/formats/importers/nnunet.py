@@ -28,6 +28,7 @@ from segcore.data.formats.importers.paired_folders import sample_id, unique_ids
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import Layout, Pair, Source
 from segcore.errors import SegcoreError
+from segcore.installing import extra_command
 from segcore.labels import plural
 from segcore.text_files import read_json
 from segcore.whole_files import write_bytes
@@ -261,8 +262,8 @@ def load_nibabel() -> Any:
         return importlib.import_module("nibabel")
     except ImportError as error:
         raise SegcoreError(
-            "Expected nibabel, which reads NIfTI volumes (.nii.gz), found none: pip install "
-            "'nibabel>=5.2,<6', or write the slices as PNG."
+            "Expected nibabel, which reads NIfTI volumes (.nii.gz), found none: "
+            f"{extra_command('nifti')}, or write the slices as PNG."
         ) from error
 
 

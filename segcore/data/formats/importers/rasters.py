@@ -30,6 +30,7 @@ from segcore.data.files.scanning import Progress, scan
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import Layout, Pair
 from segcore.errors import SegcoreError
+from segcore.installing import extra_command
 from segcore.labels import plural
 from segcore.whole_files import write_bytes
 
@@ -188,10 +189,10 @@ def _missing_rasterio(files: Sequence[Path]) -> list[Problem]:
                 Problem(
                     "",
                     f"{file.name} is a TIFF of bands that need rasterio",
-                    "pip install 'rasterio>=1.4,<2', then import again",
+                    f"{extra_command('geo')}, then import again",
                 )
             ]
         if lies:
             what = "the images are GeoTIFFs, where they lie is not kept without rasterio"
-            return [Problem("", what, "pip install 'rasterio>=1.4,<2', then import again")]
+            return [Problem("", what, f"{extra_command('geo')}, then import again")]
     return []

@@ -1,0 +1,53 @@
+"""Which command installs what is missing. Segscope is in no package index: its extras come from a checkout.
+
+An extra's command names the checkout and the interpreter that run this, so it can be pasted
+anywhere. Where Segscope was installed without a checkout, the command names the extra's packages.
+"""
+
+import importlib.metadata
+import shlex
+import sys
+
+from packaging.requirements import Requirement
+
+from segcore.places import front
+
+PACKAGE = "segscope"
+
+
+def in_checkout() -> bool:
+    """Return whether this is a checkout, where ``make app`` installs what is missing."""
+    return (front() / "Makefile").is_file()
+
+
+def install_command(*packages: str) -> str:
+    """Return the command that installs packages for the interpreter that runs this."""
+    return shlex.join([sys.executable, "-m", "pip", "install", *packages])
+
+
+def extra_command(extra: str) -> str:
+    """Return the command that installs an extra.
+
+    Args:
+        extra: A key of ``optional-dependencies`` in ``pyproject.toml``, such as "hub".
+    """
+    if in_checkout():
+        return install_command("-e", f"{front()}[{extra}]")
+    return install_command(*_packages(extra))
+
+
+def _packages(extra: str) -> list[str]:
+    """Return an extra's requirements, as the installed package lists them.
+
+    Where it lists none, the extra of the current folder, for which the caller is in a checkout.
+    """
+    try:
+        listed = importlib.metadata.requires(PACKAGE) or []
+    except importlib.metadata.PackageNotFoundError:
+        listed = []
+    needs = []
+    for need in map(Requirement, listed):
+        if need.marker and not need.marker.evaluate({"extra": ""}):
+            own, need.marker = need.marker.evaluate({"extra": extra}), None
+            needs += [str(need)] * own
+    return needs or [f".[{extra}]"]

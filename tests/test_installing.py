@@ -1,0 +1,40 @@
+"""What is missing is installed by the command that a sentence names, from a checkout and from a package."""
+
+import re
+import shlex
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from segcore import installing
+
+ROOT = Path(__file__).resolve().parent.parent
+EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+
+
+def test_a_checkout_installs_its_own_extra_for_this_interpreter() -> None:
+    words = shlex.split(installing.extra_command("hub"))
+    assert words == [sys.executable, "-m", "pip", "install", "-e", f"{ROOT}[hub]"]
+
+
+@pytest.mark.parametrize(("extra", "needs"), [("geo", ["rasterio<2,>=1.4"]), ("none", [".[none]"])])
+def test_an_installed_package_names_what_the_extra_needs(monkeypatch, extra, needs) -> None:
+    listed = [
+        "numpy>=2",
+        "rasterio>=1.4,<2; extra == 'geo'",
+        "other>=1; python_version < '3' and extra == 'geo'",
+    ]
+    monkeypatch.setattr(installing, "in_checkout", lambda: False)
+    monkeypatch.setattr(installing.importlib.metadata, "requires", lambda name: listed)
+    assert shlex.split(installing.extra_command(extra))[4:] == needs
+
+
+def test_each_extra_that_a_sentence_names_is_declared_and_named_by_the_one_function() -> None:
+    named = set()
+    for path in (ROOT / "segcore").rglob("*.py"):
+        text = path.read_text()
+        named |= set(re.findall(r"extra_command\([\"'](\w+)[\"']\)", text))
+        assert not re.search(r"pip install (?!'\.\[cluster\]')\S|segscope\[", text), path
+    assert named <= set(EXTRAS) and "hub" in named
