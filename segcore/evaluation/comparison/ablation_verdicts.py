@@ -15,6 +15,10 @@ From :data:`OWN_PAIRS` pairs on s is that of the row's own pairs. Fewer say litt
 pooled over the rows that were trained. It is taken from scores and not from differences because all
 rows share the base's runs: differences would count the base's own luck once a row, as if it were
 new each time.
+
+A recipe may help in one fold and not in another. From :data:`FEWEST_FOLDS` datasets or folds on,
+seeds are therefore averaged within each, and s is the standard deviation of these means, P their
+number: a t interval over folds. Below that an interval holds for these folds only.
 """
 
 from collections.abc import Sequence
@@ -23,6 +27,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import stdtrit
 
 from segcore.evaluation.counts import scores
 from segcore.evaluation.counts.bootstrap import (
@@ -40,6 +45,9 @@ Floats = npt.NDArray[np.float64]
 
 OWN_PAIRS = 6
 """Pairs from which on a row's spread is taken from itself."""
+
+FEWEST_FOLDS = 3
+"""Datasets or folds from which on their own spread is that of the interval."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +149,7 @@ def mean_over_pairs(
     """
     value, drawn = float(np.mean(observed)), np.mean(np.stack(draws), 0)
     if spread.freedom:
-        noise = np.random.default_rng(seed).standard_t(spread.freedom, len(drawn))
+        noise = _student(spread.freedom, len(drawn), seed)
         drawn = drawn + spread.deviation / np.sqrt(len(observed)) * noise
     units = np.array([unit[1]])
     tail = expanded_tail(level, units)
@@ -149,6 +157,68 @@ def mean_over_pairs(
     p_value = float(zero_p_value(drawn[:, None], units)[0]) if not np.isnan(low) else float("nan")
     made = (level, METHOD, *unit, len(drawn))
     return Interval(value, float(low), float(high), *made, p_value)
+
+
+def _student(freedom: int, number: int, seed: int) -> Floats:
+    """Return Student's quantiles at evenly spaced levels in random order: (number,)."""
+    quantiles: Floats = stdtrit(freedom, (np.arange(number) + 0.5) / number)
+    return np.random.default_rng(seed).permutation(quantiles)
+
+
+@dataclass(frozen=True, eq=False)
+class Gain:
+    """By how much a row beats what it is compared with, in one pair.
+
+    Attributes:
+        fold: Name of the dataset or fold.
+        observed: Difference of the two mean IoU over the set.
+        draws: (R,) the same over each resample of the images.
+    """
+
+    fold: str
+    observed: float
+    draws: Floats
+
+
+def mean_by_fold(gains: Sequence[Gain]) -> list[Gain]:
+    """Average the pairs of each fold, seeds that is; one gain a fold, in order of their names."""
+    folds = sorted({gain.fold for gain in gains})
+    own = [[gain for gain in gains if gain.fold == fold] for fold in folds]
+    return [
+        Gain(
+            fold,
+            float(np.mean([gain.observed for gain in of_fold])),
+            np.mean(np.stack([gain.draws for gain in of_fold]), 0),
+        )
+        for fold, of_fold in zip(folds, own, strict=True)
+    ]
+
+
+def difference_over_folds(
+    gains: Sequence[Gain],
+    spread: Spread,
+    unit: tuple[str, int] = ("images", 0),
+    level: float = 0.95,
+    seed: int = 0,
+) -> tuple[Interval, Spread]:
+    """Return the difference of a row with an interval over images, seeds and folds.
+
+    Args:
+        gains: Of each pair.
+        spread: Of single pairs on one dataset; used below :data:`FEWEST_FOLDS` folds.
+        unit: What was drawn ("images" or "groups") and how many of them.
+        level: Nominal coverage.
+        seed: Seed of the Student draws.
+
+    Returns:
+        The interval of the mean over pairs, over folds from :data:`FEWEST_FOLDS` on; and the
+        spread that it was made with.
+    """
+    by_fold = mean_by_fold(gains)
+    if len(by_fold) >= FEWEST_FOLDS:
+        gains, spread = by_fold, pooled_spread([[gain.observed for gain in by_fold]])
+    observed, draws = [gain.observed for gain in gains], [gain.draws for gain in gains]
+    return mean_over_pairs(observed, draws, spread, unit, level, seed), spread
 
 
 def compare_claim(verdict: str, claim: str) -> str:

@@ -7,7 +7,13 @@ from segcore.errors import SegcoreError
 from segcore.ui.ablation import charts
 from segcore.ui.ensemble.charts import gains
 from segcore.ui.shared import manual, session, tables
-from segcore.workspace.ablations.rows import BORNE_OUT, RowResult, csv_table, markdown_table
+from segcore.workspace.ablations.rows import (
+    BORNE_OUT,
+    RowResult,
+    csv_table,
+    markdown_table,
+    range_by_fold,
+)
 from segcore.workspace.ablations.table import Plan, Progress, Table, ablation_html, compare_datasets
 
 POLL_SECONDS = 5
@@ -176,9 +182,17 @@ def _table(table: Table) -> None:
                 format="%+.1f", help="Difference from the variant it is compared with"
             ),
             "row": st.column_config.TextColumn(pinned=True),
+            "by fold": st.column_config.TextColumn(
+                help="Least and greatest difference of one dataset or fold, seeds averaged"
+            ),
+            "its mean IoU": st.column_config.NumberColumn(
+                format=tables.PERCENT,
+                help="Mean of what the variant is compared with, over the variant's own pairs",
+            ),
             "interval": st.column_config.TextColumn(
                 help=(
-                    "95 % interval of the difference, over images and seeds; for an ensemble over "
+                    "95 % interval of the difference, over images and seeds, and over folds from "
+                    "three on; for an ensemble over "
                     "images only"
                 )
             ),
@@ -248,7 +262,9 @@ def _cells(row: RowResult) -> tables.Row:
         "interval": formatting.points_interval(low, high)
         if known and low is not None and high is not None
         else "",
+        "by fold": range_by_fold(row.folds, row.fold_range),
         "against": row.against if known else "",
+        "its mean IoU": None if row.other_score is None else 100 * row.other_score,
         "expected": row.said,
         "confirmed": BORNE_OUT[row.agreement],
         "pairs": len(row.pairs) or None,

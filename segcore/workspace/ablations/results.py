@@ -11,11 +11,15 @@ from segcore.config import EvaluateConfig, PredictConfig
 from segcore.config.ablation import BASE, Ablation, AblationRow
 from segcore.errors import SegcoreError
 from segcore.evaluation.comparison.ablation_verdicts import (
+    FEWEST_FOLDS,
     DrawnScore,
+    Gain,
     Spread,
     Terms,
     compare_claim,
+    difference_over_folds,
     draw_score,
+    mean_by_fold,
     mean_over_pairs,
     pooled_spread,
     spread_of,
@@ -35,9 +39,6 @@ from segcore.workspace.scores.scores import Scores
 
 ENDED_BADLY = ("failed", "interrupted")
 
-FEWEST_SETS = 3
-"""Datasets or folds from which on their own spread is that of the interval."""
-
 Drawn = tuple[DrawnScore, Terms, str]
 """The score of a run, on which terms it was made, and these in words."""
 
@@ -52,12 +53,14 @@ class _Pair:
     reasons: tuple[str, ...] = ()
 
     @property
-    def gain(self) -> float:
-        return self.ours.observed - float(np.mean([t.observed for t in self.theirs]))
+    def other(self) -> float:
+        """Score of what the cell is compared with."""
+        return float(np.mean([t.observed for t in self.theirs]))
 
     @property
-    def gains(self) -> Any:
-        return self.ours.draws - np.mean(np.stack([t.draws for t in self.theirs]), 0)
+    def gain(self) -> Gain:
+        draws = self.ours.draws - np.mean(np.stack([t.draws for t in self.theirs]), 0)
+        return Gain(self.cell.dataset, self.ours.observed - self.other, draws)
 
 
 @dataclass(frozen=True)
@@ -285,17 +288,16 @@ class AblationResults:
         self, line: RowResult, row: AblationRow, pairs: Sequence[_Pair], pool: Spread
     ) -> RowResult:
         gains = [p.gain for p in pairs]
-        spread = (
-            pooled_spread([gains]) if row.combine else spread_of(gains, spread_of_difference(pool))
+        observed = [gain.observed for gain in gains]
+        by_fold = mean_by_fold(gains)
+        gain, spread = difference_over_folds(
+            gains,
+            pooled_spread([observed])
+            if row.combine
+            else spread_of(observed, spread_of_difference(pool)),
+            _drawn_from(pairs),
+            self.ablation.level,
         )
-        unit = _drawn_from(pairs)
-        means, draws, sets = gains, [p.gains for p in pairs], {p.cell.dataset for p in pairs}
-        if len(sets) >= FEWEST_SETS:  # a recipe may help in one fold only: folds are what varies
-            own = [[p for p in pairs if p.cell.dataset == name] for name in sorted(sets)]
-            means = [float(np.mean([p.gain for p in ps])) for ps in own]
-            draws = [np.mean(np.stack([p.gains for p in ps]), 0) for ps in own]
-            spread = pooled_spread([means])
-        gain = mean_over_pairs(means, draws, spread, unit, self.ablation.level)
         fixed = bool(
             row.combine and row.combine.against
         )  # these very members: what is asked is what their combination brings
@@ -303,17 +305,21 @@ class AblationResults:
         cause = line.cause
         if not spread.freedom and not fixed:
             cause = cause or "One pair only: its interval knows nothing of other seeds; add seeds."
-        if 1 < len(sets) < FEWEST_SETS:
+        if 1 < len(by_fold) < FEWEST_FOLDS:
             cause = (
                 cause or "For these two datasets or folds only: three or more show how they vary."
             )
+        means = [one.observed for one in by_fold]
         return dataclasses.replace(
             line,
-            gains=tuple(gains),
+            gains=tuple(observed),
+            other_score=float(np.mean([p.other for p in pairs])),
+            folds=len(by_fold),
+            fold_range=(min(means), max(means)),
             difference=plain(gain.value),
             difference_interval=(plain(gain.low), plain(gain.high)),
             p_value=plain(gain.p_value),
-            covers=f"{gain.unit} and seeds" if spread.freedom else gain.unit,
+            covers=_covers(gain.unit, spread, len(by_fold)),
             verdict=verdict,
             agreement=compare_claim(verdict, row.claim),
             cause=cause,
@@ -409,6 +415,13 @@ def peak_memory(run: RunFolder) -> int | None:
         gpus = [gpu.memory or 0 for gpu in record.gpus]
         peaks.append(sum(gpus) if gpus else record.process_memory or 0)
     return max(peaks, default=0) or None
+
+
+def _covers(unit: str, spread: Spread, folds: int) -> str:
+    """Say what the interval of a difference covers."""
+    if not spread.freedom:
+        return unit
+    return f"{unit}, seeds and folds" if folds >= FEWEST_FOLDS else f"{unit} and seeds"
 
 
 def _name(row: AblationRow | None) -> str:

@@ -25,13 +25,17 @@ class RowResult:
         runs: Ids of the runs whose counts were used.
         scores: Score of each pair.
         gains: Difference of each pair from what it is compared with.
+        other_score: Mean score of what it is compared with, over the row's own pairs.
+        folds: Number of datasets or folds among the pairs.
+        fold_range: (least, greatest) difference of one of them, seeds averaged.
         score: Their mean, with its interval.
         interval: (low, high) of the score.
-        difference: Mean over pairs of the score minus that of what it is compared with.
+        difference: Mean over pairs of the score minus that of what it is compared with; from three
+            datasets or folds on, the mean over them.
         difference_interval: (low, high) of it.
         p_value: Of the difference, two-sided; for one row alone.
-        covers: What the interval of the difference covers: "images and seeds", "images", the same
-            with "groups", or "".
+        covers: What the interval of the difference covers: "images, seeds and folds", "images and
+            seeds", "images", the same with "groups", or "".
         verdict: "helps", "hurts", "cannot tell", or ""; corrected for the number of rows.
         claim: What was said before: "helps", "hurts", "no gain" or "".
         said: The same in words.
@@ -52,6 +56,9 @@ class RowResult:
     runs: tuple[str, ...] = ()
     scores: tuple[float, ...] = ()
     gains: tuple[float, ...] = ()
+    other_score: float | None = None
+    folds: int = 0
+    fold_range: tuple[float | None, float | None] = (None, None)
     score: float | None = None
     interval: tuple[float | None, float | None] = (None, None)
     difference: float | None = None
@@ -109,6 +116,7 @@ CELLS = (
     "mean IoU",
     "against",
     "points",
+    "by fold",
     "verdict",
     "was said",
     "borne out",
@@ -135,8 +143,9 @@ def row_cells(row: Mapping[str, Any]) -> list[str]:
         row["state"],
         str(len(row["pairs"]) or ""),
         _with_ends(row["score"], row["interval"], "{:.1f}"),
-        row["against"] if row["difference"] is not None else "",
+        "" if row["other_score"] is None else f"{row['against']} {100 * row['other_score']:.1f}",
         _with_ends(row["difference"], row["difference_interval"], "{:+.1f}"),
+        range_by_fold(row["folds"], row["fold_range"]),
         row["verdict"],
         CLAIMS[row["claim"]] if row["claim"] else "",
         BORNE_OUT[row["agreement"]],
@@ -144,6 +153,14 @@ def row_cells(row: Mapping[str, Any]) -> list[str]:
         "" if memory is None else f"{memory / 2**30:.1f} GiB",
         "" if parameters is None else f"{parameters / 1e6:.1f} M",
     ]
+
+
+def range_by_fold(folds: int, ends: Sequence[float | None]) -> str:
+    """Return the least and greatest difference of one fold, "" below two folds."""
+    low, high = ends
+    if folds < 2 or low is None or high is None:
+        return ""
+    return f"{100 * low:+.1f} to {100 * high:+.1f}"
 
 
 def _with_ends(value: float | None, interval: Sequence[float | None], form: str) -> str:

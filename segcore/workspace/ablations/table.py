@@ -6,6 +6,7 @@ from typing import Any
 
 from segcore.config.ablation import Ablation
 from segcore.errors import SegcoreError
+from segcore.evaluation.comparison.ablation_verdicts import FEWEST_FOLDS
 from segcore.evaluation.counts.verdicts import many
 from segcore.evaluation.pages.ablation_page import build_ablation_page
 from segcore.workspace.ablations.rows import CELLS, RowResult, row_cells
@@ -215,6 +216,15 @@ def explain(
             f"every run, {ablation.resamples} times) and adds Student noise for the seeds: "
             "the spread of a row's own pairs from six on, else "
             "that of runs that differ in their seed only, pooled over the rows that were trained."
+        )
+    if any(row.folds >= FEWEST_FOLDS for row in rows):
+        sentences.append(
+            f"From {FEWEST_FOLDS} datasets or folds on, seeds are averaged within each, and the "
+            "interval of a difference is Student's over them: by fold shows their range."
+        )
+    elif len(plan.datasets) > 1 and drawn:
+        sentences.append(
+            "The verdicts hold for these folds only: three or more show how they vary."
         )
     if groups and drawn and not ablation.group_by:
         alike = ", ".join(f"{count} of {name}" for name, count in groups.items())

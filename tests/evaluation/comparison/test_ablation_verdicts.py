@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 
 from segcore.evaluation.comparison.ablation_verdicts import (
+    Gain,
     Spread,
     Terms,
     compare_claim,
+    difference_over_folds,
     draw_score,
+    mean_by_fold,
     mean_over_pairs,
     pooled_spread,
     spread_of,
@@ -40,8 +43,8 @@ def test_an_interval_over_seeds_alone_is_students():
     # 0.03 -+ t(3, 97.5 %) * 0.01 / sqrt(2) = 0.03 -+ 3.1824 * 0.0070711
     assert found.value == pytest.approx(0.03)
     assert (found.low, found.high) == (
-        pytest.approx(0.0075, abs=6e-4),
-        pytest.approx(0.0525, abs=6e-4),
+        pytest.approx(0.0075, abs=1e-5),
+        pytest.approx(0.0525, abs=1e-5),
     )
 
 
@@ -129,6 +132,50 @@ def test_under_the_null_few_tables_hold_a_false_verdict():
     error = (0.05 * 0.95 / tables) ** 0.5
     assert false_holm / tables <= 0.05 + 2 * error
     assert false_alone > false_holm
+
+
+def test_a_difference_over_three_folds_is_students_over_their_means():
+    # seeds averaged: .02, .04, .09; mean .05, s = sqrt((.0009 + .0001 + .0016) / 2) = .0360555
+    # t(2, 97.5 %) = 4.302653: .05 -+ 4.302653 * .0360555 / sqrt(3) = .05 -+ .089567
+    pairs = [("a", 0.01), ("a", 0.03), ("b", 0.04), ("c", 0.08), ("c", 0.10)]
+    gains = [Gain(fold, value, np.full(40_000, value)) for fold, value in pairs]
+    assert [(g.fold, round(g.observed, 9)) for g in mean_by_fold(gains)] == [
+        ("a", 0.02),
+        ("b", 0.04),
+        ("c", 0.09),
+    ]
+    found, spread = difference_over_folds(gains, Spread(0.001, 50), MANY)
+    assert (found.value, spread.freedom) == (pytest.approx(0.05), 2)
+    assert (found.low, found.high) == (
+        pytest.approx(0.05 - 0.089567, abs=1e-4),
+        pytest.approx(0.05 + 0.089567, abs=1e-4),
+    )
+    two, used = difference_over_folds(gains[:3], Spread(0.001, 50), MANY)
+    assert used == Spread(0.001, 50) and two.value == pytest.approx(0.08 / 3)
+
+
+@pytest.mark.parametrize("interaction", [0.0, 0.05, 0.1, 0.2])
+def test_a_recipe_that_helps_in_one_fold_by_chance_is_not_said_to_help(interaction):
+    """Three folds, two seeds, a recipe whose effect differs by fold and is 0 on average.
+
+    A seed has a standard deviation of .06; a recipe in a fold has one of ``interaction``.
+    """
+    rng = np.random.default_rng(17)
+    tables, folds, seeds, seed_noise = 1000, 3, 2, 0.06
+    wrong = 0
+    for _ in range(tables):
+        effect = rng.normal(0, interaction, folds)
+        runs = rng.normal(0, seed_noise, (2, folds, seeds))
+        gains = [
+            Gain(
+                f"fold-{f}", d := float(effect[f] + runs[0, f, s] - runs[1, f, s]), np.full(2000, d)
+            )
+            for f in range(folds)
+            for s in range(seeds)
+        ]
+        pool = spread_of_difference(Spread(seed_noise, 30))
+        wrong += judge_difference(difference_over_folds(gains, pool, MANY)[0]) != "cannot tell"
+    assert wrong / tables <= 0.05 + 2 * (0.05 * 0.95 / tables) ** 0.5
 
 
 @pytest.mark.parametrize(

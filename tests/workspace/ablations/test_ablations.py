@@ -304,6 +304,10 @@ def test_folds_are_pooled_and_what_varies_is_said(workspace, made_up, monkeypatc
     )
     assert row.difference_interval[0] < row.difference < row.difference_interval[1]
     assert "these two datasets or folds only" in row.cause
+    assert any("for these folds only" in sentence for sentence in table.sentences)
+    assert row.other_score == pytest.approx(np.mean(base.scores)) and row.folds == 2
+    by_fold = np.reshape(row.gains, (2, 2)).mean(1)
+    assert row.fold_range == pytest.approx((by_fold.min(), by_fold.max()))
     assert table.units == {
         "tiny-fold-1": 3,
         "tiny-fold-2": 3,
