@@ -132,6 +132,19 @@ class Diagnosis:
         ]
         return wrong[0] if wrong else ""
 
+    def speed(self, engine: str, precision: str = "float32") -> float | None:
+        """Return the images a second that an engine trained on here, on the CPU.
+
+        None where it was not measured: a machine with a GPU, or with a single engine.
+
+        Args:
+            engine: A key of :data:`ENGINES`.
+            precision: A Keras policy.
+        """
+        speeds = self.engines.get(engine, {}).get("images_per_second") or {}
+        speed = speeds.get(precision)
+        return float(speed) if isinstance(speed, (int, float)) and speed > 0 else None
+
     def to_json(self) -> dict[str, Any]:
         """Return ``{"state", "checks", "engines", "key", "checked"}``."""
         checks = [check.to_json() for check in self.checks]

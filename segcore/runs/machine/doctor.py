@@ -58,13 +58,16 @@ def examine(workspace: Path, tell: Tell = lambda done, total, what: None) -> Dia
         tell: Is called before each part.
     """
     installed = [name for name in ENGINES if importlib.util.find_spec(name)]
-    engines = {}
+    gpus = [device for device in list_devices() if device.id != "cpu"]
+    timed = installed if len(installed) > 1 and not gpus else []  # where "auto" has a choice
+    parts, engines = len(installed) + len(timed) + 1, {}
     for done, name in enumerate(installed):
-        tell(done, len(installed) + 1, f"{ENGINES[name]} computes on each device")
+        tell(done, parts, f"{ENGINES[name]} computes on each device")
         engines[name] = ask_engine(name)
-    tell(len(installed), len(installed) + 1, "packages, disk and driver")
-    devices = list_devices()
-    gpus = [device for device in devices if device.id != "cpu"]
+    for done, name in enumerate(timed, len(installed)):
+        tell(done, parts, f"{ENGINES[name]} trains for a few steps")
+        engines[name] = {**engines[name], "images_per_second": measure_engine(name)}
+    tell(parts - 1, parts, "packages, disk and driver")
     driver = read_driver()
     checks = [
         _python(),
@@ -101,7 +104,25 @@ def last_diagnosis(workspace: Path) -> Diagnosis | None:
 
 def ask_engine(engine: str, seconds: float = SECONDS) -> dict[str, Any]:
     """Let an engine compute in a process of its own; see ``engine_check.check`` for the answer."""
-    command = [sys.executable, "-m", "segcore.training.engine_check", engine]
+    answer = _answer("engine_check", engine, seconds)
+    if isinstance(answer, str):
+        return {"engine": engine, "version": "", "devices": [], "results": [], "error": answer}
+    return answer
+
+
+def measure_engine(engine: str, seconds: float = SECONDS) -> dict[str, float]:
+    """Return how many images a second an engine trains on here, by precision; {} where it fails.
+
+    See :mod:`segcore.training.engine_speed`, which runs in a process of its own.
+    """
+    answer = _answer("engine_speed", engine, seconds)
+    return {} if isinstance(answer, str) else answer
+
+
+def _answer(module: str, engine: str, seconds: float) -> dict[str, Any] | str:
+    """Return the document that a module of ``training`` prints, or why there is none."""
+    arguments = [engine] if module == "engine_check" else []
+    command = [sys.executable, "-m", f"segcore.training.{module}", *arguments]
     environment = python_environment({"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": engine})
     try:
         done = subprocess.run(
@@ -113,13 +134,13 @@ def ask_engine(engine: str, seconds: float = SECONDS) -> dict[str, Any]:
             stdin=subprocess.DEVNULL,
             check=False,
         )
-        return json.loads(done.stdout.strip().splitlines()[-1])
+        document: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+        return document
     except subprocess.TimeoutExpired:
-        reason = f"it did not answer within {seconds:.0f} s"
+        return f"it did not answer within {seconds:.0f} s"
     except (OSError, ValueError, IndexError):
         last = [line for line in done.stderr.splitlines() if line.strip()][-1:] or ["no message"]
-        reason = f"its process ended with code {done.returncode}: {last[0][:300]}"
-    return {"engine": engine, "version": "", "devices": [], "results": [], "error": reason}
+        return f"its process ended with code {done.returncode}: {last[0][:300]}"
 
 
 def read_driver() -> str:

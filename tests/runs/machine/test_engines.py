@@ -55,6 +55,27 @@ def test_auto_takes_the_first_that_works_on_the_device(installed) -> None:
         engines.choose_engine(auto, lambda: broken)
 
 
+def test_on_a_cpu_auto_takes_the_engine_that_trained_fastest_there(installed) -> None:
+    installed("tensorflow", "jax", "torch")
+
+    def timed(float32, bfloat16, *wrong):
+        speeds = {"float32": float32, "mixed_bfloat16": bfloat16}
+        return answer(*wrong) | {"images_per_second": speeds}
+
+    kept = {"tensorflow": timed(2.0, 4.0), "jax": timed(3.0, 1.0), "torch": timed(9.0, 9.0, "cpu")}
+    doctor = Diagnosis((), kept, {})
+    on_cpu = config(engine="auto", device="cpu")
+    choice = engines.choose_engine(on_cpu, lambda: doctor)
+    assert choice.name == "jax" and "JAX 3.0, TensorFlow 2.0" in choice.reason
+    assert "PyTorch on cpu" in choice.reason, "the fastest fails and is not chosen"
+    bfloat16 = dataclasses.replace(on_cpu, recipe=RecipeConfig(precision="mixed_bfloat16"))
+    assert engines.choose_engine(bfloat16, lambda: doctor).name == "tensorflow"
+    on_gpu = dataclasses.replace(on_cpu, device="gpu:0")
+    assert engines.choose_engine(on_gpu, lambda: doctor).name == "tensorflow", "CPU's speed there"
+    partly = Diagnosis((), kept | {"jax": answer()}, {})
+    assert engines.choose_engine(on_cpu, lambda: partly).name == "tensorflow"
+
+
 def test_the_doctor_is_asked_only_where_there_is_a_choice(installed) -> None:
     installed("torch")
     choice = engines.choose_engine(config(engine="auto"), unasked)
