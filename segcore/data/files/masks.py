@@ -111,8 +111,9 @@ def read_ids(path: Path) -> npt.NDArray[Any]:
     band = _raster_band(path)
     if band is None:
         with open_image(path) as image:
-            one = image.mode in _GREY_MODES
+            one, step = image.mode in _GREY_MODES, _stretch(image)
             values = np.asarray(image) if one else _one_channel(image, path.name)
+            values = values // step if step > 1 else values
             band = _Band(values, _nodata_of(image))
     return _as_ids(band, path.name)
 
@@ -241,6 +242,13 @@ def _hidden(image: Image.Image, codes: npt.NDArray[Any]) -> npt.NDArray[np.bool_
     values = codes[clear]
     alone = (values == values[0]).all() and not (codes[~clear] == values[0]).any()
     return None if alone else clear
+
+
+def _stretch(image: Image.Image) -> int:
+    """Return by how much Pillow multiplies grey samples of 2 or 4 bits; asked before it decodes."""
+    arguments = image.tile[0].args if image.tile else ""
+    raw = arguments if isinstance(arguments, str) else next(iter(arguments or ()), "")
+    return {"L;2": 85, "L;4": 17}.get(str(raw)[:3], 1)
 
 
 def _one_channel(image: Image.Image, name: str) -> npt.NDArray[Any]:

@@ -1,5 +1,8 @@
 """One reader of masks: each way of writing the same ids gives the same ids, each cause its sentence."""
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -67,6 +70,21 @@ def test_every_way_to_write_ids_gives_the_same_ids(name, tmp_path):
     np.testing.assert_array_equal(ids, IDS)
     assert ids.dtype in (np.uint8, np.uint16) and ids.flags.c_contiguous and ids.flags.writeable
     assert mask_size(tmp_path / name) == IDS.shape and mask_mode(tmp_path / name)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_grey_of_few_bits_gives_its_samples_not_shades(bits, tmp_path):
+    ids = np.arange(2**bits, dtype=np.uint8)[None].repeat(3, 0)
+    packed = np.packbits(np.unpackbits(ids[..., None], axis=-1)[..., -bits:].reshape(3, -1), axis=1)
+    rows = b"".join(b"\0" + row.tobytes() for row in packed)
+    header = struct.pack(">IIBBBBB", ids.shape[1], 3, bits, 0, 0, 0, 0)
+    file = tmp_path / "ids.png"
+    file.write_bytes(b"\x89PNG\r\n\x1a\n")
+    with file.open("ab") as out:
+        for kind, data in ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")):
+            end = struct.pack(">I", zlib.crc32(kind + data))
+            out.write(struct.pack(">I", len(data)) + kind + data + end)
+    np.testing.assert_array_equal(read_ids(file), ids)
 
 
 @pytest.mark.parametrize(
