@@ -221,7 +221,7 @@ def ensure_dispatcher(workspace: Path | str) -> bool:
     if os.environ.get(NO_WORK_VARIABLE) or not (workspace / "queue.sqlite").exists():
         return False
     with Queue(workspace) as queue:
-        if dispatcher_is_alive(queue) or _is_starting(queue) or not has_work(queue):
+        if dispatcher_is_alive(queue) or is_starting(queue) or not has_work(queue):
             return False
         process = processes.start_detached(
             ["-m", "segcore.runs.dispatch.dispatcher", str(workspace)], workspace / "dispatcher.log"
@@ -232,7 +232,7 @@ def ensure_dispatcher(workspace: Path | str) -> bool:
     return True
 
 
-def _is_starting(queue: Queue) -> bool:
+def is_starting(queue: Queue) -> bool:
     """Whether a dispatcher was started here that has neither signed on nor given up yet.
 
     To be asked after :func:`dispatcher_is_alive`: a dispatcher signs on before it takes its name

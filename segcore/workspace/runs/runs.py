@@ -38,6 +38,7 @@ from segcore.runs.machine.devices import Device, list_devices
 from segcore.runs.machine.doctor import last_diagnosis
 from segcore.runs.machine.engines import AUTO, choose_engine, installed_engines, settle_engine
 from segcore.runs.queue import jobs
+from segcore.runs.queue.idle import is_on_hold, why_idle
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.runs.members import line_up
 from segcore.workspace.runs.refusals import refuse, refuse_changed_classes, refuse_device
@@ -46,6 +47,8 @@ from segcore.workspace.runs.run_ids import evaluation_id as evaluation_id
 from segcore.workspace.runs.run_ids import prediction_id as prediction_id
 
 Progress = Callable[[int, int, str], None]
+IDLE_SECONDS = 30.0
+"""How long nothing may work on runs that someone waits for: dispatchers need time to start."""
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
@@ -206,20 +209,30 @@ class Runs:
         return installed_engines()
 
     def wait(self, runs: Sequence[str], progress: Progress | None = None) -> None:
-        """Return when every run has ended.
+        """Return when every run has ended; a dispatcher that died meanwhile is started again.
 
         Raises:
-            SegcoreError: One of them failed or was interrupted; the sentence carries its cause.
+            SegcoreError: One of them failed or was interrupted; the sentence carries its cause. Or
+                nothing has worked on them for :data:`IDLE_SECONDS` and nothing will.
         """
-        refreshed = 0.0
+        refreshed, worked, on_hold = -math.inf, time.monotonic(), False
         while True:
             if time.monotonic() - refreshed > 2:
                 refreshed = time.monotonic()
                 jobs.refresh(self._workspace)
+                left = [run for run in runs if not RunFolder(self.folder / run).status().has_ended]
+                on_hold = bool(left) and is_on_hold(self._workspace, left)
+                reason = why_idle(self._workspace, left) if left else ""
+                if not reason:
+                    worked = time.monotonic()
+                elif time.monotonic() - worked >= IDLE_SECONDS:
+                    raise SegcoreError(reason)
             states = {run: RunFolder(self.folder / run).status() for run in runs}
             if progress:
                 done = sum(1.0 if s.has_ended else s.progress for s in states.values())
-                message = next((s.message for s in states.values() if s.is_active), "")
+                message = next(
+                    (s.message for s in states.values() if s.is_active), "on hold" * on_hold
+                )
                 progress(int(100 * done / len(runs)), 100, message)
             if all(s.has_ended for s in states.values()):
                 break
