@@ -242,6 +242,13 @@ def test_a_difference_is_of_the_first_model_and_what_is_held_against_may_be_hidd
     )
 
 
+def test_a_link_of_earlier_versions_opens_each_of_its_panels(trained, open_page) -> None:
+    asked = ["True mask", "Image", "Confidence"]
+    at = open_page("compare", run=trained.members[0], split="test", panels=asked)
+    assert set(at.session_state["panels"]) == {"truth", "image", "confidence"}
+    assert at.query_params["panels"] != asked
+
+
 def test_scores_and_exchanges_of_two_models_are_those_of_the_workspace(
     trained, open_page, read
 ) -> None:

@@ -246,7 +246,8 @@ def _hidden(image: Image.Image, codes: npt.NDArray[Any]) -> npt.NDArray[np.bool_
 
 def _stretch(image: Image.Image) -> int:
     """Return by how much Pillow multiplies grey samples of 2 or 4 bits; asked before it decodes."""
-    arguments = image.tile[0].args if image.tile else ""
+    tile = getattr(image, "tile", ())
+    arguments = tile[0].args if tile else ""
     raw = arguments if isinstance(arguments, str) else next(iter(arguments or ()), "")
     return {"L;2": 85, "L;4": 17}.get(str(raw)[:3], 1)
 

@@ -17,7 +17,7 @@ from segcore.ui.shared.charts.layout import (
     lay_out,
     row_height,
 )
-from segcore.ui.shared.charts.matrices import matrix_ticks, tilt
+from segcore.ui.shared.charts.matrices import CELLS, STRONG, matrix_ticks, tilt, write_in_cells
 
 INK = [[0, "rgba(11,110,117,0)"], [0.5, "rgba(11,110,117,.55)"], [1, "#0b6e75"]]
 """From nothing to the accent colour; readable on light and dark pages."""
@@ -81,10 +81,8 @@ def cooccurrence(counts: npt.NDArray[np.int64], names: Sequence[str]) -> go.Figu
             y=list(names),
             zmin=0,
             zmax=100,
-            text=[[f"{v:.0f}" for v in row] for row in share],
-            texttemplate="%{text}" if len(names) <= _WRITTEN else None,
             customdata=np.dstack([counts, np.broadcast_to(images, counts.shape)]),
-            colorscale=INK,
+            colorscale=CELLS,
             showscale=False,
             xgap=1,
             ygap=1,
@@ -94,6 +92,9 @@ def cooccurrence(counts: npt.NDArray[np.int64], names: Sequence[str]) -> go.Figu
             ),
         )
     )
+    if len(names) <= _WRITTEN:
+        texts = [[f"{value:.0f}" for value in row] for row in share]
+        write_in_cells(figure, names, names, texts, share >= 100 * STRONG)
     return lay_out(
         figure,
         130 + 28 * len(names) if len(names) <= _WRITTEN else 130 + min(16 * len(names), 900),

@@ -80,8 +80,7 @@ No theme option sets these. The rail leaves its room to pictures and charts.
 """
 
 DARK = """<style>
-[data-testid="stBaseButton-primary"], [data-testid="stBaseButton-primary"] p, [data-testid="stBaseButton-primary"] span,
-[data-testid="stBaseButton-primaryFormSubmit"] p, [data-testid="stBaseButton-primaryFormSubmit"] span,
+[data-testid^="stBaseButton-primary"]:not(:disabled), [data-testid^="stBaseButton-primary"]:not(:disabled) :is(p, span),
 [data-testid="stMultiSelectTagsContainer"] [data-tag] span { color: #04201f; }
 [data-testid="stMultiSelectTagsContainer"] [data-tag] svg path { stroke: #04201f; }
 </style>"""
@@ -158,7 +157,8 @@ def translate_link(page: str) -> None:
     """
     for name, values in OLD_LINKS.get(page, {}).items():
         asked = st.query_params.get_all(name)
-        old = [value for value in asked if value in values and value != values[value]]
+        today = SEVERAL.get(name, ())
+        old = [v for v in asked if v in values and v != values[v] and v not in today]
         if not old or st.session_state.get(f"{name}:translated") == asked:
             continue
         st.session_state[f"{name}:translated"] = asked
@@ -166,8 +166,8 @@ def translate_link(page: str) -> None:
         session.request(name, chosen if name in SEVERAL else chosen[0])
 
 
-SEVERAL = ("panels",)
-"""Parameters of selectors of several values."""
+SEVERAL = {"panels": ("Image", "Merged labels", "Confidence", "Entropy", "Disagreement")}
+"""Parameters of selectors of several values, and the values that links of today hold too."""
 
 
 def sidebar(page: str) -> None:

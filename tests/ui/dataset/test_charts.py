@@ -32,11 +32,13 @@ def test_the_path_starts_without_copies_and_the_floor_is_in_sight() -> None:
 def test_a_row_of_cooccurrence_is_a_share_of_the_rows_own_images() -> None:
     """B stands in 4 images, 2 of them with a; a class that never occurs has a row of zeros, not of nothing."""
     counts = np.array([[2, 2, 0], [2, 4, 0], [0, 0, 0]])
-    drawn = charts.cooccurrence(counts, [*NAMES, "never"]).data[0]
+    drawn, dark, white = charts.cooccurrence(counts, [*NAMES, "never"]).data
     np.testing.assert_array_equal(drawn.z, [[100, 100, 0], [50, 100, 0], [0, 0, 0]])
     np.testing.assert_array_equal(drawn.customdata[..., 0], counts)
+    assert (dark.text, white.text) == (("0",) * 5, ("100", "100", "50", "100"))
+    assert white.textfont.color == "white" and dark.textfont.color is None  # the page's own ink
     many = np.eye(40, dtype=int)
-    assert charts.cooccurrence(many, [str(i) for i in range(40)]).data[0].texttemplate is None
+    assert len(charts.cooccurrence(many, [str(i) for i in range(40)]).data) == 1
 
 
 def test_places_lie_as_in_the_image_with_the_first_row_on_top() -> None:
