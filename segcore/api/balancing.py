@@ -136,16 +136,11 @@ def write_segment_data(
         rows = _write_copies(writer, dataset, config, split, ids)
         for sample in dataset.samples:
             if sample.split != split and sample.mask is not None:
-                mask = dataset.read_mask(sample)
+                mask, path = dataset.read_mask(sample), dataset.image_path(sample)
                 rows.append(
-                    writer.add(
-                        sample.id,
-                        dataset.image_path(sample),
-                        mask,
-                        sample.split,
-                        sample.group,
-                        copy=False,
-                    )
+                    writer.add(sample.id, path, mask, sample.split, sample.group, copy=False)
+                    if sample.window is None
+                    else writer.add_window(sample, path, mask, copy=False)
                 )
         return writer.finish(rows)
 

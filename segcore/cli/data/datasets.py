@@ -10,7 +10,7 @@ from segcore.cli.tables import table
 from segcore.data.balance.planner import parse_target
 from segcore.data.dataset.documents import check_name
 from segcore.data.formats.exporters import FORMS
-from segcore.data.formats.importers import Pairing, parse_bands
+from segcore.data.formats.importers import Pairing, Windows, parse_bands
 from segcore.formatting import frequency, number, percent
 from segcore.labels import list_names, plural
 
@@ -57,6 +57,26 @@ def _import_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="R,G,B",
         help="bands of GeoTIFFs to use as red, green and blue, from 1 (default: the first three)",
     )
+    parser.add_argument(
+        "--windows",
+        type=int,
+        default=0,
+        metavar="PIXELS",
+        help="cut rasters of any size into windows of that height and width, each a sample",
+    )
+    parser.add_argument(
+        "--overlap",
+        type=int,
+        default=0,
+        metavar="PIXELS",
+        help="with --windows: pixels that neighbouring windows share (default: 0)",
+    )
+    parser.add_argument(
+        "--class-field",
+        default="",
+        metavar="NAME",
+        help="attribute that names the class of polygons (GeoPackage, GeoJSON, Shapefile)",
+    )
 
 
 def _import(options: Options) -> dict[str, Any]:
@@ -67,6 +87,7 @@ def _import(options: Options) -> dict[str, Any]:
         pairing=Pairing(options.mask_suffix, options.match, options.masks, options.images),
         many_classes=options.many_classes,
         bands=parse_bands(options.bands),
+        windows=Windows(options.windows, options.overlap, options.class_field),
         progress=ProgressLine("Importing"),
     )
     return report.to_json()

@@ -4,37 +4,16 @@ When nearly every image contains every class, oversampling cannot balance the pi
 round rare classes can.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from segcore.data.files.windows import Window
 from segcore.errors import SegcoreError, unknown
 
 TRIES = 10
 """Windows that the void-aware crop compares."""
-
-
-@dataclass(frozen=True)
-class Window:
-    """A rectangle of whole pixels.
-
-    Attributes:
-        top: First row.
-        left: First column.
-        height: Rows.
-        width: Columns.
-    """
-
-    top: int
-    left: int
-    height: int
-    width: int
-
-    def cut(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Return the window's part of (H, W) or (H, W, 3), a view."""
-        return array[self.top : self.top + self.height, self.left : self.left + self.width]
 
 
 def _random(

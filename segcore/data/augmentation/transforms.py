@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segcore.data.augmentation.crops import Window, choose_window
+from segcore.data.augmentation.crops import choose_window
 from segcore.data.augmentation.geometry import MOVES, centre, elastic_field, warp, window_matrix
 from segcore.data.augmentation.photometry import PIXEL_CHANGES
+from segcore.data.files.windows import Window
 from segcore.errors import SegcoreError, unknown
 
 Image = npt.NDArray[np.uint8]

@@ -20,12 +20,16 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.data.dataset.documents import Documents, check_name, write_document
+from segcore.data.files.bands import RasterLook, load_look
 from segcore.data.files.borders import foreign_bytes
 from segcore.data.files.images import read_image, read_indices
+from segcore.data.files.windows import Window, read_window
 from segcore.errors import SegcoreError, unknown
 from segcore.labels import LabelMap, LabelSet
 
-VERSION = 1
+VERSION = 2
+"""Version of ``dataset.json``; without windows 1 is written, which older versions read too."""
+
 SPLITS = ("train", "validation", "test")
 """The usual splits, in the order they are shown."""
 
@@ -63,6 +67,8 @@ class Sample:
         width: Columns of the image and of the mask.
         group: What it must not be parted from in a split (a drive, a tile), or "".
         mask_digest: SHA-256 of the mask's indices and shape, "" without a mask.
+        window: (row, column) of its first pixel in ``image``, of which it is a part; None where it
+            is the whole image.
     """
 
     id: str
@@ -73,15 +79,25 @@ class Sample:
     width: int
     group: str = ""
     mask_digest: str = ""
+    window: tuple[int, int] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the sample's row; ``window`` only where it has one."""
+        return {name: value for name, value in vars(self).items() if name != "window" or value}
 
 
-def _sample(row: dict[str, Any]) -> Sample:
+def sample_from_json(row: dict[str, Any]) -> Sample:
     """Rebuild a sample from its row.
 
     Raises:
         TypeError: A field is missing, unknown or of another kind.
     """
     sample = Sample(**row)
+    if sample.window is not None:
+        top, left = sample.window
+        if not all(isinstance(at, int) and at >= 0 for at in (top, left)):
+            raise TypeError(f"a window expected in {row}")
+        sample = dataclasses.replace(sample, window=(top, left))
     texts = (sample.id, sample.image, sample.split, sample.group, sample.mask_digest)
     sizes = (sample.height, sample.width)
     if not all(isinstance(text, str) for text in (*texts, sample.mask or "")):
@@ -89,6 +105,11 @@ def _sample(row: dict[str, Any]) -> Sample:
     if not all(isinstance(size, int) and size > 0 for size in sizes):
         raise TypeError(f"whole numbers expected in {row}")
     return sample
+
+
+def window_of(sample: Sample) -> Window | None:
+    """Return which part of its image a sample is; None for the whole."""
+    return None if sample.window is None else Window(*sample.window, sample.height, sample.width)
 
 
 def digest_mask(mask: npt.NDArray[Any]) -> str:
@@ -151,20 +172,20 @@ class Dataset:
                 folder,
                 str(data["name"]),
                 LabelSet.from_json(data["label_set"]),
-                tuple(_sample(row) for row in data["samples"]),
+                tuple(sample_from_json(row) for row in data["samples"]),
                 str(data.get("source", "")),
             )
 
     def save(self) -> "Dataset":
         """Write ``dataset.json`` and return the dataset itself."""
         head = {
-            "version": VERSION,
+            "version": VERSION if any(sample.window for sample in self.samples) else 1,
             "name": self.name,
             "source": self.source,
             "label_set": self.label_set.to_json(),
         }
         rows = ",\n".join(
-            json.dumps(vars(sample), ensure_ascii=False) for sample in self.samples
+            json.dumps(sample.to_json(), ensure_ascii=False) for sample in self.samples
         )  # one a line: quick, and easy to compare
         text = (
             json.dumps(head, indent=1, ensure_ascii=False).removesuffix("\n}")
@@ -175,7 +196,7 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over the label set and every sample's id, split, size, group and mask digest."""
+        """SHA-256 over the label set and every sample's id, split, size, group, mask and window."""
         digest = hashlib.sha256(json.dumps(self.label_set.to_json(), sort_keys=True).encode())
         for sample in self.samples:
             row = [
@@ -185,6 +206,7 @@ class Dataset:
                 sample.width,
                 sample.group,
                 sample.mask_digest,
+                *(sample.window or ()),
             ]
             digest.update(json.dumps(row).encode())
         return digest.hexdigest()
@@ -265,11 +287,21 @@ class Dataset:
     def read_image(self, sample: Sample) -> npt.NDArray[np.uint8]:
         """Read an image: (H, W, 3) uint8 RGB 0..255, C-contiguous and writable.
 
+        Of a window nothing but the window is decoded.
+
         Raises:
             SegcoreError: The file is gone or damaged, or has another size than when it was
                 imported.
         """
+        window = window_of(sample)
+        if window is not None:
+            return read_window(self.image_path(sample), window, self.look)
         return self._sized(read_image(self.image_path(sample)), sample, "image")
+
+    @cached_property
+    def look(self) -> RasterLook | None:
+        """How the bands of its rasters become pictures; None where it has none."""
+        return load_look(self.folder)
 
     def read_mask(self, sample: Sample) -> npt.NDArray[Any]:
         """Read a mask as class indices.

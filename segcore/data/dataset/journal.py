@@ -12,7 +12,7 @@ import threading
 from io import TextIOWrapper
 from pathlib import Path
 
-from segcore.data.dataset.dataset import Sample
+from segcore.data.dataset.dataset import Sample, sample_from_json
 from segcore.data.dataset.staging import JOURNAL
 
 
@@ -46,7 +46,7 @@ class Journal:
 
     def note(self, sample: Sample) -> None:
         """Write down that all files of a sample are on disk."""
-        line = json.dumps({"sample": vars(sample), "sizes": self._sizes(sample)}) + "\n"
+        line = json.dumps({"sample": sample.to_json(), "sizes": self._sizes(sample)}) + "\n"
         with self._lock:
             self._file.write(line)
 
@@ -78,13 +78,16 @@ def _read(file: Path, key: str) -> dict[str, tuple[Sample, list[int]]] | None:
             return None
     except Exception:  # whatever is in a damaged journal: it is restarted
         return None
-    fields = {field.name for field in dataclasses.fields(Sample)}
+    fields = {field.name for field in dataclasses.fields(Sample)} - {"window"}
     known = {}
     for line in lines[1:]:
         try:
             row = json.loads(line)
-            if set(row["sample"]) == fields:
-                known[str(row["sample"]["id"])] = (Sample(**row["sample"]), list(row["sizes"]))
+            if set(row["sample"]) - {"window"} == fields:
+                known[str(row["sample"]["id"])] = (
+                    sample_from_json(row["sample"]),
+                    list(row["sizes"]),
+                )
         except Exception:
             continue  # the line that was being written when it broke off
     return known

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Any
 
@@ -80,6 +81,8 @@ class DatasetWriter:
         self._reserved = staging is not None
         self._held = ExitStack()
         self._made: set[str] = set()
+        self._copied: dict[Path, str] = {}
+        self._copying = Lock()
         self._key = key
         self._journal: Journal | None = None
         if self.folder.exists():
@@ -156,9 +159,7 @@ class DatasetWriter:
         if isinstance(image, Path) and not copy:
             image_place = str(image.resolve())
         elif isinstance(image, Path):
-            image_place = f"images/{sample_id}{image.suffix.lower()}"
-            target = self._place(image_place)
-            shutil.copyfile(image, target)
+            image_place = self._copy(image, sample_id)
         else:
             image_place = f"images/{sample_id}.png"
             self._place(image_place).write_bytes(encode_png(image))
@@ -167,9 +168,51 @@ class DatasetWriter:
             mask_place, digest = f"masks/{sample_id}.png", digest_mask(mask)
             self._place(mask_place).write_bytes(mask_bytes or encode_png(mask))
         sample = Sample(sample_id, image_place, mask_place, split, height, width, group, digest)
+        return self._noted(sample)
+
+    def add_window(
+        self,
+        draft: Sample,
+        scene: Path,
+        mask: npt.NDArray[Any] | None,
+        *,
+        copy: bool = True,
+    ) -> Sample:
+        """Write the mask of a sample that is a part of a larger image.
+
+        Args:
+            draft: Its id, split, size, group (the scene's id) and window; the rest is filled in.
+            scene: The image file that it is a part of.
+            mask: As in :meth:`add`.
+            copy: Whether the image file is copied in, once for all its windows.
+
+        Raises:
+            SegcoreError: As :meth:`add`.
+        """
+        check_sample_id(draft.id)
+        place, digest = None, ""
+        if mask is not None:
+            self._check_mask(draft.id, mask, draft.height, draft.width)
+            place, digest = f"masks/{draft.id}.png", digest_mask(mask)
+            self._place(place).write_bytes(encode_png(mask))
+        image = str(scene.resolve())
+        if copy:
+            with self._copying:
+                if scene not in self._copied:
+                    self._copied[scene] = self._copy(scene, draft.group)
+            image = self._copied[scene]
+        return self._noted(dataclasses.replace(draft, image=image, mask=place, mask_digest=digest))
+
+    def _noted(self, sample: Sample) -> Sample:
         if self._journal is not None:
             self._journal.note(sample)
         return sample
+
+    def _copy(self, image: Path, name: str) -> str:
+        """Copy an image in under a name without ending; return its place."""
+        place = f"images/{name}{image.suffix.lower()}"
+        shutil.copyfile(image, self._place(place))
+        return place
 
     def is_staged(self, file: Path) -> bool:
         """Whether a file lies in the reservation, is gone afterwards and so must be copied."""

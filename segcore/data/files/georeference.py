@@ -30,6 +30,11 @@ MOST_UNSEEN_BYTES = 256_000_000
 MAX_RATIO = 1000
 """A raster that declares more bytes, and more than this many times its file's size, is refused."""
 
+_DAMAGED = "{} cannot be read as GeoTIFF, it is damaged or breaks off: replace or remove it."
+
+CACHE_MEGABYTES = 128
+"""Decoded blocks that GDAL keeps, of all files together; its own limit is a share of the memory."""
+
 
 @dataclass(frozen=True)
 class Georeference:
@@ -43,6 +48,17 @@ class Georeference:
 
     crs: str
     transform: tuple[float, float, float, float, float, float]
+
+    def at(self, row: float, column: float) -> tuple[float, float]:
+        """Return the (x, y) of a corner of pixels."""
+        a, b, c, d, e, f = self.transform
+        return a * column + b * row + c, d * column + e * row + f
+
+    def moved(self, row: int, column: int) -> "Georeference":
+        """Return where the part of the image lies whose first pixel that one is."""
+        a, b, _, d, e, _ = self.transform
+        x, y = self.at(row, column)
+        return Georeference(self.crs, (a, b, x, d, e, y))
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> "Georeference":
@@ -68,6 +84,7 @@ def load_rasterio() -> Any:
     Raises:
         SegcoreError: It is not installed.
     """
+    os.environ.setdefault("GDAL_CACHEMAX", str(CACHE_MEGABYTES))
     try:
         rasterio = importlib.import_module("rasterio")
     except ImportError as error:
@@ -90,11 +107,12 @@ def is_available() -> bool:
 
 
 @contextmanager
-def open_raster(path: Path) -> Iterator[Any]:
+def open_raster(path: Path, any_size: bool = False) -> Iterator[Any]:
     """Open a GeoTIFF.
 
     Args:
         path: The file.
+        any_size: Whether it is read by windows, so that its size does not matter.
 
     Yields:
         A rasterio dataset, to be read.
@@ -103,18 +121,25 @@ def open_raster(path: Path) -> Iterator[Any]:
         SegcoreError: rasterio is absent, or the file is absent, no TIFF, damaged or too large to
             decode.
     """
+    with foreign_bytes(_DAMAGED.format(path.name)), open_geotiff(path) as raster:
+        if not any_size:
+            check_pixels(raster.height, raster.width, path.name)
+            _check_declared(raster, path)
+        yield raster
+
+
+def open_geotiff(path: Path) -> Any:
+    """Open a GeoTIFF of any size, to be closed by the caller.
+
+    Raises:
+        SegcoreError: rasterio is absent, or the file is absent, no TIFF or damaged.
+    """
     rasterio = load_rasterio()
     with (
-        foreign_bytes(
-            f"{path.name} cannot be read as GeoTIFF, it is damaged or breaks off: replace or "
-            "remove it."
-        ),
+        foreign_bytes(_DAMAGED.format(path.name)),
         rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR", CPL_LOG=os.devnull),
-        rasterio.open(path, driver="GTiff") as raster,
     ):
-        check_pixels(raster.height, raster.width, path.name)
-        _check_declared(raster, path)
-        yield raster
+        return rasterio.open(path, driver="GTiff")
 
 
 def _check_declared(raster: Any, path: Path) -> None:
@@ -131,6 +156,12 @@ def _check_declared(raster: Any, path: Path) -> None:
 def georeference_of(raster: Any) -> Georeference | None:
     """Return where an open raster lies; None where it has no coordinate reference system."""
     return Georeference(raster.crs.to_wkt(), tuple(raster.transform)[:6]) if raster.crs else None
+
+
+def same_crs(one: str, other: str) -> bool:
+    """Whether two coordinate reference systems, as WKT or "EPSG:n", are the same."""
+    crs = load_rasterio().crs.CRS
+    return one == other or bool(crs.from_user_input(one) == crs.from_user_input(other))
 
 
 def write_geotiff(

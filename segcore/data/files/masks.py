@@ -8,6 +8,7 @@ colour. What marks "nothing here" becomes a code of its own: :data:`NO_DATA` amo
 
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from PIL import Image
 from segcore.data.files.georeference import is_available, open_raster
 from segcore.data.files.images import image_size, is_stack, open_image, several_images
 from segcore.data.files.png import decode_grey, decode_rgb, read_png_header
+from segcore.data.files.windows import Window, is_raster, raster_size, shared_raster
 from segcore.errors import SegcoreError
 
 NO_DATA = 1 << 16
@@ -116,6 +118,71 @@ def read_ids(path: Path) -> npt.NDArray[Any]:
             values = values // step if step > 1 else values
             band = _Band(values, _nodata_of(image))
     return _as_ids(band, path.name)
+
+
+def count_bands(path: Path) -> int:
+    """Return how many numbers a mask holds a pixel: 1 for ids or a palette, 3 for colours.
+
+    Raises:
+        SegcoreError: The file cannot be read.
+    """
+    if is_raster(path):
+        with shared_raster(path) as raster:
+            return int(raster.count)
+    return 3 if mask_mode(path) in COLOR_MODES else 1
+
+
+def read_window_codes(path: Path, window: Window, by: str) -> npt.NDArray[Any]:
+    """Read a part of a mask, as :func:`read_ids` or :func:`read_colors`.
+
+    Args:
+        path: A mask; of a TIFF nothing but the window is decoded.
+        window: A rectangle that may reach beyond the mask, where there is no data.
+        by: "index" or "color".
+
+    Returns:
+        (h, w): ids, or 0xRRGGBB; :data:`NO_DATA` or :data:`HIDDEN` beyond the mask.
+
+    Raises:
+        SegcoreError: The file cannot be read, or holds numbers that are no ids.
+    """
+    if not is_raster(path):
+        whole = _codes_of(path, path.stat().st_mtime_ns, by)
+        inside = window.within(*whole.shape)
+        codes = inside.cut(whole)
+    else:
+        inside = window.within(*raster_size(path))
+        codes = _raster_codes(path, inside, by)
+    if inside == window:
+        return np.ascontiguousarray(codes)
+    filled = np.full((window.height, window.width), NO_DATA if by == "index" else HIDDEN, np.uint32)
+    inside.moved(-window.top, -window.left).cut(filled)[:] = codes
+    return filled
+
+
+def _raster_codes(path: Path, window: Window, by: str) -> npt.NDArray[Any]:
+    if not window.height or not window.width:
+        return np.zeros((window.height, window.width), np.uint32)
+    with shared_raster(path) as raster:
+        count, kinds, nodata = raster.count, raster.dtypes, raster.nodata
+        if by == "index" and count == 1:
+            return _as_ids(_Band(raster.read(1, window=window.ranges), nodata), path.name)
+        if by != "index" and count >= 3 and set(kinds[:3]) == {"uint8"}:
+            bands = raster.read([3, 2, 1], window=window.ranges)
+            packed = pack_colors(np.moveaxis(bands, 0, -1))
+            data = raster.dataset_mask(window=window.ranges) > 0 if count > 3 else None
+            return packed if data is None else np.where(data, packed, np.uint32(HIDDEN))
+    wanted = "one band of class ids" if by == "index" else "three bands of 8 bits"
+    raise SegcoreError(
+        f"Expected {wanted} in the mask {path.name} like the others, received {count} of "
+        f"{kinds[0]}: save all masks alike."
+    )
+
+
+@lru_cache(maxsize=1)
+def _codes_of(path: Path, stamp: int, by: str) -> npt.NDArray[Any]:
+    """The last mask that was decoded whole for its windows: a PNG has no parts."""
+    return (read_colors if by == "color" else read_ids)(path)
 
 
 def is_grey(path: Path) -> bool:

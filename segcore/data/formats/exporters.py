@@ -101,6 +101,10 @@ def to_ids(dataset: Dataset, mask: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def _copy_image(dataset: Dataset, sample: Sample, place: Path) -> Path:
     source = dataset.image_path(sample)
+    if sample.window is not None:
+        target = place.with_name(f"{place.name}.png")
+        write_bytes(target, encode_png(dataset.read_image(sample)))
+        return target
     target = place.with_name(place.name + source.suffix.lower())
     target.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -270,8 +270,13 @@ def _same_bytes(evidence: Evidence) -> list[list[int]]:
     by_bytes: dict[str, list[int]] = defaultdict(list)
     for group in by_hash.values():
         for index in group if len(group) > 1 else ():
-            path = evidence.dataset.image_path(evidence.dataset.samples[index])
-            by_bytes[hashlib.sha256(path.read_bytes()).hexdigest()].append(index)
+            sample = evidence.dataset.samples[index]
+            data = (
+                evidence.dataset.image_path(sample).read_bytes()
+                if sample.window is None
+                else evidence.dataset.read_image(sample).tobytes()
+            )
+            by_bytes[hashlib.sha256(data).hexdigest()].append(index)
     return list(by_bytes.values())
 
 

@@ -3,6 +3,7 @@
 import hashlib
 from concurrent.futures import Executor
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from io import BytesIO
 from itertools import pairwise
@@ -14,7 +15,7 @@ import numpy.typing as npt
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from segcore.data.dataset.dataset import Dataset
+from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.data.files.images import open_image, upright
 from segcore.data.files.scanning import Progress, scan
 from segcore.errors import SegcoreError
@@ -46,14 +47,29 @@ def hash_image(path: Path) -> int:
         grey = np.asarray(
             turned.convert("L") if not turned.mode.startswith("I") else turned, np.float32
         )
+    return _hash(grey)
+
+
+def hash_sample(dataset: Dataset, sample: Sample) -> int:
+    """Return the difference hash of a sample: of its file, or of the window that it is of one.
+
+    Raises:
+        SegcoreError: The image cannot be read.
+    """
+    if sample.window is None:
+        return hash_image(dataset.image_path(sample))
+    return _hash(cv2.cvtColor(dataset.read_image(sample), cv2.COLOR_RGB2GRAY).astype(np.float32))
+
+
+def _hash(grey: npt.NDArray[np.float32]) -> int:
     cells = cv2.resize(grey, (9, 8), interpolation=cv2.INTER_AREA)
     bits = cells[:, :-1] < cells[:, 1:]
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
 
-def _hash_or_none(folder: Path, image: str) -> int | None:
+def _hash_or_none(dataset: Dataset, sample: Sample) -> int | None:
     try:
-        return hash_image(folder / image)
+        return hash_sample(dataset, sample)
     except SegcoreError:
         return None
 
@@ -72,7 +88,8 @@ def hash_images(
         (N,) uint64 in the dataset's order, and (N,) bool: whether the image could be read.
     """
     file = dataset.folder / "hashes.npz"
-    key = hashlib.sha256("\n".join(sample.image for sample in dataset.samples).encode()).hexdigest()
+    names = (f"{s.image} {s.window}" if s.window else s.image for s in dataset.samples)
+    key = hashlib.sha256("\n".join(names).encode()).hexdigest()
     if file.is_file():
         try:
             with np.load(file, allow_pickle=False) as kept:
@@ -82,8 +99,8 @@ def hash_images(
             file.unlink(missing_ok=True)
     found = list(
         scan(
-            partial(_hash_or_none, dataset.folder),
-            [s.image for s in dataset.samples],
+            partial(_hash_or_none, replace(dataset, samples=())),
+            dataset.samples,
             executor,
             progress,
             "hashing images",

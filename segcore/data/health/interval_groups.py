@@ -17,7 +17,7 @@ import numpy as np
 
 from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.data.dataset.documents import write_document
-from segcore.data.health.image_hashes import hash_image
+from segcore.data.health.image_hashes import hash_sample
 from segcore.data.health.sequences import MIN_FRAMES, find_sequences, frame_number
 from segcore.data.splits.folds import parent_of
 from segcore.data.splits.splits import GROUPINGS, group_by_prefix
@@ -181,7 +181,7 @@ def _has_drives(dataset: Dataset) -> bool:
     hashes, readable = np.zeros(len(looked), np.uint64), np.zeros(len(looked), bool)
     for index, sample in enumerate(looked):
         with suppress(SegcoreError):
-            hashes[index] = hash_image(dataset.image_path(sample))
+            hashes[index] = hash_sample(dataset, sample)
             readable[index] = True
     return bool(looked) and bool(find_sequences(tuple(looked), hashes, readable))
 

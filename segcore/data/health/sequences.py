@@ -41,7 +41,9 @@ class Sequence:
 
 
 def frame_number(sample: Sample) -> int | None:
-    """The last number in a sample's name ("0016E5_07959" gives 7959), or None."""
+    """The last number in a sample's name ("0016E5_07959" gives 7959), or None; none of a window."""
+    if sample.window is not None:
+        return None
     found = re.search(r"(\d+)\D*$", sample.id.rpartition("/")[2])
     return int(found[1]) if found else None
 

@@ -9,7 +9,8 @@ import streamlit as st
 
 from segcore.data.dataset.journal import kept
 from segcore.data.dataset.staging import Staging, broken_off, throw_away
-from segcore.data.formats.importers import Pairing, Preview, parse_bands
+from segcore.data.formats.importers import Pairing, Preview, Windows, parse_bands
+from segcore.data.formats.importers.windows import LEAST_SIZE, MOST_SIZE
 from segcore.errors import SegcoreError
 from segcore.ui.shared import pictures, session, tables
 from segcore.ui.shared.sources import Source
@@ -131,6 +132,7 @@ class _Rules:
     pairing: tuple[str, str, str, str]
     bands: str
     many_classes: bool
+    windows: Windows
 
     def read(self) -> dict[str, Any]:
         """Return the arguments of an import.
@@ -142,12 +144,13 @@ class _Rules:
             "pairing": Pairing(*self.pairing),
             "bands": parse_bands(self.bands),
             "many_classes": self.many_classes,
+            "windows": self.windows,
         }
 
 
 def _ask_rules() -> _Rules:
     """Ask how images and masks belong together; folded away since most datasets need nothing."""
-    with st.expander("File matching and bands", icon=":material/tune:"):
+    with st.expander("File matching, bands and windows", icon=":material/tune:"):
         st.caption(
             "Not needed if masks share the image's name, optionally with _mask, _label or _gt."
         )
@@ -195,7 +198,34 @@ def _ask_rules() -> _Rules:
                 "objects and are not imported. Turn this on if they are classes."
             ),
         )
-    return _Rules((suffix, match, masks, images), bands, many)
+        size = left.number_input(
+            "Window size",
+            min_value=0,
+            max_value=MOST_SIZE,
+            value=0,
+            step=128,
+            help=(
+                "Cut large rasters into square windows of so many pixels, each a sample; 0 keeps "
+                "images whole. Rasters above 100 megapixels need it; 512 is usual."
+            ),
+        )
+        overlap = middle.number_input(
+            "Window overlap",
+            min_value=0,
+            max_value=max(0, int(size) // 2),
+            value=0,
+            step=16,
+            disabled=not size,
+            help="Pixels that neighbouring windows share.",
+        )
+        field = right.text_input(
+            "Class attribute",
+            placeholder="class",
+            max_chars=100,
+            help="The attribute of polygons (GeoPackage, GeoJSON, Shapefile) that names their class.",
+        )
+    cut = Windows(max(int(size), LEAST_SIZE) if size else 0, int(overlap), field.strip())
+    return _Rules((suffix, match, masks, images), bands, many, cut)
 
 
 def _import(source: Path, name: str, copy: bool, **how: Any) -> None:

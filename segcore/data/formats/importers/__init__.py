@@ -18,11 +18,13 @@ from segcore.data.dataset.staging import Staging, reserve
 from segcore.data.dataset.writing import DatasetWriter
 from segcore.data.files.archives import unpack
 from segcore.data.files.bands import FILE_NAME as BANDS
+from segcore.data.files.bands import RasterLook
 from segcore.data.files.borders import foreign_bytes
 from segcore.data.files.georeference import FILE_NAME as GEOREFERENCE
 from segcore.data.files.georeference import georeferences_to_json
 from segcore.data.files.images import read_image
 from segcore.data.files.scanning import Progress
+from segcore.data.files.windows import read_window
 from segcore.data.formats.importers import (
     ade20k,
     coco,
@@ -33,6 +35,7 @@ from segcore.data.formats.importers import (
     parquet,
     pascal_voc,
     road_scenes,
+    vectors,
 )
 from segcore.data.formats.importers.annotations import (
     label_studio,
@@ -54,7 +57,8 @@ from segcore.data.formats.importers.hints import describe
 from segcore.data.formats.importers.pairs.pairing import Pairing
 from segcore.data.formats.importers.rasters import Rasters, convert_rasters, parse_bands
 from segcore.data.formats.importers.report import ImportReport, Problem
-from segcore.data.formats.importers.source import Layout, Reader, Source
+from segcore.data.formats.importers.source import Layout, Pair, Reader, Source
+from segcore.data.formats.importers.windows import Windows, cut_windows
 from segcore.errors import SegcoreError
 from segcore.labels import LabelSet, plural
 from segcore.text_files import MAX_JSON_BYTES, read_text
@@ -69,6 +73,7 @@ __all__ = [
     "Pairing",
     "Preview",
     "Problem",
+    "Windows",
     "check_name",
     "import_dataset",
     "parse_bands",
@@ -76,6 +81,7 @@ __all__ = [
     "recognise",
 ]
 
+VECTORS = "vectors"
 READERS: dict[str, Reader] = {
     "cityscapes": Reader("Cityscapes", road_scenes.matches_cityscapes, road_scenes.read_cityscapes),
     "cvat": Reader("CVAT segmentation masks", pascal_voc.matches_cvat, pascal_voc.read_cvat),
@@ -95,6 +101,7 @@ READERS: dict[str, Reader] = {
     "run_lengths": Reader("run lengths in CSV", run_lengths.matches, run_lengths.read),
     "label_studio": Reader("Label Studio brush masks", label_studio.matches, label_studio.read),
     "parquet": Reader("Parquet", parquet.matches, parquet.read, parquet.unpack),
+    VECTORS: Reader("Rasters with polygons", vectors.matches, vectors.read),
     "paired_folders": Reader("Paired folders", paired_folders.matches, paired_folders.read),
 }
 """Every form of dataset, most particular first: the first reader that matches is taken."""
@@ -127,6 +134,7 @@ def recognise(
     limit: int | None = None,
     progress: Progress | None = None,
     pairing: Pairing | None = None,
+    class_field: str = "",
 ) -> Layout:
     """Read a source with the first reader that knows its form.
 
@@ -137,6 +145,7 @@ def recognise(
         progress: Called with (done, total, what) while they are written.
         pairing: The user's own rule for names; where there is one, the source is read as paired
             folders.
+        class_field: The attribute of polygons that names their class; "" to find it.
 
     Raises:
         SegcoreError: No reader does, or the reader finds no sample.
@@ -146,8 +155,13 @@ def recognise(
         if not layout.declared and nnunet.matches(source):
             layout = nnunet.with_classes(layout, source)
         return _with_note(layout, source)
-    for reader in READERS.values():
-        if not reader.matches(source):
+    if class_field and not vectors.matches(source):
+        raise SegcoreError(
+            "Expected GeoTIFFs and polygons (GeoPackage, GeoJSON, Shapefile) with --class-field, "
+            f"found {describe(source)}: leave it out, or check the path."
+        )
+    for name, reader in READERS.items():
+        if (class_field and name != VECTORS) or not reader.matches(source):
             continue
         if reader.unpack is not None and staging is not None:
             staging.unpacked.mkdir(mode=0o700, exist_ok=True)
@@ -156,7 +170,8 @@ def recognise(
             f"The files in {source.root} look like {reader.title}, but are arranged otherwise or "
             "damaged: export them again, or name the folders (--images, --masks)."
         ):
-            layout = _with_note(reader.read(source), source)
+            read = vectors.read(source, class_field) if class_field else reader.read(source)
+            layout = _with_note(read, source)
         if not layout.pairs:
             first = ": check the file names"
             if layout.problems:
@@ -217,6 +232,7 @@ def import_dataset(
     pairing: Pairing | None = None,
     bands: Sequence[int] = (),
     many_classes: bool = False,
+    windows: Windows | None = None,
     progress: Progress | None = None,
 ) -> ImportReport:
     """Import images and masks from a folder or an archive, in any of the forms of :data:`READERS`.
@@ -233,6 +249,7 @@ def import_dataset(
         bands: Bands of GeoTIFFs that become red, green and blue, from 1; see
             :func:`rasters.convert_rasters`.
         many_classes: Whether ids that look like instance numbers are classes.
+        windows: How large rasters are cut into samples; None to keep images whole.
         progress: Called with (done, total, what).
 
     Returns:
@@ -250,10 +267,10 @@ def import_dataset(
         _refuse_existing(destination, name)  # made by another while this one waited
         try:
             with _as_sent(source, staging):
-                layout = recognise(
-                    _open_source(source, staging, progress), staging, None, progress, pairing
-                )
-                rasters = convert_rasters(layout, staging.unpacked / ".bands", bands, progress)
+                opened = _open_source(source, staging, progress)
+                how = pairing, windows.class_field if windows else ""
+                layout = recognise(opened, staging, None, progress, *how)
+                rasters = _rasters(layout, staging, bands, windows, progress)
                 labelling = agree_on_labels(rasters.layout, progress, many_classes)
                 target = _Target(staging, source, name, copy)
                 return _import_into(target, rasters, labelling, progress)
@@ -262,6 +279,19 @@ def import_dataset(
                 f"The import into {destination.parent} broke off "
                 f"({error.strerror or error}): fix that, then import again."
             ) from error
+
+
+def _rasters(
+    layout: Layout,
+    staging: Staging,
+    bands: Sequence[int],
+    windows: Windows | None,
+    progress: Progress | None = None,
+) -> Rasters:
+    """Cut images into windows where that is asked for, else turn rasters into pictures."""
+    if windows is not None and windows.size:
+        return cut_windows(layout, windows, bands, progress)
+    return convert_rasters(layout, staging.unpacked / ".bands", bands, progress)
 
 
 def _refuse_existing(destination: Path, name: str) -> None:
@@ -309,11 +339,19 @@ def _import_into(
         writer.note("import.json", report.to_json())
         if rasters.look:
             writer.note(BANDS, rasters.look.to_json())
-        places = {s.id: rasters.places[s.id] for s in samples if s.id in rasters.places}
+        lying = {s.id if s.window is None else s.group for s in samples}
+        places = {name: place for name, place in rasters.places.items() if name in lying}
         if places:
             writer.note(GEOREFERENCE, georeferences_to_json(places))
         writer.finish(samples)
     return report
+
+
+def _look_at(pair: Pair, look: RasterLook | None) -> npt.NDArray[np.uint8]:
+    """Read the image of a pair, or the part that it is."""
+    if pair.part is None:
+        return read_image(pair.image)
+    return read_window(pair.image, pair.part.window, look)
 
 
 def preview(
@@ -322,6 +360,7 @@ def preview(
     pairing: Pairing | None = None,
     bands: Sequence[int] = (),
     many_classes: bool = False,
+    windows: Windows | None = None,
 ) -> Preview:
     """Look at a source without importing it: its form, its splits, its classes, a few samples.
 
@@ -331,6 +370,7 @@ def preview(
         pairing: Which mask belongs to which image, where their names follow a rule of their own.
         bands: Bands of GeoTIFFs that become red, green and blue.
         many_classes: Whether ids that look like instance numbers are classes.
+        windows: How large rasters are cut into samples; None to keep images whole.
 
     Returns:
         What an import would bring; the classes are those of up to :data:`LOOKED_AT` samples where
@@ -344,12 +384,13 @@ def preview(
         reserve(Path(tempfile.gettempdir()) / f"segscope-look-{uuid.uuid4().hex}") as staging,
         _as_sent(source, staging),
     ):
-        layout = recognise(_open_source(source, staging), staging, LOOKED_AT, pairing=pairing)
-        looked_at = convert_rasters(
-            replace(layout, pairs=tuple(spread(layout.pairs, LOOKED_AT))),
-            staging.unpacked / ".bands",
-            bands,
-        ).layout
+        how = pairing, windows.class_field if windows else ""
+        layout = recognise(_open_source(source, staging), staging, LOOKED_AT, None, *how)
+        few = replace(layout, pairs=tuple(spread(layout.pairs, LOOKED_AT)))
+        rasters = _rasters(few, staging, bands, windows)
+        cut, looked_at = len(rasters.layout.pairs), rasters.layout
+        if windows is not None and windows.size:
+            looked_at = replace(looked_at, pairs=tuple(spread(looked_at.pairs, LOOKED_AT)))
         labelling = agree_on_labels(looked_at, many=many_classes)
         samples: list[tuple[str, npt.NDArray[np.uint8], npt.NDArray[Any]]] = []
         problems = [*looked_at.problems, *labelling.problems]
@@ -359,13 +400,13 @@ def preview(
             try:
                 codes = read_codes(looked_at, pair, labelling.by).codes
                 mask = to_indices(looked_at, labelling, codes)
-                samples.append((pair.id, read_image(pair.image), mask))
+                samples.append((pair.id, _look_at(pair, rasters.look), mask))
             except SegcoreError as error:
                 problems.append(Problem.of(pair.id, error))
     totals = layout.totals or Counter(p.split for p in layout.pairs)
     return Preview(
         layout.title,
-        sum(totals.values()),
+        sum(totals.values()) if looked_at.pairs[0].part is None else cut,
         _in_order(totals),
         labelling.label_set,
         tuple(samples),

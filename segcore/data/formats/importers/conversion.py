@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from segcore.data.dataset.dataset import Sample
 from segcore.data.dataset.writing import DatasetWriter
+from segcore.data.files.bands import RasterLook
 from segcore.data.files.borders import foreign_bytes
 from segcore.data.files.images import Frame, frame_of, turn_upright, verify_image
 from segcore.data.files.masks import (
@@ -26,9 +27,11 @@ from segcore.data.files.masks import (
     palette_colors,
     read_colors,
     read_ids,
+    read_window_codes,
 )
 from segcore.data.files.png import decode_rgb
 from segcore.data.files.scanning import Progress, scan
+from segcore.data.files.windows import Window, data_in, read_window
 from segcore.data.formats.importers.classes.codes import (
     COLOR_CODES,
     ID_CODES,
@@ -92,6 +95,10 @@ def read_codes(layout: Layout, pair: Pair, by: str, stored: bool = False) -> Mas
             or f"The image {pair.image.name} has no mask: add one under the same name, or "
             "remove the image."
         )
+    if pair.part is not None:
+        if layout.draw is not None:
+            return MaskCodes(layout.draw(pair))
+        return MaskCodes(read_window_codes(pair.mask, pair.part.mask, by))
     frame = frame_of(pair.image)
     if layout.draw is not None:
         with foreign_bytes(
@@ -208,7 +215,8 @@ def choose_by(layout: Layout, progress: Progress | None = None) -> ReadBy:
     Raises:
         SegcoreError: Palettes disagree and neither indices nor colours can be trusted.
     """
-    if layout.draw is not None or layout.by == "color":
+    windows = any(pair.part for pair in layout.pairs)  # decided by the bands of the rasters
+    if layout.draw is not None or layout.by == "color" or windows:
         return ReadBy("index" if layout.by == "auto" else layout.by)
     files = [pair.mask for pair in layout.pairs if pair.mask is not None]
     modes: dict[str, list[Path]] = {}
@@ -457,6 +465,7 @@ class _Converted:
     undecided: bool = False
     ignored: int = 0
     pixels: int = 0
+    skipped: bool = False
 
 
 def convert(
@@ -479,6 +488,8 @@ def convert(
         try:
             read = read_codes(layout, pair, labelling.by, stored)
             mask = to_indices(layout, labelling, read.codes)
+            if pair.part is not None:
+                return _bring_in_window(pair, pair.part.window, mask, writer, copy)
             known = None if stored else writer.known(pair.id, pair.split, pair.group)
             if known is None:
                 if decode_rgb(pair.image) is None:
@@ -507,6 +518,10 @@ def convert(
         for n in undecided if stored else ():
             results[n] = bring_in(layout.pairs[n], stored=True)
     problems.extend(r.problem for r in results if r.problem)
+    skipped = sum(r.skipped for r in results)
+    if skipped:
+        what = f"{plural(skipped, 'window')} of {len(results):,} hold no data or no label"
+        problems.append(Problem("", what, "nothing to do: they were left out"))
     problems.extend(_alike(labelling))
     if layout.declared:
         problems.extend(_absent(labelling, frozenset().union(*(r.classes for r in results))))
@@ -515,6 +530,30 @@ def convert(
         what = f"{ignored:.0%} of the pixels are ignored, as void or unlabelled"
         problems.append(Problem("", what, "check the class table against the masks' ids"))
     return [r.sample for r in results if r.sample], problems
+
+
+def _bring_in_window(
+    pair: Pair, window: Window, mask: npt.NDArray[Any], writer: DatasetWriter, copy: bool
+) -> _Converted:
+    """Write a sample that is a part of a scene, unless it holds no label; no data is ignored."""
+    ignore = writer.label_set.ignore_index
+    sound = data_in(pair.image, window)
+    if sound is not None:
+        mask[~sound] = ignore
+    if (mask == ignore).all():
+        return _Converted(skipped=True)
+    known = writer.known(pair.id, pair.split, pair.group)
+    if known is None:
+        read_window(pair.image, window, RasterLook(bands=(1,)))  # to see whether it is whole
+        place = (window.top, window.left)
+        size = (window.height, window.width)
+        draft = Sample(pair.id, "", None, pair.split, *size, pair.group, window=place)
+        own = copy or writer.is_staged(pair.image)
+        known = writer.add_window(draft, pair.image, mask, copy=own)
+    held = frozenset(np.unique(runs_of(mask)[0]).tolist())
+    return _Converted(
+        known, classes=held, ignored=int(np.count_nonzero(mask == ignore)), pixels=mask.size
+    )
 
 
 def _undecided(number: int, stored: bool) -> Problem:
@@ -577,7 +616,8 @@ def key_of(source: Path, layout: Layout, labelling: Labelling, staged: Path, cop
     digest.update("".join(stamps[file] for file in whole).encode())
     for pair in layout.pairs:
         masks = [stamps[file] for file in (pair.mask, *pair.more) if file is not None]
-        digest.update(f"{pair.id}\n{stamps[pair.image]}{''.join(masks)}".encode())
+        part = pair.part or ""
+        digest.update(f"{pair.id}{part}\n{stamps[pair.image]}{''.join(masks)}".encode())
     return digest.hexdigest()
 
 

@@ -106,7 +106,7 @@ def convert_rasters(
     if not is_available():
         layout = replace(layout, problems=(*layout.problems, *_missing_rasterio(files)))
         return Rasters(layout, look=RasterLook(by_bands=False))
-    limits = _choose_limits(files, bands)
+    limits = choose_limits(files, bands)
 
     def work(pair: Pair) -> _Converted:
         return _convert(pair, folder, bands, limits)
@@ -159,12 +159,12 @@ def _convert(pair: Pair, folder: Path, bands: Sequence[int], limits: Limits | No
     return _Converted(replace(pair, image=place), lies)
 
 
-def _choose_limits(files: Sequence[Path], bands: Sequence[int]) -> Limits | None:
+def choose_limits(files: Sequence[Path], bands: Sequence[int]) -> Limits | None:
     """Percentiles of each picked band over a few images of the set; None where all are bytes."""
     values: list[list[npt.NDArray[Any]]] = []
     for file in files[:: max(1, len(files) // PROBES)][:PROBES]:
         try:
-            with open_raster(file) as raster:
+            with open_raster(file, any_size=True) as raster:
                 picked = picked_bands(raster.count, bands, file.name)
                 if {raster.dtypes[band - 1] for band in picked} == {"uint8"}:
                     continue

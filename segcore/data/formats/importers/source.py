@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from segcore.data.files.names import IMAGE_SUFFIXES, list_files
 from segcore.data.files.scanning import Progress
+from segcore.data.files.windows import Window
 from segcore.data.formats.importers.class_tables import DeclaredClass
 from segcore.data.formats.importers.report import Problem
 from segcore.errors import SegcoreError
@@ -84,6 +85,20 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Part:
+    """Which part of an image a sample is.
+
+    Attributes:
+        window: A rectangle of the image.
+        mask: The same rectangle in the pixels of its mask, which may lie otherwise and reach less
+            far.
+    """
+
+    window: Window
+    mask: Window
+
+
+@dataclass(frozen=True)
 class Pair:
     """An image and where its mask comes from.
 
@@ -98,6 +113,7 @@ class Pair:
             least one must be seen in it.
         more: Further mask files of this image, all of one class, to be united with ``mask``.
         reason: Why the image has no mask, for the message; "" for the plain one.
+        part: Which part of the image it is; None for all of it.
     """
 
     id: str
@@ -109,6 +125,7 @@ class Pair:
     classes: frozenset[int] = frozenset()
     more: tuple[Path, ...] = ()
     reason: str = ""
+    part: Part | None = None
 
 
 @dataclass(frozen=True)
@@ -124,6 +141,7 @@ class Layout:
         draw: Makes a mask (H, W) of integer class ids from a pair, at the size at which it was
             annotated; None when masks are plain files.
         by: How mask files are read: "index", "color", or "auto" to look at them.
+        draws_parts: Whether ``draw`` draws the part of an image that a pair names, of any size.
         totals: Samples of each split where ``pairs`` are but a few of them, for a preview; else
             empty.
     """
@@ -135,6 +153,7 @@ class Layout:
     problems: tuple[Problem, ...] = ()
     draw: Callable[[Pair], npt.NDArray[Any]] | None = None
     by: str = "auto"
+    draws_parts: bool = False
     totals: Mapping[str, int] = field(default_factory=dict)
 
 
