@@ -13,8 +13,11 @@ session.header(
     "Run inference on your own images, one or many. They stay on this machine.",
 )
 
+own = session.finished_runs(("train", "evaluate"), session.current_dataset())
 candidates = [
-    r for r in session.finished_runs(("train", "evaluate")) if workspace.predictions.can_predict(r)
+    run
+    for run in dict.fromkeys([*own, *session.finished_runs(("train", "evaluate"))])
+    if workspace.predictions.can_predict(run)
 ]
 if not candidates:
     session.empty(

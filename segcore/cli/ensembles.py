@@ -77,7 +77,8 @@ def _show_ensemble(result: dict[str, Any]) -> str:
             rows.append(
                 [name, number(result[name]["mean_iou"]), number(result[name]["pixel_accuracy"])]
             )
-    return table(["on " + result["split"], "mean IoU", "pixel accuracy"], rows)
+    shown = table(["on " + result["split"], "mean IoU", "pixel accuracy"], rows)
+    return f"{shown}\n{result['views']}".rstrip()
 
 
 def _show_subsets(result: dict[str, Any]) -> str:

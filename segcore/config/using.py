@@ -12,6 +12,7 @@ from segcore.catalog import (
 from segcore.config.ensembles import check_members
 from segcore.config.schema import check, option
 from segcore.errors import SegcoreError
+from segcore.formatting import percent
 from segcore.postprocess.ensemble import check_weights
 from segcore.postprocess.parameters import CRFParameters, MaskFilter
 
@@ -52,6 +53,13 @@ class PredictOptions:
     def __post_init__(self) -> None:
         """Refuse unknown names and numbers out of range."""
         check(self)
+
+    def views(self) -> str:
+        """Say in a few words how an image is shown to the model."""
+        tiles = f"tiles, {percent(self.overlap, 0)} overlap" if self.tile else "whole image"
+        if self.tta == "none":
+            return tiles
+        return f"{tiles}, {TEST_TIME_AUGMENTATIONS[self.tta].title.lower()}"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from segcore.evaluation.comparison.ablation_verdicts import Spread, draw_score, 
 from segcore.evaluation.comparison.comparison import compare_reports
 from segcore.evaluation.comparison.crf_effect import Outcome, judge
 from segcore.evaluation.comparison.subsets import Tallies, score_subsets
-from segcore.evaluation.compression.evidence import lift_intervals
+from segcore.evaluation.compression.evidence import merge_support
 from segcore.evaluation.compression.stability import map_intervals
 from segcore.evaluation.compression.tiers import compare_tiers
 from segcore.evaluation.counts import scores
@@ -85,7 +85,7 @@ def of_subsets(a, b, groups):
 
 
 def of_lift(a, b, groups):
-    return lift_intervals(a, [MERGE], groups=groups)[0].ends()
+    return merge_support(a, [MERGE], groups=groups).lifts[0].ends()
 
 
 def of_merge(a, b, groups):

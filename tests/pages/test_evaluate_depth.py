@@ -87,11 +87,11 @@ def test_parts_are_the_slices_of_the_counts(trained, open_page, read) -> None:
     at = tab(open_page, "Slices and robustness", trained.members[0])
     counts = trained.workspace.scores.counts(trained.members[0], "test")[1]
     rows = score_slices(counts, slice_by_class(counts, ["field", "forest", "road", "roof"]))
-    table = next(d.value for d in at.dataframe if "part" in d.value)
-    assert list(table["part"]) == [r.name for r in rows]
+    table = next(d.value for d in at.dataframe if "slice" in d.value)
+    assert list(table["slice"]) == [r.name for r in rows]
     np.testing.assert_allclose(list(table["mean IoU"]), [100 * r.mean_iou for r in rows])
     read.check(at.button_group(key="part").set_value("brightness").run())
-    assert next(d.value for d in at.dataframe if "part" in d.value)["images"].sum() == 3
+    assert next(d.value for d in at.dataframe if "slice" in d.value)["images"].sum() == 3
     read.check(at.button_group(key="part").set_value("object size").run())
     assert len(read.figure(at, "sizes")["data"]) == len(charts.SIZES)
 

@@ -1,6 +1,6 @@
 """How well a merge is supported: over resampled images, and over the members of an ensemble."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from segcore.evaluation.compression.compression import to_assignments
 from segcore.evaluation.compression.search import pair_costs
-from segcore.evaluation.counts.bootstrap import Interval, Resampling, bootstrap
+from segcore.evaluation.counts.bootstrap import Interval, Resampling
 from segcore.evaluation.counts.sample_counts import SampleCounts
 from segcore.evaluation.counts.scores import ratio
 from segcore.labels import LabelMap
@@ -38,30 +38,66 @@ class Evidence:
     seed: int = 0
 
 
-def lift_intervals(
+@dataclass(frozen=True, eq=False)
+class Support:
+    """What one pass over resampled images says about merges.
+
+    Attributes:
+        lifts: The interval of each map's lift over a random merge; NaN for the map with one group.
+        stability: (P,) share of resamples, 0..1, in which the pair at rank k is among the k best
+            pairs; NaN with too few units.
+    """
+
+    lifts: tuple[Interval, ...]
+    stability: Floats
+
+
+def merge_support(
     image_counts: SampleCounts | npt.NDArray[Any],
     maps: Sequence[LabelMap],
+    pairs: Sequence[Pair] = (),
+    forbidden: npt.NDArray[np.bool_] | None = None,
     *,
     groups: Sequence[str] | None = None,
     resamples: int = 500,
     seed: int = 0,
-) -> tuple[Interval, ...]:
-    """Return the interval of each map's lift over a random merge, images resampled.
+) -> Support:
+    """Resample images once, for the intervals of lifts and for how often pairs are chosen again.
 
     Args:
         image_counts: (N, C, C) counts of each image.
-        maps: Label maps over the C classes.
+        maps: Label maps over the C classes, whose lifts get intervals.
+        pairs: Suggested pairs, best first by accuracy per bit of entropy, whose choice is checked.
+        forbidden: (C, C) pairs that are no candidates; none by default.
         groups: Draw whole groups of images; length N.
         resamples: How often the images are drawn again.
         seed: Seed of the draws.
-
-    Returns:
-        One for each map; NaN for the map with one group.
     """
-    if not maps:
-        return ()
     counts = SampleCounts.of(image_counts)
-    size, groups_of = counts.num_classes, to_assignments(maps)
+    drawing = Resampling([counts], groups, resamples=resamples, seed=seed)
+    lift = _lift_of(maps, counts.num_classes) if maps else None
+    size = (counts.num_classes, counts.num_classes)
+    upper = np.triu(np.ones(size, bool) if forbidden is None else ~forbidden, 1)
+    draws, hits = [], np.zeros(len(pairs))
+    if drawing.is_enough:
+        for (block,) in drawing.sums(counts):
+            if lift:
+                draws.append(lift(block))
+            if len(pairs):
+                hits += _chosen_again(block, pairs, upper)
+    lifts: tuple[Interval, ...] = ()
+    if lift:
+        (whole,) = next(drawing.sums(counts, weights=np.ones((1, drawing.units), np.int32)))
+        lifts = drawing.intervals(
+            lift(whole)[0], np.concatenate(draws) if draws else np.zeros((0, 1))
+        )
+    known = drawing.is_enough
+    return Support(lifts, hits / resamples if known else np.full(len(pairs), np.nan))
+
+
+def _lift_of(maps: Sequence[LabelMap], size: int) -> Callable[[Floats], Floats]:
+    """Return what turns (B, C, C) counts into the (B, M) lifts of the maps."""
+    groups_of = to_assignments(maps)
     together = (
         (groups_of[:, :, None] == groups_of[:, None, :]).reshape(len(maps), -1).astype(np.float64)
     )
@@ -75,47 +111,16 @@ def lift_intervals(
         room = (1 - before) * (1 - meet)
         return ratio(after - before - (1 - before) * meet, np.where(room > 1e-15, room, 0))
 
-    return bootstrap([counts], {"lift": lift}, groups=groups, resamples=resamples, seed=seed)[
-        "lift"
-    ]
+    return lift
 
 
-def selection_stability(
-    image_counts: SampleCounts | npt.NDArray[Any],
-    pairs: Sequence[Pair],
-    forbidden: npt.NDArray[np.bool_],
-    *,
-    groups: Sequence[str] | None = None,
-    resamples: int = 1000,
-    seed: int = 0,
-) -> Floats:
-    """Return how often resampled images choose the same merges, by accuracy per bit of entropy.
-
-    Args:
-        image_counts: (N, C, C) counts of each image.
-        pairs: Suggested pairs, best first.
-        forbidden: (C, C) pairs that are no candidates.
-        groups: Draw whole groups of images; length N.
-        resamples: How often the images are drawn again.
-        seed: Seed of the draws.
-
-    Returns:
-        (P,) share of resamples, 0..1, in which the pair at rank k is among the k best pairs; NaN
-        with too few units.
-    """
-    counts = SampleCounts.of(image_counts)
-    drawing = Resampling([counts], groups, resamples=resamples, seed=seed)
-    if not drawing.is_enough or not pairs:
-        return np.full(len(pairs), np.nan)
-    upper = np.triu(~forbidden, 1)
+def _chosen_again(block: Floats, pairs: Sequence[Pair], upper: npt.NDArray[np.bool_]) -> Floats:
+    """Count the resamples of a block in which the pair at rank k is among the k best."""
     first, second = np.array(pairs).T
-    hits = np.zeros(len(pairs))
-    for (block,) in drawing.sums(counts):
-        rates = np.where(upper, pair_rates(block), -np.inf)
-        mine = rates[:, first, second]
-        better = np.stack([(rates > value[:, None, None]).sum((1, 2)) for value in mine.T], axis=1)
-        hits += ((better <= np.arange(len(pairs))) & (mine > 0)).sum(0)
-    return hits / resamples
+    rates = np.where(upper, pair_rates(block), -np.inf)
+    mine = rates[:, first, second]
+    better = np.stack([(rates > value[:, None, None]).sum((1, 2)) for value in mine.T], axis=1)
+    return ((better <= np.arange(len(pairs))) & (mine > 0)).sum(0).astype(np.float64)
 
 
 def pair_rates(counts: npt.NDArray[Any], weights: Floats | None = None) -> Floats:

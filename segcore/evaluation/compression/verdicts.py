@@ -10,15 +10,19 @@ import numpy.typing as npt
 from segcore.evaluation.compression.compression import MapScore, score_maps
 from segcore.evaluation.compression.evidence import (
     Evidence,
-    lift_intervals,
+    Support,
     member_agreement,
+    merge_support,
     pair_rates,
-    selection_stability,
 )
+from segcore.evaluation.counts.bootstrap import Interval
 from segcore.evaluation.counts.sample_counts import SampleCounts
 from segcore.labels import LabelMap
 
 Floats = npt.NDArray[np.float64]
+
+MOST_PAIRS = 12
+"""Pairs that are judged, at most."""
 
 FEW_IMAGES = 10
 """A label seen in fewer images than this lacks data before it lacks meaning."""
@@ -99,6 +103,19 @@ def _clean(value: Any) -> Any:
     return [_clean(v) for v in value] if isinstance(value, tuple) else value
 
 
+@dataclass(frozen=True)
+class Judged:
+    """Verdicts on pairs, and what the same resamples say of a path of label maps.
+
+    Attributes:
+        verdicts: The confused pairs with the best accuracy per bit, best first.
+        path_lift: The interval of each map's lift; None without counts of each image.
+    """
+
+    verdicts: list[MergeVerdict]
+    path_lift: tuple[Interval, ...] | None
+
+
 def judge_pairs(
     confusion: npt.NDArray[Any],
     priors: Mapping[str, Floats],
@@ -108,8 +125,8 @@ def judge_pairs(
     class_names: Sequence[str] | None = None,
     evidence: Evidence | None = None,
     trade_off_rate: float = 0.1,
-    limit: int = 12,
-) -> list[MergeVerdict]:
+    path: Sequence[LabelMap] = (),
+) -> Judged:
     """Judge the confused pairs with the best accuracy per bit, best first.
 
     Args:
@@ -121,19 +138,21 @@ def judge_pairs(
         evidence: Counts of each image and of each member; None knows the total alone.
         trade_off_rate: Points of accuracy that the user demands for each point of retained entropy
             sold.
-        limit: At most so many pairs.
+        path: Further label maps, whose lifts get intervals from the same resamples.
     """
     counts, known = np.asarray(confusion), evidence or Evidence()
     size = len(counts)
     apart = np.zeros((size, size), bool) if forbidden is None else forbidden
-    pairs = _best_pairs(counts, np.nan_to_num(priors[prior]), apart, limit)
-    if not pairs:
-        return []
+    pairs = _best_pairs(counts, np.nan_to_num(priors[prior]), apart, MOST_PAIRS)
     maps = [LabelMap.merging(size, [pair]) for pair in pairs]
+    support = _support(known, [*path, *maps], pairs, apart)
+    on_path = None if support is None else support.lifts[: len(path)]
+    if not pairs:
+        return Judged([], on_path)
     base, *rows = score_maps(counts, [LabelMap.identity(size), *maps], priors, prior)
     names = list(class_names) if class_names is not None else [f"label {i}" for i in range(size)]
-    every = _facts(counts, pairs, apart, names, known)
-    return [
+    every = _facts(counts, pairs, names, known, support)
+    verdicts = [
         _judge(
             base,
             row,
@@ -143,6 +162,27 @@ def judge_pairs(
         )
         for row, facts in zip(rows, every, strict=True)
     ]
+    return Judged(verdicts, on_path)
+
+
+def _support(
+    evidence: Evidence,
+    maps: Sequence[LabelMap],
+    pairs: Sequence[tuple[int, int]],
+    apart: npt.NDArray[np.bool_],
+) -> Support | None:
+    """Resample once for all of this; None without counts of each image."""
+    if evidence.image_counts is None or not len(evidence.image_counts):
+        return None
+    return merge_support(
+        evidence.image_counts,
+        maps,
+        pairs,
+        apart,
+        groups=evidence.groups,
+        resamples=evidence.resamples,
+        seed=evidence.seed,
+    )
 
 
 def _best_pairs(
@@ -191,24 +231,18 @@ class _Facts:
 def _facts(
     counts: npt.NDArray[Any],
     pairs: Sequence[tuple[int, int]],
-    apart: npt.NDArray[np.bool_],
     names: Sequence[str],
     evidence: Evidence,
+    support: Support | None,
 ) -> list[_Facts]:
-    """Gather what is known about each pair."""
+    """Gather what is known about each pair; its lift is among the last that ``support`` has."""
     ends: list[Any] = [None] * len(pairs)
     stability: list[Any] = [None] * len(pairs)
     holding = None
-    if evidence.image_counts is not None and len(evidence.image_counts):
-        counted = SampleCounts.of(evidence.image_counts)
-        groups, seed = evidence.groups, evidence.seed
-        maps = [LabelMap.merging(len(counts), [pair]) for pair in pairs]
-        lifts = lift_intervals(
-            counted, maps, groups=groups, resamples=evidence.resamples, seed=seed
-        )
-        ends = [(one.low, one.high) for one in lifts]
-        stability = selection_stability(counted, pairs, apart, groups=groups, seed=seed).tolist()
-        holding = (counted.true > 0).sum(0)
+    if support is not None and evidence.image_counts is not None:
+        ends = [(one.low, one.high) for one in support.lifts[-len(pairs) :]]
+        stability = support.stability.tolist()
+        holding = (SampleCounts.of(evidence.image_counts).true > 0).sum(0)
     members = evidence.member_counts
     return [
         _Facts(

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from segcore.errors import SegcoreError
 from segcore.evaluation.compression.compression import MapScore, score_maps
 from segcore.evaluation.compression.dendrogram import Dendrogram, build_dendrogram
-from segcore.evaluation.compression.evidence import Evidence, lift_intervals
+from segcore.evaluation.compression.evidence import Evidence
 from segcore.evaluation.compression.exact import exact_maps
 from segcore.evaluation.compression.front import Front, find_front
 from segcore.evaluation.compression.information import choose_prior, label_priors
@@ -159,7 +159,7 @@ def compress(
     )
     path = rows[: len(maps)]
     chosen = _choose(path, asked.num_groups)
-    verdicts = judge_pairs(
+    judged = judge_pairs(
         counts,
         priors,
         prior=asked.prior,
@@ -167,6 +167,7 @@ def compress(
         class_names=names,
         evidence=known,
         trade_off_rate=asked.trade_off_rate,
+        path=maps,
     )
     return WhatIf(
         asked.prior,
@@ -174,12 +175,12 @@ def compress(
         asked.exact,
         baseline,
         tuple(path),
-        _path_lift(maps, known),
+        judged.path_lift,
         merged,
         tuple(rows[len(maps) :]),
         front,
         build_dendrogram(counts, apart),
-        tuple(verdicts),
+        tuple(judged.verdicts),
         chosen,
         {} if chosen is None else percentiles(counts, chosen.label_map, seed=known.seed),
         ids,
@@ -239,19 +240,6 @@ def _path(
         return [best[k] for k in sorted(best, reverse=True)], ()
     steps = greedy_path(counts, weights, gain=asked.gain, forbidden=apart)
     return [step.label_map for step in steps], tuple(step.merged for step in steps)
-
-
-def _path_lift(maps: Sequence[LabelMap], evidence: Evidence) -> tuple[Interval, ...] | None:
-    """Return the interval of each map's lift; None without counts of each image."""
-    if evidence.image_counts is None:
-        return None
-    return lift_intervals(
-        evidence.image_counts,
-        maps,
-        groups=evidence.groups,
-        resamples=evidence.resamples,
-        seed=evidence.seed,
-    )
 
 
 def _choose(path: Sequence[MapScore], num_groups: int | None) -> MapScore | None:

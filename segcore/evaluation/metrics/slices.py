@@ -79,7 +79,7 @@ def slice_by_class(
     """
     seen = SampleCounts.of(counts).true > 0
     return [
-        Slice(f"holds {name}", tuple(np.flatnonzero(seen[:, c]).tolist()))
+        Slice(f"contains {name}", tuple(np.flatnonzero(seen[:, c]).tolist()))
         for c, name in enumerate(class_names)
         if seen[:, c].any()
     ]

@@ -148,4 +148,4 @@ def _ab_test(named: dict[str, tuple[str, str]], split: str) -> None:
     a, b = named[first_name], named[second_name]
     with session.errors_shown():
         both = cached_scores.comparison(a[0], b[0], split, a[1], b[1])
-    ab_comparison.result(both, a[0], b[0], split)
+    ab_comparison.result(both, a, b, split)

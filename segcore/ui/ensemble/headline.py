@@ -28,6 +28,9 @@ def show(choice: Choice, split: str) -> None:
             )
         elif run_progress.follow([run], "Combining", "combine"):
             _result(run, split)
+        views = session.workspace().ensembles.mixed_views(choice.members, split)
+        if views:
+            st.warning(session.plain(views), icon=":material/warning:")
 
 
 def _combine(choice: Choice, split: str) -> str | None:

@@ -49,16 +49,18 @@ def show(run: str, split: str, stage: str) -> None:
                     )
                 )
         comparison = cached_scores.comparison(run, other, split, stage, other_stage)
-    result(comparison, run, other, split)
+    result(comparison, (run, stage), (other, other_stage), split)
 
 
-def result(comparison: ComparisonSummary, run: str, other: str, split: str) -> None:
+def result(
+    comparison: ComparisonSummary, first: tuple[str, str], second: tuple[str, str], split: str
+) -> None:
     """Show how A compares with B, or why the two cannot be compared.
 
     Args:
         comparison: A against B.
-        run: Id of A.
-        other: Id of B.
+        first: Id of A, and what was scored of it.
+        second: The same of B.
         split: The split of both.
     """
     if comparison.reasons:
@@ -69,7 +71,7 @@ def result(comparison: ComparisonSummary, run: str, other: str, split: str) -> N
         return
     _cards(comparison)
     st.markdown(_verdict(comparison))
-    plan = cached_scores.plan_sentence(run, split, "", other)
+    plan = cached_scores.plan_sentence(first[0], split, first[1], *second)
     if plan:
         st.caption(plan)
     classes, images = st.columns(2, gap="large")
@@ -94,7 +96,7 @@ def result(comparison: ComparisonSummary, run: str, other: str, split: str) -> N
         )
     with images:
         st.markdown("**Images**")
-        _images(comparison, run, other, split)
+        _images(comparison, first[0], second[0], split)
 
 
 def _cards(comparison: ComparisonSummary) -> None:

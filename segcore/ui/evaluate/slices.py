@@ -81,7 +81,7 @@ def _slice_scores(rows: Sequence[SliceScores], whole: float | None) -> None:
         tables.draw(
             [
                 {
-                    "part": r.name,
+                    "slice": r.name,
                     "images": r.num_samples,
                     "mean IoU": r.mean_iou,
                     "pixel accuracy": r.pixel_accuracy,

@@ -77,7 +77,7 @@ def _row(run: str, sample: str, epoch: int, labels: LabelSet, show: str) -> None
         _shown(image, truth, truth, labels, show),
         _shown(image, predicted, truth, labels, show),
     ]
-    words = [sample, "true", f"epoch {epoch}: {formatting.percent(right)} correct"]
+    words = [sample, "ground truth", f"epoch {epoch}: {formatting.percent(right)} correct"]
     for column, panel, caption in zip(st.columns(3, gap="small"), panels, words, strict=True):
         column.image(panel, caption=caption, width="stretch", alt=f"{sample}, {caption}")
 

@@ -93,19 +93,28 @@ def coverage(run: str, split: str, stage: str = "") -> CoverageTable:
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _plan_sentence(
-    _workspace: Workspace, run: str, split: str, stage: str, other: str, stamp: str
+    _workspace: Workspace,
+    run: str,
+    split: str,
+    stage: str,
+    other: str,
+    other_stage: str,
+    stamp: str,
 ) -> str:
-    return _workspace.scores.plan_test(run, split, stage, other).sentence()
+    plan = _workspace.scores.plan_test(run, split, stage, other, other_stage=other_stage)
+    return plan.sentence()
 
 
-def plan_sentence(run: str, split: str, stage: str = "", other: str = "") -> str:
+def plan_sentence(
+    run: str, split: str, stage: str = "", other: str = "", other_stage: str = ""
+) -> str:
     """Say how many images or groups a difference of one point needs; "" where there are too few to say."""
     workspace = session.workspace()
     stamp = workspace.scores.stamp(run, split, stage)
     try:
         if other:
-            stamp += workspace.scores.stamp(other, split)
-        return _plan_sentence(workspace, run, split, stage, other, stamp)
+            stamp += workspace.scores.stamp(other, split, other_stage)
+        return _plan_sentence(workspace, run, split, stage, other, other_stage, stamp)
     except SegcoreError:
         return ""
 

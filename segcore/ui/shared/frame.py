@@ -178,11 +178,12 @@ def sidebar(page: str) -> None:
     """
     with st.sidebar:
         workspace = session.workspace()
+        session.prepare_dataset(page)
         name = session.current_dataset()
         with st.popover(
             name or "Workspace", icon=":material/database:", width="stretch", help="Switch dataset"
         ):
-            session.dataset_switch(page)
+            session.dataset_switch()
             st.caption(
                 f"Workspace `{workspace.folder}`",
                 help="Set with --workspace or $SEGCORE_WORKSPACE when the app starts.",

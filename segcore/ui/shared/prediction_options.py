@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from segcore import formatting
 from segcore.catalog import BACKENDS, TEST_TIME_AUGMENTATIONS
 from segcore.config import PredictOptions
 from segcore.config.using import MAX_OVERLAP
@@ -69,9 +68,7 @@ def form(key: str) -> PredictOptions:
 
 def sentence(options: PredictOptions) -> str:
     """Say in a few words what differs from a plain look; "" where nothing does."""
-    parts = [f"tiles, {formatting.percent(options.overlap)} overlap"] if options.tile else []
-    if options.tta != "none":
-        parts.append(TEST_TIME_AUGMENTATIONS[options.tta].title.lower())
+    parts = [options.views()] if options.tile or options.tta != "none" else []
     if options.backend != "auto":
         parts.append(BACKENDS[options.backend].title)
     return ", ".join(parts)

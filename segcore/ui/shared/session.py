@@ -142,18 +142,24 @@ def settle(key: str, value: Any) -> None:
         st.rerun()
 
 
-def dataset_switch(page: str) -> None:
-    """Draw the switch of the dataset, which holds for all pages; nothing where there is none.
+def prepare_dataset(page: str) -> None:
+    """Follow the page's link to a dataset; to be called before the page and its frame name one.
 
     Args:
         page: Path of the page, "compare".
     """
     names = workspace().datasets.names()
+    if names:
+        _follow_links(page, names)
+        prepare("dataset", names, _usual_dataset(names))
+
+
+def dataset_switch() -> None:
+    """Draw the switch of the dataset, which holds for all pages; nothing where there is none."""
+    names = workspace().datasets.names()
     if not names:
         return
-    _follow_links(page, names)
     start = _usual_dataset(names)
-    prepare("dataset", names, start)
     st.selectbox(
         "Dataset",
         names,
@@ -266,6 +272,13 @@ def choose_model(
         del st.query_params[key]
     elif st.session_state.get(key) in models:
         st.session_state[key] = models[st.session_state[key]]
+    elif asked and asked not in {shown(name) for name in options}:
+        known = {row.run for row in workspace().runs.rows()}
+        if asked not in known and asked not in {shown(name) for name in known}:
+            st.warning(
+                f"The run {plain(asked)} of this link does not exist.", icon=":material/info:"
+            )
+            del st.query_params[key]
     prepare(key, options)
     return str(
         st.selectbox(

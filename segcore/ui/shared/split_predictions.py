@@ -76,16 +76,17 @@ def _offer_recount(runs: Sequence[str], split: str) -> None:
     if not outdated:
         return
     some = max(outdated.values(), key=len)
+    whose = ", ".join(session.plain(called(run)) for run in outdated)
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f":material/warning: {plural(len(some), 'mask')} of **{session.plain(split)}** changed "
-            "after these scores were counted: they still belong to the masks of before."
+            f":material/warning: {whose}: {plural(len(some), 'mask')} of **{session.plain(split)}** changed "
+            "after scoring: the scores are those of the earlier masks."
         )
         if st.button(
-            "Count with the new masks",
-            key="recount",
+            "Score with the new masks",
+            key=f"recount_{runs[0]}",
             icon=":material/refresh:",
-            help="Counts these images anew from the predictions on disk; nothing is predicted.",
+            help="Scores these images again from the predictions on disk; nothing is predicted.",
         ):
             for run in outdated:
                 recounts.recount(run, split)

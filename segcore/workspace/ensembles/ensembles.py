@@ -21,6 +21,7 @@ from segcore.runs.folder.status import Status
 from segcore.workspace.ensembles.results import SubsetsResult, read_subsets
 from segcore.workspace.runs.run_ids import evaluation_id, subsets_id
 from segcore.workspace.runs.runs import Runs
+from segcore.workspace.scores.member_views import mixed_views
 from segcore.workspace.scores.scores import Scores
 
 DRAWS = 200
@@ -271,6 +272,10 @@ class Ensembles:
             ):
                 runs.append(summary.id)
         return runs
+
+    def mixed_views(self, members: Sequence[str], split: str) -> str:
+        """Say which member was predicted with which views; "" where they are alike."""
+        return mixed_views(self._runs, members, split)
 
     def against_members(self, run: str, split: str) -> AgainstMembers:
         """Compare an ensemble on a split with its best single member, paired by image.

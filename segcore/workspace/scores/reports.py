@@ -27,6 +27,7 @@ from segcore.runs.machine.disk import replacing
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.runs.runs import Runs
 from segcore.workspace.scores.measurements import Measurements, MeasurementsOf
+from segcore.workspace.scores.member_views import mixed_views
 from segcore.workspace.scores.scenes import Scenes
 from segcore.workspace.scores.scores import Scores
 
@@ -117,6 +118,9 @@ class Reports:
             dataset = self._datasets.open(folder.config.dataset)
             facts.setdefault(f"Dataset {dataset.name}, fingerprint", dataset.fingerprint)
             facts[f"{run}, device"] = folder.status().device or "unknown"
+            if isinstance(folder.config, EvaluateConfig):
+                views = mixed_views(self._runs, folder.config.members, folder.config.split)
+                facts |= {f"{run}, views": views} if views else {}
         return facts
 
     def reports(self, runs: Sequence[str], split: str, stage: str = "") -> dict[str, Report]:

@@ -48,6 +48,7 @@ from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.runs.refusals import changed_classes
 from segcore.workspace.runs.runs import Runs, prediction_id
+from segcore.workspace.scores.member_views import mixed_views
 
 Progress = Callable[[int, int, str], None]
 Counts = npt.NDArray[np.int64]
@@ -64,6 +65,7 @@ class EnsembleScores:
         members: Report of each member by its id.
         ensemble: Report of the combination.
         crf: Report after the CRF; None where there is none.
+        views: Which member was predicted with which views; "" where they are alike.
     """
 
     run: str
@@ -72,6 +74,7 @@ class EnsembleScores:
     members: dict[str, Report]
     ensemble: Report
     crf: Report | None
+    views: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the reports as ``segscope ensemble --json`` prints them."""
@@ -82,6 +85,7 @@ class EnsembleScores:
             "members": [{"run": m, **report.to_json()} for m, report in self.members.items()],
             "ensemble": self.ensemble.to_json(),
             "crf": self.crf.to_json() if self.crf else None,
+            "views": self.views,
         }
 
 
@@ -377,7 +381,13 @@ class Scores:
         return score_coverage(mine, theirs, groups=groups, draws=draws)
 
     def plan_test(
-        self, run: str, split: str, stage: str = "", other: str = "", points: float = 1.0
+        self,
+        run: str,
+        split: str,
+        stage: str = "",
+        other: str = "",
+        points: float = 1.0,
+        other_stage: str = "",
     ) -> DifferencePlan:
         """Return how many images or groups a difference of so many points needs.
 
@@ -387,25 +397,26 @@ class Scores:
             stage: What was scored.
             other: Another run over the same images; without one, an upper bound is given.
             points: The difference, in points of mean IoU.
+            other_stage: What was scored of the other.
 
         Raises:
             SegcoreError: A run has no counts of the split, or there are too few images.
         """
-        mine, theirs, groups = self._paired(run, split, stage, other)
+        mine, theirs, groups = self._paired(run, split, stage, other, other_stage)
         return plan_test(mine, theirs, points=points, groups=groups)
 
     def _paired(
-        self, run: str, split: str, stage: str, other: str
+        self, run: str, split: str, stage: str, other: str, other_stage: str = ""
     ) -> tuple[SampleCounts, SampleCounts | None, tuple[str, ...] | None]:
         """The counts of a run, those of another in the same order, and what images are drawn by."""
         ids, counts = self.counts(run, split, stage)
         groups = self.drawn_by(run, ids).groups
         if not other:
             return counts, None, groups
-        comparison = self.compare(run, other, split, stage)
+        comparison = self.compare(run, other, split, stage, other_stage)
         if comparison.reasons:
             raise SegcoreError(" ".join(comparison.reasons))
-        names, theirs = self.counts(other, split)
+        names, theirs = self.counts(other, split, other_stage)
         places = {name: position for position, name in enumerate(names)}
         return counts, theirs.select([places[name] for name in ids]), groups
 
@@ -502,6 +513,7 @@ class Scores:
             members={member: self.report(member, config.split) for member in config.members},
             ensemble=self.report(run, config.split),
             crf=self.report(run, config.split, "crf") if config.crf else None,
+            views=mixed_views(self._runs, config.members, config.split),
         )
 
     def compress(

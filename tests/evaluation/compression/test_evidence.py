@@ -3,10 +3,9 @@ import pytest
 
 from segcore.evaluation.compression.compression import score_maps
 from segcore.evaluation.compression.evidence import (
-    lift_intervals,
     member_agreement,
+    merge_support,
     pair_rates,
-    selection_stability,
 )
 from segcore.evaluation.compression.search import forbidden_pairs
 from segcore.labels import LabelMap
@@ -19,7 +18,7 @@ IMAGES = np.stack([rng.multinomial(400, TOY.ravel() / 200).reshape(4, 4) for _ i
 
 def test_interval_holds_the_lift_of_the_whole_set():
     maps = [LabelMap.merging(4, [pair]) for pair in [(2, 3), (0, 1), (0, 3)]]
-    lifts = lift_intervals(IMAGES, maps, seed=1)
+    lifts = merge_support(IMAGES, maps, seed=1).lifts
     rows = score_maps(IMAGES.sum(0), maps)
     for one, row in zip(lifts, rows, strict=True):
         assert one.value == pytest.approx(row.lift)
@@ -30,24 +29,33 @@ def test_interval_holds_the_lift_of_the_whole_set():
 
 def test_identical_images_give_the_lift_itself():
     maps = [LabelMap.merging(4, [(2, 3)]), LabelMap(((0, 1, 2, 3),)), LabelMap.identity(4)]
-    lifts = lift_intervals(np.stack([TOY] * 6), maps)
+    lifts = merge_support(np.stack([TOY] * 6), maps).lifts
     np.testing.assert_allclose(lifts[0].ends(), score_maps(TOY, maps)[0].lift)
     assert not lifts[1].is_known
     np.testing.assert_allclose(lifts[2].ends(), 0, atol=1e-12)
 
 
 def test_few_units_have_no_interval_nor_stability():
-    assert not lift_intervals(IMAGES[:5], [LabelMap.identity(4)])[0].is_known
+    assert not merge_support(IMAGES[:5], [LabelMap.identity(4)]).lifts[0].is_known
     few = list("abcde") * 8
-    assert not lift_intervals(IMAGES, [LabelMap.identity(4)], groups=few)[0].is_known
-    assert np.isnan(selection_stability(IMAGES[:5], [(0, 1)], FREE)).all()
+    assert not merge_support(IMAGES, [LabelMap.identity(4)], groups=few).lifts[0].is_known
+    assert np.isnan(merge_support(IMAGES[:5], (), [(0, 1)], FREE).stability).all()
 
 
 def test_stable_pairs_are_chosen_by_most_resamples():
-    found = selection_stability(IMAGES, [(2, 3), (0, 1)], FREE, seed=2)
+    found = merge_support(IMAGES, (), [(2, 3), (0, 1)], FREE, seed=2).stability
     assert found[0] > 0.9
     assert found[1] > 0.9
-    assert selection_stability(IMAGES, [(0, 3)], FREE, seed=2)[0] == 0
+    assert merge_support(IMAGES, (), [(0, 3)], FREE, seed=2).stability[0] == 0
+
+
+def test_one_pass_gives_what_two_give():
+    maps, pairs = [LabelMap.merging(4, [(2, 3)]), LabelMap.identity(4)], [(2, 3), (0, 1)]
+    both = merge_support(IMAGES, maps, pairs, FREE, seed=3)
+    assert both.lifts == merge_support(IMAGES, maps, seed=3).lifts
+    alone = merge_support(IMAGES, (), pairs, FREE, seed=3)
+    np.testing.assert_array_equal(both.stability, alone.stability)
+    assert not alone.lifts
 
 
 def test_a_coin_flip_between_pairs_is_told():
@@ -56,7 +64,7 @@ def test_a_coin_flip_between_pairs_is_told():
     one[0, 1] = 10
     other[2, 3] = 10
     images = np.stack([one, other] * 10)
-    found = selection_stability(images, [(0, 1), (2, 3)], FREE, resamples=400)
+    found = merge_support(images, (), [(0, 1), (2, 3)], FREE, resamples=400).stability
     assert 0.3 < found[0] < 0.75
     assert found[1] == 1
 

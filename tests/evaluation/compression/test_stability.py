@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segcore.evaluation.compression.compression import score_maps
-from segcore.evaluation.compression.evidence import lift_intervals
+from segcore.evaluation.compression.evidence import merge_support
 from segcore.evaluation.compression.information import label_priors
 from segcore.evaluation.compression.search import forbidden_pairs, greedy_path
 from segcore.evaluation.compression.stability import choice_stability, greedy_groups, map_intervals
@@ -39,7 +39,7 @@ def test_intervals_are_those_of_scoring_every_resample() -> None:
         change = name not in ("composition", "resolved_confusion", "lift")
         wanted = plain_interval([counts], score(name, change), resamples=60, seed=4)
         assert (found[name].value, found[name].low, found[name].high) == pytest.approx(wanted)
-    (lift,) = lift_intervals(counts, [PAIR], resamples=60, seed=4)
+    (lift,) = merge_support(counts, [PAIR], resamples=60, seed=4).lifts
     assert lift.ends() == pytest.approx(found["lift"].ends())
 
 

@@ -9,14 +9,14 @@ from segcore.evaluation.compression.verdicts import judge_pairs
 
 def test_merging_the_last_two_labels_is_told_without_nan():
     counts = np.array([[40, 10], [5, 45]])
-    (verdict,) = judge_pairs(counts, label_priors(counts))
+    (verdict,) = judge_pairs(counts, label_priors(counts)).verdicts
     assert "nan" not in verdict.reason
     assert not verdict.green
 
 
 def test_a_confused_pair_is_told_with_lift_and_honest_accuracy():
     counts = np.array([[50, 10, 0, 0], [8, 32, 0, 0], [0, 0, 70, 10], [0, 2, 8, 10]])
-    verdicts = {v.pair: v for v in judge_pairs(counts, label_priors(counts))}
+    verdicts = {v.pair: v for v in judge_pairs(counts, label_priors(counts)).verdicts}
     assert "lift over a random merge +0.368" in verdicts[2, 3].reason
     assert "honest accuracy 0.632 to 0.736" in verdicts[2, 3].reason
 
@@ -27,7 +27,7 @@ def judged(counts):
     verdicts = judge_pairs(
         images.sum(0), label_priors(images.sum(0)), evidence=Evidence(images, resamples=50)
     )
-    return next(v for v in verdicts if v.pair == (0, 1))
+    return next(v for v in verdicts.verdicts if v.pair == (0, 1))
 
 
 def test_a_label_that_was_never_learned_is_no_duplicate():

@@ -42,7 +42,7 @@ def test_class_slices_hold_the_images_with_the_class():
         (0,),
     ]
     counts[0, 2] = 0
-    assert [s.name for s in slice_by_class(counts, ["x", "y", "z"])] == ["holds x", "holds y"]
+    assert [s.name for s in slice_by_class(counts, ["x", "y", "z"])] == ["contains x", "contains y"]
 
 
 def test_values_are_parted_into_near_equal_numbers():

@@ -36,6 +36,19 @@ def carry_out(trained, started):
     return work
 
 
+@pytest.fixture
+def open_config(trained):
+    """Change how a run of predictions looked at its images."""
+
+    def change(run: str, options: dict) -> None:
+        file = trained.workspace.runs.open(run).folder / "config.json"
+        written = json.loads(file.read_text())
+        written["config"]["options"] |= options
+        file.write_text(json.dumps(written))
+
+    return change
+
+
 def shell(trained, capsys, *words: str) -> dict:
     main([*words, "--workspace", str(trained.workspace.folder), "--json"])
     return json.loads(capsys.readouterr().out)
@@ -123,6 +136,22 @@ def test_decoding_is_searched_applied_and_judged_like_a_filter(trained, carry_ou
     probabilities = trained.workspace.scenes.probabilities(run, "test", sample)
     stored = trained.workspace.runs.open(applied).read_mask("test", "filter", sample)
     assert np.array_equal(stored, rank_decode(probabilities, "iou"))
+
+
+def test_members_with_different_views_are_named(trained, open_config) -> None:
+    """The mean of whole images and of tiles is one number, so whoever reads it is told."""
+    workspace, (a, b) = trained.workspace, trained.members
+    assert workspace.ensembles.mixed_views(trained.members, "test") == ""
+    assert workspace.scores.ensemble(trained.ensemble).views == ""
+    open_config(f"{b}--test", {"tile": True, "overlap": 0.25, "tta": "flip"})
+    said = (
+        "The members were predicted with different views: "
+        f"{a}: whole image; {b}: tiles, 25 % overlap, mirrored."
+    )
+    assert workspace.ensembles.mixed_views(trained.members, "test") == said
+    assert workspace.scores.ensemble(trained.ensemble).views == said
+    assert workspace.reports.facts([trained.ensemble])[f"{trained.ensemble}, views"] == said
+    assert said in workspace.reports.page([trained.ensemble], "test")
 
 
 def test_a_saved_ensemble_stands_wherever_a_run_does(trained, carry_out) -> None:
