@@ -30,7 +30,6 @@ TABS = (
 workspace = session.workspace()
 session.header("Dataset", "Images, masks and class statistics.")
 
-import_form.outcome()
 if not workspace.datasets.names():
     st.markdown("**Import images and masks**")
     import_form.form()
@@ -48,6 +47,7 @@ def import_dialog() -> None:
 
 
 name = session.choose_dataset()
+import_form.outcome(name)
 with session.errors_shown():
     dataset = workspace.datasets.open(name)
     with st.spinner("Counting pixels …", show_time=True):

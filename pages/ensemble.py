@@ -48,11 +48,15 @@ if crf.open:
                 ),
                 "validation",
             )
-        crf_split = session.choose_split(splits, default=shown, key="crf_lab_split")
+        from_split, place = st.columns([2, 7], gap="medium", vertical_alignment="bottom")
+        with from_split:
+            crf_split = session.choose_split(
+                splits, default=shown, key="crf_lab_split", label="Image from"
+            )
         with session.errors_shown():
             samples = workspace.crf.stored(choice.members, crf_split)
         if samples:
-            crf_image.show(choice, crf_split, samples)
+            crf_image.show(choice, crf_split, samples, place)
         else:
             st.info(
                 (

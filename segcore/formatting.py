@@ -44,6 +44,12 @@ def points(difference: float | None, *, unit: str = " pp") -> str:
     return ("0.0" if text in ("+0.0", "-0.0") else text) + unit
 
 
+def change(difference: float | None) -> str | None:
+    """Write a difference as :func:`points`; None where it is undefined or rounds to nothing."""
+    text = points(difference)
+    return None if text in ("–", points(0.0)) else text
+
+
 def interval(low: float | None, high: float | None) -> str:
     """Write an interval of a fraction 0..1: "55.6–67.1 %"; "–" where there is none."""
     if low is None or high is None:

@@ -32,6 +32,7 @@ def test_memory_and_files_have_a_unit_each() -> None:
 
 
 def test_numbers_and_counts() -> None:
+    assert [formatting.change(v) for v in (0.023, -0.0004, 0.0, None)] == ["+2.3 pp"] + [None] * 3
     assert [formatting.number(v) for v in (0.5, None, float("nan"))] == ["0.5000", "–", "–"]
     assert [formatting.plural(n, "class") for n in (1, 1200)] == ["1 class", "1,200 classes"]
     assert [formatting.duration(s) for s in (40, 180, 7500)] == ["40 s", "3 min", "2 h 5 min"]

@@ -103,11 +103,13 @@ def test_a_folder_is_imported_and_what_does_not_fit_is_listed(
     form(at)[1].set_value("trees").run()
     read.check(form(at)[2].click().run())
     assert at.selectbox(key="dataset").value == "trees"
-    assert "Imported 1 samples as trees" in at.success[0].value
+    assert "Imported 1 sample as trees" in at.success[0].value
     assert any(
         "two" in str(row) for table in at.dataframe for row in table.value.to_dict("records")
     )
     assert (empty_workspace / "datasets" / "trees" / "dataset.json").exists()
+    read.check(at.switch_page("pages/home.py").run())
+    assert not read.check(at.switch_page("pages/dataset.py").run()).success
 
 
 def test_an_archive_is_uploaded(empty_workspace, archive, open_page, read) -> None:

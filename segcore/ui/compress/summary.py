@@ -36,7 +36,7 @@ def _number(value: float | None) -> str:
 
 
 def _points(after: float | None, before: float | None) -> str | None:
-    return None if after is None or before is None else formatting.points(after - before)
+    return None if after is None or before is None else formatting.change(after - before)
 
 
 def cards(report: Mapping[str, Any]) -> None:

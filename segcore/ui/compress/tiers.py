@@ -273,7 +273,7 @@ def sentence(tier: Mapping[str, Any]) -> str:
         f"**{name}** gained {formatting.points(difference)} of mean IoU over the expected value"
     )
     if low is None:
-        return f"{gained}; a single image has no interval."
+        return f"{gained}; too few images or groups for an interval."
     verdict = (
         "better than expected"
         if low > 0

@@ -57,8 +57,10 @@ def judge(
     before, after = report["before"], report["after"]
     low, high = report["intervals"].get("honest_accuracy", (None, None))
     lift_low, lift_high = report["lift_interval"]
-    if None in (low, lift_low, before["honest_accuracy"], after["honest_accuracy"]):
-        return Verdict("silent", "A single image has no intervals, so this merge cannot be judged.")
+    if lift_low is None:
+        return Verdict("silent", f"Not judged. {session.plain(report['how_sure'])}")
+    if None in (low, before["honest_accuracy"], after["honest_accuracy"]):
+        return Verdict("silent", "Not judged: chance-adjusted accuracy is undefined here.")
     title = ", ".join(" + ".join(session.plain(names[i]) for i in group) for group in merged)
     change = f"{before['honest_accuracy']:.2f} to {after['honest_accuracy']:.2f}"
     if lift_low > 0 and low > 0:

@@ -12,6 +12,7 @@ from segcore.data.dataset.staging import Staging, broken_off, throw_away
 from segcore.data.formats.importers import Pairing, Preview, Windows, parse_bands
 from segcore.data.formats.importers.windows import LEAST_SIZE, MOST_SIZE
 from segcore.errors import SegcoreError
+from segcore.formatting import plural
 from segcore.ui.shared import pictures, session, tables
 from segcore.ui.shared.sources import Source
 
@@ -98,10 +99,17 @@ def _broken_off() -> None:
                     st.rerun()
 
 
-def outcome() -> None:
-    """Say what the last import brought, until it is dismissed."""
+def outcome(dataset: str) -> None:
+    """Say what the last import brought, until it is dismissed or its dataset or this page is left.
+
+    Args:
+        dataset: Name of the dataset that the page shows.
+    """
     report = st.session_state.get("import_report")
     if not report:
+        return
+    if session.arrived() or report["name"] != dataset:
+        del st.session_state["import_report"]
         return
     splits = (
         ", ".join(f"{split or 'no split'} {count:,}" for split, count in report["splits"].items())
@@ -109,14 +117,14 @@ def outcome() -> None:
     )
     st.success(
         (
-            f"Imported {report['num_samples']:,} samples as {session.plain(report['name'])} "
+            f"Imported {plural(report['num_samples'], 'sample')} as {session.plain(report['name'])} "
             f"({splits})."
         ),
         icon=":material/check_circle:",
     )
     if report["problems"]:
         with st.expander(
-            f"{len(report['problems'])} problems were skipped or resolved automatically",
+            f"{plural(len(report['problems']), 'problem')} skipped or resolved automatically",
             icon=":material/info:",
         ):
             _list_problems(report["problems"])
@@ -292,7 +300,7 @@ def _show_preview(seen: Preview) -> None:
         alt="The classes found",
     )
     if seen.problems:
-        st.caption(f"{len(seen.problems)} problems were skipped or resolved automatically:")
+        st.caption(f"{plural(len(seen.problems), 'problem')} skipped or resolved automatically:")
         _list_problems([p.to_json() for p in seen.problems])
     st.caption(
         "Based on up to 32 samples; the import reads all of them. You can change names, "

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from segcore import formatting
 from segcore.catalog import MASK_FILTERS
@@ -75,12 +76,12 @@ FILTER_SIZES: dict[str, tuple[int, ...]] = {
 }
 
 
-def show(choice: Choice, split: str, samples: list[str]) -> None:
-    """Draw the sliders, the panels and the scores of one image."""
+def show(choice: Choice, split: str, samples: list[str], place: DeltaGenerator) -> None:
+    """Draw the sliders, the panels and the scores of one image; it is chosen in a place above."""
     workspace = session.workspace()
     missing = compare_panels.crf_missing(workspace)
     controls, picture = st.columns([2, 7], gap="medium")
-    with controls, st.container(border=True):
+    with controls, st.container(border=True, key="crf_controls"):
         kinds = ["crf", *MASK_FILTERS] if not missing else list(MASK_FILTERS)
         kind = st.selectbox(
             "Post-processing",
@@ -91,10 +92,11 @@ def show(choice: Choice, split: str, samples: list[str]) -> None:
         if missing:
             st.caption(missing)
         step = _parameters() if kind == "crf" else _filter(str(kind))
-    with picture:
+    with place:
         sample = session.choose_image(
             samples, "crf_sample", f"Image ({len(samples)} with all members)"
         )
+    with picture:
         with session.errors_shown():
             scene = _scene(workspace, choice, split, sample, _stamp(workspace, choice, split))
             key = f"{choice}:{split}:{sample}:{_stamp(workspace, choice, split)}"

@@ -265,7 +265,7 @@ def _apply(result: CRFSearchResult, run: str, splits: list[str]) -> None:
     st.subheader("Check on another split", anchor=False)
     one, two, three = st.columns([2, 3, 2], vertical_alignment="bottom")
     with one:
-        split = session.choose_split(splits, key="apply_split")
+        split = session.choose_split(splits, key="apply_split", label="Apply to")
     with two:
         titles = {
             "none": "no filter",

@@ -41,7 +41,9 @@ def show(choice: Choice) -> None:
         splits = workspace.ensembles.splits(choice.members)
     one, two, three = st.columns([2, 2, 2], vertical_alignment="bottom")
     with one:
-        split = session.choose_split(splits, default="validation", key="subsets_split")
+        split = session.choose_split(
+            splits, default="validation", key="subsets_split", label="Score on"
+        )
     with two:
         searched = st.toggle(
             "Also search weights",

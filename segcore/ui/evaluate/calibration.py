@@ -95,7 +95,7 @@ def _cards(own: Confidence, scaled: Confidence | None) -> None:
     cards = st.columns(len(SCORES))
     for card, (key, (title, help)) in zip(cards, SCORES.items(), strict=True):
         show_value, show_change = (
-            (formatting.percent, formatting.points) if key in RATES else (_decimals, _signed)
+            (formatting.percent, formatting.change) if key in RATES else (_decimals, _signed)
         )
         value = getattr(own, key)
         card.metric(

@@ -49,6 +49,8 @@ STYLE = """<style>
 }
 @media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 3rem 1rem 2rem; } }
 @media (max-width: 1000px) {
+  [data-testid="stColumn"]:has([data-testid="stFileUploader"]) { min-width: 100%; }
+  [data-testid="stColumn"]:has(.st-key-crf_controls) { min-width: 14rem; }
   [data-testid="stColumn"]:has(
     > [data-testid="stVerticalBlock"] > [data-testid="stElementContainer"]:only-child > [data-testid="stButtonGroup"]
   ) { min-width: max-content; }

@@ -148,9 +148,11 @@ def prepare_dataset(page: str) -> None:
     Args:
         page: Path of the page, "compare".
     """
+    state = st.session_state
+    state["arrived"], state["last_page"] = state.get("last_page") != page, page
     names = workspace().datasets.names()
     if names:
-        _follow_links(page, names)
+        _follow_links(names)
         prepare("dataset", names, _usual_dataset(names))
 
 
@@ -171,12 +173,11 @@ def dataset_switch() -> None:
     )
 
 
-def _follow_links(page: str, names: Sequence[str]) -> None:
+def _follow_links(names: Sequence[str]) -> None:
     """Switch to the dataset that a link names, itself or by a run; each link is followed once."""
     state = st.session_state
-    arrived, state["last_page"] = state.get("last_page") != page, page
     dataset, run = st.query_params.get("dataset"), st.query_params.get("run")
-    if dataset in names and (arrived or dataset != state.get("followed_dataset")):
+    if dataset in names and (state["arrived"] or dataset != state.get("followed_dataset")):
         if dataset != state.get("dataset") and "dataset:requested" not in state:
             request("dataset", dataset)
     elif run and run != state.get("followed_run"):
@@ -185,6 +186,11 @@ def _follow_links(page: str, names: Sequence[str]) -> None:
         if own in names and own != state.get("dataset"):
             request("dataset", own)
     state["followed_dataset"], state["followed_run"] = dataset, run
+
+
+def arrived() -> bool:
+    """Return whether this run of the script is the first on its page since another was shown."""
+    return bool(st.session_state.get("arrived"))
 
 
 def _usual_dataset(names: Sequence[str]) -> str:
@@ -311,14 +317,16 @@ def finished_runs(kinds: Sequence[str] = ("train",), dataset: str | None = None)
     ]
 
 
-def choose_split(splits: Sequence[str], *, default: str = "test", key: str = "split") -> str:
+def choose_split(
+    splits: Sequence[str], *, default: str = "test", key: str = "split", label: str = "Split"
+) -> str:
     """Let the user choose one of the splits; the link keeps it."""
     options = list(splits)
     start = default if default in options else options[0]
     prepare(key, options, start)
     return str(
         st.segmented_control(
-            "Split", options, default=start, key=key, bind="query-params", required=True
+            label, options, default=start, key=key, bind="query-params", required=True
         )
     )
 

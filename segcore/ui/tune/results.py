@@ -3,7 +3,7 @@
 import streamlit as st
 
 from segcore.catalog import RUN_STATES
-from segcore.formatting import duration, percent
+from segcore.formatting import change, duration, percent
 from segcore.runs.folder.status import ACTIVE, QUEUED_OR_ACTIVE
 from segcore.ui.runs.detail import BADGES
 from segcore.ui.shared import manual, run_links, session, tables
@@ -143,7 +143,8 @@ def _gain(search: Search) -> str | None:
         return None
     if not search.config.first_values:
         return None
-    return f"{best.percent - first.percent:+.1f} pp over trial 1"
+    gain = change((best.percent - first.percent) / 100)
+    return gain and f"{gain} over trial 1"
 
 
 def _charts(search: Search) -> None:

@@ -10,6 +10,9 @@ from segcore.labels import list_names
 from segcore.runs.machine.devices import Device
 from segcore.workspace.costs import Estimate
 
+SHORT = 20
+"""Up to so many epochs nobody expects a run to stop early."""
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -192,10 +195,10 @@ def _machine(config: TrainConfig, facts: Facts, estimate: Estimate, runs: int) -
 def _recipe(config: TrainConfig, facts: Facts) -> list[str]:
     conflicts = []
     recipe = config.recipe
-    if recipe.patience and recipe.patience >= recipe.epochs:
+    if recipe.patience and recipe.patience >= recipe.epochs > SHORT:
         conflicts.append(
             f"A patience of {recipe.patience} never ends a run of {recipe.epochs} epochs: "
-            "all of them will be trained."
+            "choose a smaller one to stop early."
         )
     if config.model.weights == "none" and config.model.encoder not in (
         "tiny",
