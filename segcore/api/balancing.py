@@ -121,6 +121,11 @@ def write_segment_data(
     chosen = settings(params)
     own, config, datasets = chosen.own, chosen.config, chosen.workspace.datasets
     dataset = datasets.open(own.dataset)
+    if dataset.bands is not None:
+        raise SegcoreError(
+            f"Expected a dataset of pictures to write, received {own.dataset!r}, whose bands keep "
+            "their values: train on it with the balance plan instead."
+        )
     name = own.written or f"{own.dataset}-written"
     if name in datasets.names():
         _delete_written(datasets, name, own.dataset)

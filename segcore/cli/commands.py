@@ -7,6 +7,7 @@ from pathlib import Path
 
 from segcore.cli.ablations import ABLATION_COMMANDS
 from segcore.cli.command import Command, Options
+from segcore.cli.data.bands import BAND_COMMANDS
 from segcore.cli.data.classes import CLASS_COMMANDS
 from segcore.cli.data.datasets import DATASET_COMMANDS
 from segcore.cli.data.health import HEALTH_COMMANDS
@@ -89,6 +90,7 @@ COMMANDS: dict[str, Command] = {
     "app": Command("open the app in the browser", _app_arguments, _app, lambda result: ""),
     **DOCTOR_COMMANDS,
     **DATASET_COMMANDS,
+    **BAND_COMMANDS,
     **HEALTH_COMMANDS,
     **CLASS_COMMANDS,
     **TAG_COMMANDS,

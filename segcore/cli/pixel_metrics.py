@@ -127,7 +127,7 @@ def _robustness_arguments(parser: argparse.ArgumentParser) -> None:
         "--corruption",
         action="append",
         metavar="NAME",
-        help=f"one of {', '.join(CORRUPTIONS)}; repeat for several, all by default",
+        help=f"one of {', '.join(CORRUPTIONS)}; repeat for several (default: all that fit the images)",
     )
     parser.add_argument(
         "--images",
@@ -142,7 +142,7 @@ def _robustness(options: Options) -> dict[str, Any]:
     if options.images < 0:
         raise SegcoreError(f"Expected 0 images or more, received {options.images}: 0 takes all.")
     workspace = workspace_of(options)
-    chosen = tuple(dict.fromkeys(options.corruption or CORRUPTIONS))
+    chosen = tuple(dict.fromkeys(options.corruption or ()))
     name = workspace.robustness.start(
         options.run, options.split, chosen, options.images, options.seed
     )

@@ -2,20 +2,28 @@
 
 import importlib
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from segcore.catalog import ARCHITECTURES
+from segcore.catalog.hub import is_class, is_hub
 from segcore.config import ModelConfig
+from segcore.data.bands.learned import LearnedBands
 from segcore.errors import SegcoreError, unknown
-from segcore.models.encoders.encoders import build_encoder
+from segcore.models.encoders.encoders import build_encoder, recipe_of
+from segcore.models.encoders.stem import transfer
 from segcore.models.layers.blocks import resize_like
 from segcore.models.layers.features import Features
-from segcore.models.layers.layers import ImageStandardising
+from segcore.models.layers.layers import BandNormalising, ImageStandardising
 from segcore.models.weights.keras_archive import open_keras
 from segcore.models.weights.weights import WeightReport, load_weights, variables_of
+
+NORMALISING = "band_normalising"
+"""Name of the layer that a network over bands begins with."""
 
 Decoder = Callable[[Features, int], Any]
 """Turns features and a number of classes into logits at any stride."""
@@ -36,30 +44,64 @@ def decoder_of(architecture: str) -> Decoder:
     return decoder
 
 
-def build_model(config: ModelConfig, num_classes: int, size: tuple[int, int]) -> keras.Model:
+def build_model(
+    config: ModelConfig,
+    num_classes: int,
+    size: tuple[int, int],
+    bands: LearnedBands | None = None,
+) -> keras.Model:
     """Build a network and give it its first weights.
 
     Args:
         config: Architecture, encoder and weights.
         num_classes: C, at least 1.
         size: (height, width) of the input, multiples of ``config.stride``.
+        bands: The channels of the images, where they keep their values; None for pictures.
 
     Returns:
-        A functional model. Input "image": (B, H, W, 3) float32 RGB 0..255; the encoder's own
-        preprocessing is inside. Output: logits (B, H, W, C), float32 also under a mixed-precision
-        policy.
+        A functional model. Input "image": (B, H, W, 3) float32 RGB 0..255, or (B, H, W, N) float32
+        in the rasters' units; normalising and the encoder's own preprocessing are inside. Output:
+        logits (B, H, W, C), float32 also under a mixed-precision policy.
 
     Raises:
         SegcoreError: A name is unknown, the size does not divide, or the weights cannot be had or
             do not fit.
     """
-    return build_and_report(config, num_classes, size)[0]
+    return build_and_report(config, num_classes, size, bands)[0]
 
 
 def build_and_report(
-    config: ModelConfig, num_classes: int, size: tuple[int, int]
+    config: ModelConfig,
+    num_classes: int,
+    size: tuple[int, int],
+    bands: LearnedBands | None = None,
 ) -> tuple[keras.Model, WeightReport]:
     """Build a network as :func:`build_model` does and report which variables its weights filled."""
+    if bands is None or config.weights == "none":
+        return _build(config, num_classes, size, bands)
+    if Path(config.weights).expanduser().is_file():
+        with suppress(SegcoreError):  # weights of three channels do not fit
+            return _build(config, num_classes, size, bands)
+    source, report = _build(config, num_classes, size, None)
+    bare = replace(config, weights="none")
+    if is_class(config.encoder):  # whose shape is in its preset folder
+        bare = config
+    model, _ = _build(bare, num_classes, size, bands)
+    bgr = not is_hub(config.encoder) and recipe_of(config.encoder).scaling[2]
+    filled, inflated = transfer(source, model, report.filled, bands.bands.rgb, bgr)
+    return model, WeightReport(
+        report.source,
+        tuple(filled),
+        tuple(name for name in variables_of(model) if name not in set(filled)),
+        report.unused,
+        tuple(inflated),
+    )
+
+
+def _build(
+    config: ModelConfig, num_classes: int, size: tuple[int, int], bands: LearnedBands | None
+) -> tuple[keras.Model, WeightReport]:
+    """Build a network whose weights, if any, are of as many channels as its images."""
     decoder = decoder_of(config.architecture)
     height, width = size
     if (
@@ -73,14 +115,16 @@ def build_and_report(
             f"received {height} x {width} and {num_classes}: "
             "choose another size."
         )
-    image = keras.Input((height, width, 3), name="image", dtype="float32")
-    prepared = (
-        ImageStandardising(name="image_standardising")(image)
-        if config.preprocessing == "standardise"
-        else image
-    )
+    channels = 3 if bands is None else len(bands.bands.channels)
+    image = keras.Input((height, width, channels), name="image", dtype="float32")
+    prepared: Any = image
+    if bands is not None:
+        channel_names = bands.bands.channels
+        prepared = BandNormalising(channel_names, bands.mean, bands.std, name=NORMALISING)(prepared)
+    if config.preprocessing == "standardise":
+        prepared = ImageStandardising(name="image_standardising")(prepared)
     encoder, features = build_encoder(
-        config.encoder, prepared, config.weights == "imagenet", config.weights
+        config.encoder, prepared, config.weights == "imagenet", config.weights, bands is not None
     )
     scores = decoder(features, num_classes)
     scores = resize_like(scores, image, "logits_resize")
@@ -114,6 +158,16 @@ def load_network(path: str | Path) -> keras.Model:
             "first epoch or choose another run."
         )
     return open_keras(path, "train it again")
+
+
+def normalising_of(model: keras.Model) -> BandNormalising | None:
+    """Return the layer by which a network normalises bands; None where it takes pictures."""
+    return next((layer for layer in model.layers if isinstance(layer, BandNormalising)), None)
+
+
+def input_dtype(model: keras.Model) -> str:
+    """Return the dtype of the images that a network is fed: "uint8", or "float32" for bands."""
+    return "uint8" if normalising_of(model) is None else "float32"
 
 
 _HALF = ("bfloat16", "float16", "mixed_bfloat16", "mixed_float16")

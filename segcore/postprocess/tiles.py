@@ -12,6 +12,7 @@ answer comes out as that constant, without a seam.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,7 @@ import numpy.typing as npt
 from segcore.errors import SegcoreError
 
 FloatArray = npt.NDArray[np.float32]
-Image = npt.NDArray[np.uint8]
+Image = npt.NDArray[Any]
 
 SIGMA_SHARE = 1 / 8
 FLOOR = 1e-3

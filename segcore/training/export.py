@@ -1,6 +1,7 @@
 """A trained network exported for another program, checked by reading it back.
 
-Every form takes images (B, h, w, 3) float32 RGB, 0..255, at the size the network was trained at,
+Every form takes images (B, h, w, 3) float32 RGB, 0..255, or (B, h, w, N) float32 bands in their own
+units, which it normalises itself, at the size the network was trained at,
 and answers with logits (B, h, w, C); the reader takes the softmax. The file is kept only if it
 gives the network's own answers when read back.
 """
@@ -17,7 +18,7 @@ import numpy.typing as npt
 
 from segcore.catalog import EXPORT_FORMATS, FROM_TENSORFLOW
 from segcore.errors import SegcoreError, unknown
-from segcore.models.build import half_precision, in_float32, load_network
+from segcore.models.build import half_precision, in_float32, load_network, normalising_of
 from segcore.models.engines.engine import ENGINE
 from segcore.training.optional import install_hint, require
 
@@ -223,6 +224,10 @@ def _write_and_compare(model: keras.Model, to: str, path: Path) -> float:
     form = FORMS[to]
     shape = (CHECKED_IMAGES, *model.input_shape[1:])
     images = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
+    bands = normalising_of(model)
+    if bands is not None:  # as far from their means as those are from theirs
+        images = (images - bands.MEAN) / bands.DEVIATION * np.asarray(bands.std) + bands.mean
+        images = images.astype(np.float32)
     expected = _softmax(np.asarray(model(images, training=False)))
     try:
         form.write(model, path)

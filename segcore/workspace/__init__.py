@@ -15,6 +15,7 @@ from segcore.workspace.checklist import Checklist
 from segcore.workspace.compression.back_offs import BackOffs
 from segcore.workspace.compression.merges import Merges
 from segcore.workspace.compression.tiers import Tiers
+from segcore.workspace.datasets.bands import DatasetBands
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.datasets.tags import DatasetTags
 from segcore.workspace.demo import Demo
@@ -64,6 +65,7 @@ class Workspace:
     Attributes:
         folder: Its absolute path; created on first use.
         datasets: Its datasets.
+        bands: Bands that keep their values: figures, and which are shown.
         tags: Tags of single images.
         masks: Editing of masks, every version kept.
         splits: Contents and history of splits, and folds.
@@ -121,6 +123,7 @@ class Workspace:
         open_version(self.folder)
         self.datasets = Datasets(self.folder / "datasets")
         self.runs = Runs(self.folder, self.datasets)
+        self.bands = DatasetBands(self.datasets)
         self.tags = DatasetTags(self.datasets)
         self.splits = Splits(self.datasets, self.runs)
         self.queue = QueuedRuns(self.folder)

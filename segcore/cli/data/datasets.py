@@ -6,6 +6,7 @@ from typing import Any
 
 from segcore.catalog import BALANCE_MODES, BALANCE_RULES
 from segcore.cli.command import Command, Options, ProgressLine, workspace_of
+from segcore.cli.data.bands import band_table
 from segcore.cli.tables import table
 from segcore.data.balance.planner import parse_target
 from segcore.data.dataset.documents import check_name
@@ -54,8 +55,16 @@ def _import_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bands",
         default="",
-        metavar="R,G,B",
-        help="bands of GeoTIFFs to use as red, green and blue, from 1 (default: the first three)",
+        metavar="BANDS",
+        help="bands of GeoTIFFs, from 1: R,G,B to show as a picture (default: the first three), or "
+        "bands that keep their values: all, 1,2,3,4,8 or red=3,green=2,blue=1,nir=4",
+    )
+    parser.add_argument(
+        "--indices",
+        default="",
+        metavar="NAMES",
+        help="channels derived from bands that keep their values: ndvi,ndwi or name=first:second, "
+        "which is (first - second) / (first + second)",
     )
     parser.add_argument(
         "--windows",
@@ -86,7 +95,7 @@ def _import(options: Options) -> dict[str, Any]:
         copy=not options.reference,
         pairing=Pairing(options.mask_suffix, options.match, options.masks, options.images),
         many_classes=options.many_classes,
-        bands=parse_bands(options.bands),
+        bands=parse_bands(options.bands, options.indices),
         windows=Windows(options.windows, options.overlap, options.class_field),
         progress=ProgressLine("Importing"),
     )
@@ -99,6 +108,8 @@ def _show_import(result: dict[str, Any]) -> str:
     )
     samples = plural(result["num_samples"], "sample")
     lines = [f"Imported {samples} as {result['name']!r} ({splits})."]
+    if result.get("bands"):
+        lines.append(f"Bands keep their values: {result['bands']}")
     names = [c["name"] for c in result["label_set"]["classes"]]
     lines.append(f"{plural(len(names), 'class', 'es')}: {list_names(names)}")
     ignored = result["label_set"].get("ignored", [])
@@ -129,10 +140,15 @@ def _stats_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _stats(options: Options) -> dict[str, Any]:
-    statistics = workspace_of(options).datasets.statistics(
-        options.dataset, progress=ProgressLine("Counting")
-    )
-    return statistics.summary(options.split).to_json()
+    workspace = workspace_of(options)
+    statistics = workspace.datasets.statistics(options.dataset, progress=ProgressLine("Counting"))
+    result = statistics.summary(options.split).to_json()
+    if workspace.bands.channels(options.dataset):
+        figures = workspace.bands.figures(
+            options.dataset, options.split, ProgressLine("Measuring bands")
+        )
+        result["bands"] = [one.to_json() for one in figures]
+    return result
 
 
 def _show_stats(result: dict[str, Any]) -> str:
@@ -164,6 +180,8 @@ def _show_stats(result: dict[str, Any]) -> str:
         )
     )
     lines.append(f"SCUMBLE {number(imbalance['scumble'], 6)}")
+    if "bands" in result:
+        lines += ["", band_table(result["bands"])]
     return "\n".join(lines)
 
 

@@ -16,10 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.catalog import CORRUPTIONS
+from segcore.data.augmentation.band_changes import change_bands, from_levels, to_levels
 from segcore.data.augmentation.photometry import jpeg
+from segcore.data.bands.learned import LearnedBands
 from segcore.errors import SegcoreError, unknown
 
 Image = npt.NDArray[np.uint8]
+FloatImage = npt.NDArray[np.float32]
 
 SEVERITIES = (1, 2, 3, 4, 5)
 
@@ -32,6 +35,57 @@ DARKNESS = (0.7, 0.5, 0.35, 0.22, 0.12)
 """Share of the values that is left, by severity."""
 JPEG_QUALITY = (25, 18, 15, 10, 7)
 """Quality 1..100 of the JPEG codec, by severity."""
+
+
+BAND_CORRUPTIONS = ("noise", "blur")
+"""Corruptions that mean something for bands of any kind: light and codecs are of pictures."""
+
+
+def corrupt_bands(
+    image: FloatImage,
+    bands: LearnedBands,
+    name: str,
+    severity: int,
+    sample: str = "",
+    seed: int = 0,
+) -> FloatImage:
+    """Return a corrupted copy of an image whose bands keep their values; see :func:`corrupt`.
+
+    Noise is as strong against the deviation of each band as it is in pictures.
+
+    Args:
+        image: (H, W, N) float32 in the raster's units, without gaps.
+        bands: The channels.
+        name: A name in :data:`BAND_CORRUPTIONS`.
+        severity: 1 to 5.
+        sample: As :func:`corrupt`.
+        seed: As :func:`corrupt`.
+
+    Raises:
+        SegcoreError: The corruption is one of pictures alone, unknown, or a severity out of range.
+    """
+    _check(name, severity)
+    if name not in BAND_CORRUPTIONS:
+        raise SegcoreError(
+            f"Expected {' or '.join(BAND_CORRUPTIONS)} for bands that keep their values, received "
+            f"{name!r}, which is of pictures: choose one of these."
+        )
+    if name == "blur":
+        sigma = BLUR[severity - 1] * min(image.shape[:2]) / BLUR_SIDE
+        return change_bands(image, {"blur": {"sigma": sigma}}, bands)
+    drawn = np.random.default_rng([seed, zlib.crc32(sample.encode())]).standard_normal(
+        image.shape, np.float32
+    )
+    return from_levels(to_levels(image, bands) + drawn * np.float32(NOISE[severity - 1]), bands)
+
+
+def _check(name: str, severity: int) -> None:
+    if name not in CORRUPTIONS:
+        raise unknown("corruption", name, CORRUPTIONS)
+    if severity not in SEVERITIES:
+        raise SegcoreError(
+            f"Expected a severity from 1 to 5, received {severity}: choose one of these."
+        )
 
 
 def corrupt(image: Image, name: str, severity: int, sample: str = "", seed: int = 0) -> Image:
@@ -51,12 +105,7 @@ def corrupt(image: Image, name: str, severity: int, sample: str = "", seed: int 
     Raises:
         SegcoreError: No corruption has that name, or a severity out of range.
     """
-    if name not in CORRUPTIONS:
-        raise unknown("corruption", name, CORRUPTIONS)
-    if severity not in SEVERITIES:
-        raise SegcoreError(
-            f"Expected a severity from 1 to 5, received {severity}: choose one of these."
-        )
+    _check(name, severity)
     step = severity - 1
     if name == "noise":
         rng = np.random.default_rng([seed, zlib.crc32(sample.encode())])

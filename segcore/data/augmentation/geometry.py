@@ -113,17 +113,17 @@ def window_matrix(top: float, left: float, height: float, width: float, size: Si
 
 
 def warp(
-    image: npt.NDArray[np.uint8],
+    image: npt.NDArray[Any],
     mask: npt.NDArray[Any],
     matrix: Matrix,
     size: Size,
     ignore_index: int,
     field: npt.NDArray[np.float32] | None = None,
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[Any]]:
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Sample image (bilinear) and mask (nearest) at the same places.
 
     Args:
-        image: (H, W, 3) uint8.
+        image: (H, W, 3) uint8, or (H, W, N) float32.
         mask: (H, W) uint8 or uint16.
         matrix: From pixel coordinates of the result to those of the source.
         size: (h, w) of the result.
@@ -131,7 +131,7 @@ def warp(
         field: (h, w, 2) float32, added to the result's coordinates first; None for none.
 
     Returns:
-        (h, w, 3) uint8 and (h, w) of the mask's dtype.
+        (h, w, ...) of the image's dtype and (h, w) of the mask's.
     """
     matrix = matrix / matrix[2, 2]
     straight = field is None and not np.abs(matrix[2, :2]).max() > 1e-12
@@ -154,7 +154,8 @@ def warp(
             cv2.remap(a, x, y, how, borderMode=rim, borderValue=value)
             for a, how, rim, value in ways
         ]
-    return moved[0].astype(np.uint8, copy=False), moved[1].astype(mask.dtype, copy=False)
+    seen = moved[0].reshape(*size, image.shape[2])  # OpenCV drops the axis of a single channel
+    return seen.astype(image.dtype, copy=False), moved[1].astype(mask.dtype, copy=False)
 
 
 def warp_planes(

@@ -30,10 +30,15 @@ _TO_YIQ = np.array([_LUMA, [0.595716, -0.274453, -0.321263], [0.211456, -0.52259
 
 def color(image: Image, parameters: Parameters) -> Image:
     """Rotate the hue by ``hue`` degrees and scale the saturation at equal luma (YIQ)."""
+    return np.asarray(cv2.transform(image, color_matrix(parameters)), np.uint8)
+
+
+def color_matrix(parameters: Parameters) -> npt.NDArray[np.float64]:
+    """Return the matrix (3, 3) from red, green and blue to those of :func:`color`."""
     turn, saturation = np.deg2rad(parameters.get("hue", 0.0)), parameters.get("saturation", 1.0)
     c, s = saturation * np.cos(turn), saturation * np.sin(turn)
     matrix = np.linalg.inv(_TO_YIQ) @ np.array([[1, 0, 0], [0, c, -s], [0, s, c]]) @ _TO_YIQ
-    return np.asarray(cv2.transform(image, matrix), np.uint8)
+    return np.asarray(matrix)
 
 
 def noise(image: Image, parameters: Parameters) -> Image:

@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.data.augmentation.transforms import Augmentation, draw
+from segcore.data.bands.display import load_display
 from segcore.data.dataset.dataset import Dataset
+from segcore.data.statistics.band_statistics import learn_bands
 from segcore.errors import SegcoreError
 
 PREVIEW_SIDE = 480
@@ -93,7 +95,7 @@ class AugmentedCopy:
     """One copy of a sample as training sees it.
 
     Attributes:
-        image: (h, w, 3) uint8 RGB.
+        image: (h, w, 3) uint8 RGB; of bands that keep their values those that are shown.
         mask: (h, w) class indices, or the ignored value.
         parameters: What was drawn, by transform; {} leaves the sample as it is.
     """
@@ -125,9 +127,12 @@ def preview_copies(
     stored = dataset.sample(sample)
     scale = min(1.0, PREVIEW_SIDE / max(stored.height, stored.width))
     size = (max(1, round(stored.height * scale)), max(1, round(stored.width * scale)))
-    image, mask = dataset.read(stored)
+    bands = learn_bands(dataset, stored.split or None)
+    mask = dataset.read_mask(stored)
+    image = dataset.read_image(stored) if bands is None else bands.fill(dataset.read_values(stored))
     copies = []
     for _, drawn in draws_of(sample_ids, sample, preset, seed, epoch, size):
-        seen, labels = drawn.apply(image, mask, dataset.label_set.ignore_index)
+        seen, labels = drawn.apply(image, mask, dataset.label_set.ignore_index, bands)
+        seen = seen if bands is None else load_display(dataset.folder).show(seen)
         copies.append(AugmentedCopy(seen, labels, drawn.parameters))
     return copies

@@ -13,13 +13,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from segcore.data.augmentation.band_changes import change_bands
 from segcore.data.augmentation.crops import choose_window
 from segcore.data.augmentation.geometry import MOVES, centre, elastic_field, warp, window_matrix
 from segcore.data.augmentation.photometry import PIXEL_CHANGES
+from segcore.data.bands.learned import LearnedBands
 from segcore.data.files.windows import Window
 from segcore.errors import SegcoreError, unknown
 
-Image = npt.NDArray[np.uint8]
+Image = npt.NDArray[Any]
+"""(H, W, 3) uint8 RGB, or (H, W, N) float32 of bands that keep their values."""
+
 Mask = npt.NDArray[Any]
 Ranges = Mapping[str, tuple[float, float]]
 Preset = Mapping[str, tuple[float, Ranges]]
@@ -118,16 +122,19 @@ class Augmentation:
     size: tuple[int, int]
     parameters: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
-    def apply(self, image: Image, mask: Mask, ignore_index: int) -> tuple[Image, Mask]:
+    def apply(
+        self, image: Image, mask: Mask, ignore_index: int, bands: LearnedBands | None = None
+    ) -> tuple[Image, Mask]:
         """Apply the draw to an image and its mask.
 
         Args:
-            image: (H, W, 3) uint8 RGB; not changed.
+            image: (H, W, 3) uint8 RGB, or (H, W, N) float32 of ``bands``; not changed.
             mask: (H, W) class indices, uint8 or uint16; not changed.
             ignore_index: The ignored value.
+            bands: The channels, where they keep their values; None for a picture.
 
         Returns:
-            Image (h, w, 3) uint8 and mask (h, w) of the same dtype, with (h, w) = :attr:`size`.
+            Image (h, w, ...) and mask (h, w) of the same dtypes, with (h, w) = :attr:`size`.
             Where nothing changes, the arrays that were given.
 
         Raises:
@@ -135,11 +142,11 @@ class Augmentation:
         """
         if (
             image.shape[:2] != mask.shape
-            or image.dtype != np.uint8
+            or image.dtype != (np.uint8 if bands is None else np.float32)
             or mask.dtype not in (np.uint8, np.uint16)
         ):
             raise SegcoreError(
-                "Expected an image (H, W, 3) uint8 and a mask (H, W) uint8 or uint16, "
+                f"Expected an image (H, W, {'3) uint8' if bands is None else 'N) float32'} and a mask (H, W) uint8 or uint16, "
                 f"received {image.shape} {image.dtype} and "
                 f"{mask.shape} {mask.dtype}: convert them."
             )
@@ -148,6 +155,8 @@ class Augmentation:
         image, mask = warp(image, mask, matrix, self.size, ignore_index, bend)
         if "cutout" in drawn:
             image, mask = _cut_out(image, mask, self.holes(), ignore_index)
+        if bands is not None:
+            return change_bands(image, drawn, bands), mask
         for name, change in PIXEL_CHANGES.items():
             if name in drawn:
                 image = change(image, drawn[name])
@@ -254,7 +263,7 @@ def _cut_out(
 ) -> tuple[Image, Mask]:
     """Cover rectangles with the mean colour and ignore what was there (DeVries, Taylor, 2017)."""
     image, mask = image.copy(), mask.copy()
-    mean = image.mean(axis=(0, 1)).astype(np.uint8)
+    mean = image.mean(axis=(0, 1)).astype(image.dtype)
     for hole in holes:
         hole.cut(image)[:] = mean
         hole.cut(mask)[:] = ignore_index
@@ -272,7 +281,7 @@ def cut_mix(
     Yun et al., ICCV 2019.
 
     Args:
-        first: Image (H, W, 3) uint8 and mask (H, W), or (H, W, D) with D values a pixel.
+        first: Image (H, W, 3) uint8 or (H, W, N) float32 and mask (H, W), or (H, W, D) with D values a pixel.
         second: The same sizes and dtypes.
         rng: Source of randomness.
         share: Range of the rectangle's share of the area.

@@ -19,6 +19,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from segcore.data.bands.band_set import BandSet, load_band_set
+from segcore.data.bands.display import load_display, read_picture
+from segcore.data.bands.reading import Values, read_values
 from segcore.data.dataset.documents import Documents, check_name, write_document
 from segcore.data.files.bands import RasterLook, load_look
 from segcore.data.files.borders import foreign_bytes
@@ -196,8 +199,13 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over the label set and every sample's id, split, size, group, mask and window."""
+        """SHA-256 over the label set and every sample's id, split, size, group, mask and window.
+
+        Where bands keep their values, also over which and under what names.
+        """
         digest = hashlib.sha256(json.dumps(self.label_set.to_json(), sort_keys=True).encode())
+        if self.bands is not None:
+            digest.update(json.dumps(self.bands.to_json(), sort_keys=True).encode())
         for sample in self.samples:
             row = [
                 sample.id,
@@ -210,6 +218,15 @@ class Dataset:
             ]
             digest.update(json.dumps(row).encode())
         return digest.hexdigest()
+
+    @cached_property
+    def bands(self) -> BandSet | None:
+        """The bands whose values the images keep; None where they are pictures, as usual.
+
+        Raises:
+            SegcoreError: Their file is damaged.
+        """
+        return load_band_set(self.folder)
 
     @cached_property
     def splits(self) -> list[str]:
@@ -285,7 +302,10 @@ class Dataset:
         return self.folder / sample.mask
 
     def read_image(self, sample: Sample) -> npt.NDArray[np.uint8]:
-        """Read an image: (H, W, 3) uint8 RGB 0..255, C-contiguous and writable.
+        """Read an image as it is shown: (H, W, 3) uint8 RGB 0..255, C-contiguous and writable.
+
+        Where bands keep their values, these are the bands to show, between the dataset's limits;
+        a network sees :meth:`read_values` instead.
 
         Of a window nothing but the window is decoded.
 
@@ -293,10 +313,31 @@ class Dataset:
             SegcoreError: The file is gone or damaged, or has another size than when it was
                 imported.
         """
-        window = window_of(sample)
+        path, window = self.image_path(sample), window_of(sample)
+        if self.bands is not None:
+            shown = read_picture(path, self.bands, load_display(self.folder), window)
+            return self._sized(shown, sample, "image")
         if window is not None:
-            return read_window(self.image_path(sample), window, self.look)
-        return self._sized(read_image(self.image_path(sample)), sample, "image")
+            return read_window(path, window, self.look)
+        return self._sized(read_image(path), sample, "image")
+
+    def read_values(self, sample: Sample) -> Values:
+        """Read the channels of an image whose bands keep their values.
+
+        Returns:
+            (H, W, N) float32 in the raster's units, channels as in ``bands.channels``; NaN where a
+            channel has no value.
+
+        Raises:
+            SegcoreError: The dataset holds pictures, or as :meth:`read_image`.
+        """
+        if self.bands is None:
+            raise SegcoreError(
+                f"Expected a dataset whose bands keep their values, received {self.name!r}, which "
+                "holds pictures: import it with --bands all."
+            )
+        values = read_values(self.image_path(sample), self.bands, window_of(sample))
+        return self._sized(values, sample, "image")
 
     @cached_property
     def look(self) -> RasterLook | None:

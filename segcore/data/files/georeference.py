@@ -27,6 +27,9 @@ from segcore.whole_files import replacing
 FILE_NAME = "georeference.json"
 RASTER_SUFFIXES = frozenset({".tif", ".tiff"})
 MOST_UNSEEN_BYTES = 256_000_000
+MOST_BANDS = 16
+"""Bands that are read of one raster at most."""
+
 MAX_RATIO = 1000
 """A raster that declares more bytes, and more than this many times its file's size, is refused."""
 
@@ -145,12 +148,23 @@ def open_geotiff(path: Path) -> Any:
 def _check_declared(raster: Any, path: Path) -> None:
     """Refuse a file that declares far more bytes than it can hold, before they are reserved."""
     size = np.dtype(raster.dtypes[0]).itemsize if raster.dtypes else 1
-    declared = raster.height * raster.width * min(raster.count, 3) * size
+    declared = raster.height * raster.width * min(raster.count, MOST_BANDS) * size
     if declared > MOST_UNSEEN_BYTES and declared > MAX_RATIO * path.stat().st_size:
         raise SegcoreError(
             f"{path.name} declares {declared / 1e6:.0f} MB of pixels and holds "
             f"{path.stat().st_size / 1e3:.0f} kB: replace it, most of it is missing."
         )
+
+
+def size_if_raster(path: Path) -> tuple[int, int] | None:
+    """Return (height, width) of a GeoTIFF; None where it is none, damaged, or rasterio is absent."""
+    if path.suffix.lower() not in RASTER_SUFFIXES or not is_available():
+        return None
+    try:
+        with open_raster(path) as raster:
+            return int(raster.height), int(raster.width)
+    except SegcoreError:
+        return None
 
 
 def georeference_of(raster: Any) -> Georeference | None:

@@ -29,6 +29,7 @@ from PIL import (
 )
 
 from segcore.data.files.borders import foreign_bytes
+from segcore.data.files.georeference import size_if_raster
 from segcore.data.files.png import MAX_PIXELS, check_pixels, read_png_header
 from segcore.errors import SegcoreError
 
@@ -140,6 +141,17 @@ def frame_of(path: Path) -> Frame:
     header = read_png_header(path)
     if header is not None:
         return Frame((header.height, header.width), (header.height, header.width))
+    try:
+        return _frame_in(path)
+    except SegcoreError as error:
+        size = size_if_raster(path)  # perhaps of bands that Pillow has no word for
+        if size is None or str(error) == str(several_images(path.name)):
+            raise
+        return Frame(size, size)
+
+
+def _frame_in(path: Path) -> Frame:
+    """Return how an image of a format that Pillow knows lies in its file."""
     with open_image(path) as image:
         width, height = image.size
         orientation = _orientation(image)

@@ -85,12 +85,14 @@ class Picture:
         count: How many bands rasterio saw in a TIFF; 0 for any other image.
         bands: The bands of a TIFF that is no ordinary picture, or None.
         note: Which of its bands and values became the image, in words; "" for an ordinary picture.
+        nodata: The value that stands for nothing in a TIFF, or None.
     """
 
     image: npt.NDArray[np.uint8]
     count: int = 0
     bands: Bands | None = None
     note: str = ""
+    nodata: float | None = None
 
 
 @dataclass(frozen=True)
@@ -250,24 +252,24 @@ def _opened(data: bytes, name: str) -> tuple[Picture, Georeference | None]:
         return Picture(decode(data, name)), None
     check_content(data, name)
     shown = _shown(PurePosixPath(name).name)
-    lies, count, refused = None, 0, ""
+    lies, count, refused, nodata = None, 0, "", None
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "image.tif"
         path.write_bytes(data)
         try:
             with open_raster(path) as raster:
-                lies, count = georeference_of(raster), int(raster.count)
+                lies, count, nodata = georeference_of(raster), int(raster.count), raster.nodata
                 if not is_plain(count, raster.dtypes):
                     refused = _unfit(raster, shown)
                     if not refused:
                         bands = Bands(raster.read(), raster.nodata)
                         image, note = show_bands(bands, RasterLook(), shown)
-                        return Picture(image, count, bands, note), lies
+                        return Picture(image, count, bands, note, nodata), lies
         except SegcoreError:
             count = 0  # perhaps still a picture; if not, that is reported under the sender's name
     if refused:
         raise SegcoreError(refused)
-    return Picture(decode(data, name), count), lies
+    return Picture(decode(data, name), count, nodata=nodata if count else None), lies
 
 
 def _unfit(raster: Any, shown: str) -> str:

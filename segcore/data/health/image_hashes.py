@@ -53,10 +53,12 @@ def hash_image(path: Path) -> int:
 def hash_sample(dataset: Dataset, sample: Sample) -> int:
     """Return the difference hash of a sample: of its file, or of the window that it is of one.
 
+    Of bands that keep their values what is shown is hashed.
+
     Raises:
         SegcoreError: The image cannot be read.
     """
-    if sample.window is None:
+    if sample.window is None and dataset.bands is None:
         return hash_image(dataset.image_path(sample))
     return _hash(cv2.cvtColor(dataset.read_image(sample), cv2.COLOR_RGB2GRAY).astype(np.float32))
 

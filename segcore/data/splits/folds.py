@@ -21,6 +21,9 @@ _CACHES = (
     "hashes.npz",
     "import.json",
     "georeference.json",
+    "bands.json",
+    "band_set.json",
+    "band_display.json",
     "label_maps",
     "tags.json",
 )

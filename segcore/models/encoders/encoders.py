@@ -13,6 +13,7 @@ from segcore.errors import unknown
 from segcore.models.encoders.hub import build_hub
 from segcore.models.encoders.recipe import PLUS_MINUS_ONE, Recipe
 from segcore.models.encoders.simple_pyramid import simple_pyramid
+from segcore.models.encoders.stem import widen
 from segcore.models.layers.batch_norm import fuse
 from segcore.models.layers.blocks import MOMENTUM, conv
 from segcore.models.layers.features import Features
@@ -44,7 +45,7 @@ def recipe_of(name: str) -> Recipe:
 
 
 def build_encoder(
-    name: str, image: Any, imagenet: bool = False, weights: str = "none"
+    name: str, image: Any, imagenet: bool = False, weights: str = "none", bands: bool = False
 ) -> tuple[keras.Model, Features]:
     """Build an encoder on an input, preprocessing included.
 
@@ -56,9 +57,10 @@ def build_encoder(
 
     Args:
         name: A name in ``catalog.ENCODERS``, or one of KerasHub ("hub:...").
-        image: Symbolic input, (B, H, W, 3) float32 RGB 0..255.
-        imagenet: Whether Keras loads its ImageNet weights.
+        image: Symbolic input, (B, H, W, 3) float32 RGB 0..255, or N bands brought to that range.
+        imagenet: Whether Keras loads its ImageNet weights; of three channels only.
         weights: Of an encoder of KerasHub: "preset", a preset folder, or "none".
+        bands: Whether the channels are bands of a raster: their scaling is the same for all.
 
     Returns:
         The encoder as a model from ``image`` to its deepest features, and its features.
@@ -67,39 +69,47 @@ def build_encoder(
         SegcoreError: The name is unknown, or the weights cannot be had.
     """
     if is_hub(name):
-        encoder, taps = build_hub(name, image, weights)
+        encoder, taps = build_hub(name, image, weights, bands)
     else:
-        encoder, taps = _build_own(name, image, imagenet)
+        encoder, taps = _build_own(name, image, imagenet, bands)
     for layer in encoder._flatten_layers(include_self=False):
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = MOMENTUM
             fuse(layer)
-    decoder_image = ImageScaling(*PLUS_MINUS_ONE, name="decoder_image")(image)
+    scaling = widen(PLUS_MINUS_ONE, image.shape[-1]) if bands else PLUS_MINUS_ONE
+    decoder_image = ImageScaling(*scaling, name="decoder_image")(image)
     return encoder, Features(decoder_image, _fill_gaps(decoder_image, taps))
 
 
-def _build_own(name: str, image: Any, imagenet: bool) -> tuple[keras.Model, dict[int, Any]]:
+def _build_own(
+    name: str, image: Any, imagenet: bool, bands: bool
+) -> tuple[keras.Model, dict[int, Any]]:
     """Build an encoder of the catalogue; return it with its features by stride."""
     recipe = recipe_of(name)
     if recipe.same_padding:
-        source = _build_on(recipe, name, keras.Input((None, None, 3), name="image"), imagenet)
+        free = keras.Input((None, None, image.shape[-1]), name="image")
+        source = _build_on(recipe, name, free, imagenet, bands)
         encoder = _with_same_padding(source, image)
         if imagenet:
             encoder.set_weights(source.get_weights())
     else:
-        encoder = _build_on(recipe, name, image, imagenet)
+        encoder = _build_on(recipe, name, image, imagenet, bands)
     return encoder, {stride: _tap(encoder, tap) for stride, tap in recipe.taps.items()}
 
 
-def _build_on(recipe: Recipe, name: str, image: Any, imagenet: bool) -> keras.Model:
-    scaled = ImageScaling(*recipe.scaling, name="image_scaling")(image)
+def _build_on(recipe: Recipe, name: str, image: Any, imagenet: bool, bands: bool) -> keras.Model:
+    scaling, more = recipe.scaling, {}
+    if bands:
+        scaling = widen(recipe.own_scaling or recipe.scaling, image.shape[-1])
+        more = {"include_preprocessing": False} if recipe.own_scaling else {}
+    scaled = ImageScaling(*scaling, name="image_scaling")(image)
     if not recipe.from_keras:
         return recipe.build(scaled)
     if imagenet:
         return fetch_imagenet(
             name, lambda: recipe.build(include_top=False, weights="imagenet", input_tensor=scaled)
         )
-    return recipe.build(include_top=False, weights=None, input_tensor=scaled)
+    return recipe.build(include_top=False, weights=None, input_tensor=scaled, **more)
 
 
 def _tap(encoder: keras.Model, tap: str) -> Any:

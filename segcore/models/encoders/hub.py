@@ -19,6 +19,7 @@ from segcore.errors import SegcoreError
 from segcore.installing import extra_command
 from segcore.models.encoders.mix_transformer import MixTransformer, build_mix_transformer
 from segcore.models.encoders.recipe import AS_IS, Scaling
+from segcore.models.encoders.stem import widen
 from segcore.models.encoders.vision_transformer import (
     STRIDE,
     Transformer,
@@ -32,7 +33,9 @@ NEEDED = (4, 8, 16)
 """Strides that a pyramid must have; the others are filled."""
 
 
-def build_hub(name: str, image: Any, weights: str) -> tuple[keras.Model, dict[int, Any]]:
+def build_hub(
+    name: str, image: Any, weights: str, bands: bool = False
+) -> tuple[keras.Model, dict[int, Any]]:
     """Build an encoder of KerasHub on an input, its own scaling of pixels included.
 
     Args:
@@ -40,6 +43,7 @@ def build_hub(name: str, image: Any, weights: str) -> tuple[keras.Model, dict[in
         image: Symbolic input, (B, H, W, 3) float32 RGB 0..255, height and width known.
         weights: "preset" (KerasHub downloads and keeps them), the path of a preset folder, or
             "none" or a file, for which only the shape is taken from the preset.
+        bands: Whether the channels are bands of a raster; no weights are filled in then.
 
     Returns:
         The encoder as a model from ``image`` to its deepest features, and its features by stride,
@@ -65,17 +69,19 @@ def build_hub(name: str, image: Any, weights: str) -> tuple[keras.Model, dict[in
         raise SegcoreError(
             f"Expected a preset of {name!r} in {source}, found one of {kind!r}: name that class."
         )
-    scaled = ImageScaling(*_scaling(library, source, filled), name="image_scaling")(image)
+    scaling = _scaling(library, source, filled)
+    scaling = widen(scaling, image.shape[-1]) if bands else scaling
+    scaled = ImageScaling(*scaling, name="image_scaling")(image)
     if kind in ("DINOV2Backbone", "DINOV3Backbone"):
-        return _transformer(backbone, scaled, kind)
+        return _transformer(backbone, scaled, kind, fill=not bands)
     if kind == "MiTBackbone":
-        return _mix_transformer(backbone, scaled)
+        return _mix_transformer(backbone, scaled, fill=not bands)
     if not isinstance(backbone, library.models.FeaturePyramidBackbone):
         raise SegcoreError(
             f"Expected a feature pyramid of KerasHub, received {kind!r} from {name!r}: choose "
             "another preset; its classification networks without one have no maps to tap."
         )
-    return _pyramid(backbone, scaled, name)
+    return _pyramid(backbone, scaled, name, fill=not bands)
 
 
 def keras_hub() -> ModuleType:
@@ -138,14 +144,22 @@ def _three(values: npt.NDArray[Any]) -> tuple[float, float, float]:
     return first, second, third
 
 
-def _pyramid(backbone: Any, scaled: Any, name: str) -> tuple[keras.Model, dict[int, Any]]:
+def _pyramid(
+    backbone: Any, scaled: Any, name: str, fill: bool
+) -> tuple[keras.Model, dict[int, Any]]:
     """Lay a backbone's layers on our input and find its maps by their size."""
     size = tuple(scaled.shape[1:])
     config = backbone.get_config()
     if "image_shape" in config and tuple(config["image_shape"]) != size:
         weights = backbone.get_weights()
         backbone = type(backbone).from_config({**config, "image_shape": size})
-        backbone.set_weights(weights)
+        if fill:
+            backbone.set_weights(weights)
+    if backbone.inputs[0].shape[-1] != size[-1]:
+        raise SegcoreError(
+            f"Expected an encoder that takes {size[-1]} channels, received {name!r}, whose shape "
+            "is fixed to three: choose one without hub:, or import the images as pictures."
+        )
     outputs = backbone.pyramid_outputs
     inner = keras.Model(backbone.inputs, list(outputs.values()))
     taps: dict[int, Any] = {}
@@ -163,7 +177,7 @@ def _pyramid(backbone: Any, scaled: Any, name: str) -> tuple[keras.Model, dict[i
     return encoder, dict(sorted(taps.items()))
 
 
-def _mix_transformer(backbone: Any, scaled: Any) -> tuple[keras.Model, dict[int, Any]]:
+def _mix_transformer(backbone: Any, scaled: Any, fill: bool) -> tuple[keras.Model, dict[int, Any]]:
     """Build a MiT as our own, with the same weights.
 
     KerasHub's takes square images only and cannot be saved in a network; ours takes any. One
@@ -177,23 +191,26 @@ def _mix_transformer(backbone: Any, scaled: Any) -> tuple[keras.Model, dict[int,
         published=True,
     )
     encoder = build_mix_transformer(scaled, shape, "mit_hub")
+    taps = {4 * 2**i: encoder.get_layer(f"norm{i + 1}").output for i in range(4)}
+    if not fill:
+        return encoder, taps
     ours = variables_of(encoder)
 
-    def fill(name: str, layer: Any) -> None:
+    def fill_from(name: str, layer: Any) -> None:
         for variable in layer.weights:
             target = ours[f"{name}/{variable.name}"]
             target.assign(np.asarray(variable).reshape(target.shape))
 
     for stage, depth in enumerate(shape.depths):
         patches = backbone.get_layer(f"patch_and_embed_{stage}")
-        fill(f"patch_embed{stage + 1}", patches.proj)
-        fill(f"patch_embed{stage + 1}_norm", patches.norm)
+        fill_from(f"patch_embed{stage + 1}", patches.proj)
+        fill_from(f"patch_embed{stage + 1}_norm", patches.norm)
         last = backbone.get_layer(f"output_level_{stage}").input
-        fill(f"norm{stage + 1}", last._keras_history.operation)
+        fill_from(f"norm{stage + 1}", last._keras_history.operation)
         for number in range(depth):
             block = backbone.get_layer(f"hierarchical_encoder_{stage}_{number}")
-            _fill_block(fill, f"block{stage + 1}_{number}", block)
-    return encoder, {4 * 2**i: encoder.get_layer(f"norm{i + 1}").output for i in range(4)}
+            _fill_block(fill_from, f"block{stage + 1}_{number}", block)
+    return encoder, taps
 
 
 def _fill_block(fill: Callable[[str, Any], None], name: str, block: Any) -> None:
@@ -216,7 +233,9 @@ def _fill_block(fill: Callable[[str, Any], None], name: str, block: Any) -> None
         fill(f"{name}_{part}", layer)
 
 
-def _transformer(backbone: Any, scaled: Any, kind: str) -> tuple[keras.Model, dict[int, Any]]:
+def _transformer(
+    backbone: Any, scaled: Any, kind: str, fill: bool
+) -> tuple[keras.Model, dict[int, Any]]:
     """Build a DINO backbone as our own plain transformer, with the same weights.
 
     KerasHub's takes square images only; ours takes any, and computes the same.
@@ -242,6 +261,8 @@ def _transformer(backbone: Any, scaled: Any, kind: str) -> tuple[keras.Model, di
     )
     family = "dinov2" if second else "dinov3"
     encoder = build_vision_transformer(scaled, shape, f"{family}_hub")
+    if not fill:
+        return encoder, {STRIDE: encoder.output}
     theirs = {_our_name(weight.path): np.asarray(weight) for weight in backbone.weights}
     for ours, variable in variables_of(encoder).items():
         variable.assign(theirs[ours].reshape(variable.shape))

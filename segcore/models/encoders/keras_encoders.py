@@ -76,11 +76,13 @@ RECIPES: dict[str, Recipe] = {
         keras_apps.MobileNetV3Small,
         AS_IS,
         at(*(f"<expanded_conv{i}_depthwise_pad" for i in ("", "_1", "_3", "_8")), ""),
+        own_scaling=PLUS_MINUS_ONE,
     ),
     "mobilenet_v3_large": Recipe(
         keras_apps.MobileNetV3Large,
         AS_IS,
         at(*(f"<expanded_conv{i}_depthwise_pad" for i in ("_1", "_3", "_6", "_12")), ""),
+        own_scaling=PLUS_MINUS_ONE,
     ),
     "efficientnet_b0": Recipe(keras_apps.EfficientNetB0, AS_IS, _EFFICIENTNET),
     "efficientnet_b1": Recipe(keras_apps.EfficientNetB1, AS_IS, _EFFICIENTNET),
@@ -94,24 +96,43 @@ RECIPES: dict[str, Recipe] = {
         keras_apps.EfficientNetV2B0,
         AS_IS,
         _efficientnet_v2("block1a_project_activation", "block2b_add"),
+        own_scaling=TORCH,
     ),
     "efficientnet_v2_b1": Recipe(
-        keras_apps.EfficientNetV2B1, AS_IS, _efficientnet_v2("block1b_add", "block2c_add")
+        keras_apps.EfficientNetV2B1,
+        AS_IS,
+        _efficientnet_v2("block1b_add", "block2c_add"),
+        own_scaling=TORCH,
     ),
     "efficientnet_v2_b2": Recipe(
-        keras_apps.EfficientNetV2B2, AS_IS, _efficientnet_v2("block1b_add", "block2c_add")
+        keras_apps.EfficientNetV2B2,
+        AS_IS,
+        _efficientnet_v2("block1b_add", "block2c_add"),
+        own_scaling=TORCH,
     ),
     "efficientnet_v2_b3": Recipe(
-        keras_apps.EfficientNetV2B3, AS_IS, _efficientnet_v2("block1b_add", "block2c_add")
+        keras_apps.EfficientNetV2B3,
+        AS_IS,
+        _efficientnet_v2("block1b_add", "block2c_add"),
+        own_scaling=TORCH,
     ),
     "efficientnet_v2_s": Recipe(
-        keras_apps.EfficientNetV2S, AS_IS, _efficientnet_v2("block1b_add", "block2d_add")
+        keras_apps.EfficientNetV2S,
+        AS_IS,
+        _efficientnet_v2("block1b_add", "block2d_add"),
+        own_scaling=TORCH,
     ),
     "efficientnet_v2_m": Recipe(
-        keras_apps.EfficientNetV2M, AS_IS, _efficientnet_v2("block1c_add", "block2e_add")
+        keras_apps.EfficientNetV2M,
+        AS_IS,
+        _efficientnet_v2("block1c_add", "block2e_add"),
+        own_scaling=TORCH,
     ),
     "efficientnet_v2_l": Recipe(
-        keras_apps.EfficientNetV2L, AS_IS, _efficientnet_v2("block1d_add", "block2g_add")
+        keras_apps.EfficientNetV2L,
+        AS_IS,
+        _efficientnet_v2("block1d_add", "block2g_add"),
+        own_scaling=TORCH,
     ),
     "densenet121": Recipe(keras_apps.DenseNet121, TORCH, _DENSENET),
     "densenet169": Recipe(keras_apps.DenseNet169, TORCH, _DENSENET),
@@ -134,7 +155,13 @@ RECIPES: dict[str, Recipe] = {
         at("activation_2", "activation_4", "block35_10_ac", "block17_20_ac", "conv_7b_ac"),
         same_padding=True,
     ),
-    "convnext_tiny": Recipe(keras_apps.ConvNeXtTiny, AS_IS, _convnext("convnext_tiny")),
-    "convnext_small": Recipe(keras_apps.ConvNeXtSmall, AS_IS, _convnext("convnext_small")),
-    "convnext_base": Recipe(keras_apps.ConvNeXtBase, AS_IS, _convnext("convnext_base")),
+    "convnext_tiny": Recipe(
+        keras_apps.ConvNeXtTiny, AS_IS, _convnext("convnext_tiny"), own_scaling=TORCH
+    ),
+    "convnext_small": Recipe(
+        keras_apps.ConvNeXtSmall, AS_IS, _convnext("convnext_small"), own_scaling=TORCH
+    ),
+    "convnext_base": Recipe(
+        keras_apps.ConvNeXtBase, AS_IS, _convnext("convnext_base"), own_scaling=TORCH
+    ),
 }

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import keras
 
-Scaling = tuple[tuple[float, float, float], tuple[float, float, float], bool]
+Scaling = tuple[tuple[float, ...], tuple[float, ...], bool]
 """Mean, divisor (units 0..255), whether channels become BGR; see :class:`ImageScaling`."""
 
 PLUS_MINUS_ONE: Scaling = ((127.5, 127.5, 127.5), (127.5, 127.5, 127.5), False)
@@ -27,6 +27,8 @@ class Recipe:
         taps: Features for the decoder, one layer name for each stride: the layer's output; with "<"
             in front its input; "" is the network's own output.
         from_keras: Whether ``build`` takes Keras' arguments and can have ImageNet weights.
+        own_scaling: The scaling that a function of Keras does itself and can leave out; done outside
+            where the image has other channels than red, green and blue.
         same_padding: Whether valid padding is turned into SAME (Inception, Xception), so that every
             scale halves exactly; weights are not touched by it.
     """
@@ -35,6 +37,7 @@ class Recipe:
     scaling: Scaling
     taps: dict[int, str]
     from_keras: bool = True
+    own_scaling: Scaling | None = None
     same_padding: bool = False
 
 

@@ -1,5 +1,6 @@
 """Layers that Keras lacks, registered so that a saved model loads without extra words."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -17,8 +18,8 @@ class ImageScaling(keras.layers.Layer):
     under any precision policy, because 255 levels leave half precision no bits to spare.
 
     Args:
-        mean: Three means, in pixel units (0..255), in the order of the output's channels.
-        std: Three divisors, in pixel units.
+        mean: A mean for each channel, in pixel units (0..255), in the order of the output's channels.
+        std: A divisor for each, in pixel units.
         bgr: Whether the output's channels are blue, green, red.
         **kwargs: Passed to :class:`keras.layers.Layer`.
     """
@@ -54,6 +55,52 @@ class ImageScaling(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="segcore")
+class BandNormalising(keras.layers.Layer):
+    """Bring the channels of a raster to the mean and deviation that encoders expect of pixels.
+
+    ``y = 114.5 + 57.4 (x - mean) / std``, channel by channel, with the means and deviations of the
+    training split: the grey mean and deviation of ImageNet in pixel units. Float32 under any
+    precision policy: 16 bits need them.
+
+    Args:
+        names: Names of the channels, for people and for a check of what is fed.
+        mean: Mean of each channel over the training split, in the raster's units.
+        std: Standard deviation of each.
+        **kwargs: Passed to :class:`keras.layers.Layer`.
+    """
+
+    MEAN = 114.5
+    DEVIATION = 57.4
+
+    def __init__(
+        self, names: Sequence[str], mean: Sequence[float], std: Sequence[float], **kwargs: Any
+    ) -> None:
+        kwargs["dtype"] = "float32"
+        super().__init__(**kwargs)
+        self.names = tuple(str(name) for name in names)
+        self.mean = tuple(float(v) for v in mean)
+        self.std = tuple(float(v) for v in std)
+
+    def call(self, image: Any) -> Any:
+        """Normalise (B, H, W, N) float32 in the raster's units; same shape, float32."""
+        mean, std = (ops.convert_to_tensor(v, image.dtype) for v in (self.mean, self.std))
+        return self.MEAN + self.DEVIATION * (image - mean) / std
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return the input's shape."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this layer."""
+        return {
+            **super().get_config(),
+            "names": list(self.names),
+            "mean": list(self.mean),
+            "std": list(self.std),
+        }
+
+
+@keras.saving.register_keras_serializable(package="segcore")
 class ImageStandardising(keras.layers.Layer):
     """Bring every image to one mean and deviation over all pixels and channels.
 
@@ -63,8 +110,8 @@ class ImageStandardising(keras.layers.Layer):
     is predicted in tiles each tile is an image.
     """
 
-    MEAN = 114.5
-    DEVIATION = 57.4
+    MEAN = BandNormalising.MEAN
+    DEVIATION = BandNormalising.DEVIATION
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs["dtype"] = "float32"

@@ -36,12 +36,14 @@ class WeightReport:
         unfilled: Variables that start at random (or at a constant).
         unused: Names in the source that the network has no place for: a classification top, or
             encoder layers deeper than its decoder reads.
+        inflated: Those of ``filled`` whose kernels were widened from three channels to more.
     """
 
     source: str
     filled: tuple[str, ...]
     unfilled: tuple[str, ...]
     unused: tuple[str, ...] = ()
+    inflated: tuple[str, ...] = ()
 
     def summary(self) -> str:
         """Return one sentence for a log."""

@@ -1,6 +1,6 @@
 """Backends that compute a trained network's probabilities: the engine, or OpenVINO on a CPU.
 
-A network is frozen by its engine: images (B, h, w, 3) uint8 to probabilities (B, h, w, C) float32.
+A network is frozen by its engine: images (B, h, w, 3) uint8, or (B, h, w, N) float32 bands, to probabilities (B, h, w, C) float32.
 A faster backend may change probabilities a little, so each is compared with the engine's own answer
 on the first images before it is used.
 """
@@ -17,7 +17,7 @@ from segcore.errors import SegcoreError, unknown
 from segcore.models.engines.engine import ENGINE
 from segcore.training.engines.engine import answers, devices
 
-Images = npt.NDArray[np.uint8]
+Images = npt.NDArray[Any]
 Probabilities = npt.NDArray[np.float32]
 Answer = Callable[[Images], Probabilities]
 

@@ -10,11 +10,13 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from segcore.config import PredictConfig, TrainConfig
+from segcore.data.bands.learned import load_learned
 from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
 from segcore.evaluation.counts import scores
@@ -66,7 +68,13 @@ def predict(run: RunFolder, source: RunFolder, dataset: Dataset) -> None:
     samples = dataset.select(config.split)
     labels, label_map = read_labels(source)
     with Progress(run, message="Loading the network") as progress:
-        reader = SampleReader(dataset, (1, 1), label_map, preprocessing=preprocessing_of(source))
+        reader = SampleReader(
+            dataset,
+            (1, 1),
+            label_map,
+            preprocessing=preprocessing_of(source),
+            bands=load_learned(source.folder),
+        )
         if reader.label_set.class_ids != labels.class_ids:
             raise SegcoreError(
                 f"Expected the {labels.num_classes} classes that the run {source.id!r} was "
@@ -157,7 +165,7 @@ class _Work:
         """Predict, store and count; threads write while the network works."""
         self.progress.say("Building the graph")
 
-        def load(position: int) -> npt.NDArray[np.uint8]:
+        def load(position: int) -> npt.NDArray[Any]:
             image = self.reader.read_image(samples[position])
             return resize_image(image, predictor.size) if self.plain else image
 
@@ -223,9 +231,7 @@ class _Work:
             )
         self.counts[sample.id] = self._count(sample)
 
-    def _store_strips(
-        self, sample: Sample, image: npt.NDArray[np.uint8], predictor: Predictor
-    ) -> None:
+    def _store_strips(self, sample: Sample, image: npt.NDArray[Any], predictor: Predictor) -> None:
         """Predict one image in strips, store them as they come, and count them.
 
         The network works while strips are consumed, so images are done one by one. In tiles

@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segcore.models.build import half_precision, in_float32, load_network
+from segcore.errors import SegcoreError
+from segcore.models.build import half_precision, in_float32, input_dtype, load_network
 from segcore.models.engines.engine import ENGINE
 from segcore.training.engines.engine import answers, devices
 from segcore.training.inference.backends import Backend, check_backend, choose
 from segcore.training.inference.memory import find_batch_size, give_back
 
-Images = npt.NDArray[np.uint8]
+Images = npt.NDArray[Any]
+"""(n, h, w, 3) uint8 RGB, or (n, h, w, N) float32 of bands, as the network was trained on."""
+
 Probabilities = npt.NDArray[np.float32]
 
 
@@ -32,6 +35,8 @@ class Predictor:
 
     Attributes:
         size: (height, width) that images must have.
+        channels: How many channels they must have: 3 of pictures, or N bands.
+        dtype: What they must be: "uint8", or "float32" of bands.
         num_classes: C.
         batch_size: B; halved where memory does not suffice after all.
         chosen: The backend, after the first call.
@@ -55,20 +60,27 @@ class Predictor:
         )
         self.backend = backend
         self.batch_size = min(batch_size or find_batch_size(self.model), most)
-        _, height, width, _ = self.model.input_shape
+        _, height, width, self.channels = self.model.input_shape
         self.size: tuple[int, int] = (height, width)
+        self.dtype = input_dtype(self.model)
         self.num_classes = int(self.model.output_shape[-1])
         self.chosen: Backend | None = None
         self._frozen: Any = answers.freeze(self.model, self.batch_size)
         give_back()
 
     def __call__(self, images: Images) -> Probabilities:
-        """Return probabilities (n, h, w, C) float32 of images (n, h, w, 3) uint8 RGB, any n.
+        """Return probabilities (n, h, w, C) float32 of images, any n.
 
         Raises:
-            SegcoreError: The backend that was asked for is not installed, or cannot take the
-                network.
+            SegcoreError: The images have other channels than the network takes, or the backend that
+                was asked for is not installed, or cannot take the network.
         """
+        if images.shape[-1] != self.channels or images.dtype != self.dtype:
+            raise SegcoreError(
+                f"Expected images of {self.channels} channels of {self.dtype}, as the network was "
+                f"trained on, received {images.shape[-1]} of {images.dtype}: give images of the "
+                "same bands."
+            )
         done: list[Probabilities] = []
         first = 0
         while first < len(images):
@@ -88,7 +100,7 @@ class Predictor:
         count = len(images)
         if count < self.batch_size:
             images = np.concatenate(
-                [images, np.zeros((self.batch_size - count, *images.shape[1:]), np.uint8)]
+                [images, np.zeros((self.batch_size - count, *images.shape[1:]), images.dtype)]
             )
         if self.chosen is None:
             frozen, self._frozen = self._frozen or answers.freeze(self.model, self.batch_size), None

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from segcore.config import RobustnessConfig
-from segcore.data.augmentation.corruptions import SEVERITIES, corrupt
+from segcore.data.augmentation.corruptions import SEVERITIES, corrupt, corrupt_bands
 from segcore.data.augmentation.preprocessing import prepare
+from segcore.data.bands.learned import check_alike, load_learned
 from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
 from segcore.evaluation.counts.confusion import count_confusion
@@ -110,7 +112,10 @@ class _Work:
         self.samples = samples
         self.progress = progress
         self.labels = labels
-        self.reader = SampleReader(dataset, (1, 1), label_map)
+        self.bands = load_learned(sources[0].folder)
+        for source in sources[1:]:
+            check_alike(self.bands, load_learned(source.folder))
+        self.reader = SampleReader(dataset, (1, 1), label_map, bands=self.bands)
         self.networks = [
             Predictor(source.model_path, 0, "auto", len(samples)) for source in sources
         ]
@@ -129,7 +134,7 @@ class _Work:
             Stopped: The run was asked to stop.
         """
 
-        def load(position: int) -> list[npt.NDArray[np.uint8]]:
+        def load(position: int) -> list[npt.NDArray[Any]]:
             return self._inputs(self.samples[position], name, severity)
 
         counts: list[SampleCounts] = []
@@ -149,9 +154,15 @@ class _Work:
                 self.progress.update(progress=done / step[1])
         return SampleCounts.join(counts)
 
-    def _inputs(self, sample: Sample, name: str, severity: int) -> list[npt.NDArray[np.uint8]]:
+    def _inputs(self, sample: Sample, name: str, severity: int) -> list[npt.NDArray[Any]]:
         """Return one sample as each network takes it."""
-        image = self.dataset.read_image(sample)
+        image = self.reader.read_image(sample)  # which prepares nothing
+        if self.bands is not None:
+            if name:
+                image = corrupt_bands(
+                    image, self.bands, name, severity, sample.id, self.config.seed
+                )
+            return [resize_image(image, network.size) for network in self.networks]
         if name:
             image = corrupt(image, name, severity, sample.id, self.config.seed)
         prepared = {p: prepare(image, p) for p in set(self.preparations)}

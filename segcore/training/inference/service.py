@@ -17,6 +17,8 @@ import psutil
 
 from segcore.config import PredictOptions, from_json
 from segcore.data.augmentation.preprocessing import prepare
+from segcore.data.bands.learned import load_learned
+from segcore.data.files.borders import foreign_bytes
 from segcore.data.files.images import read_image
 from segcore.errors import SegcoreError
 from segcore.postprocess.ensemble import resize_probabilities
@@ -81,16 +83,14 @@ class Service:
             SegcoreError: A file cannot be read, or the memory does not suffice.
         """
         options = _options(request)
-        image = read_image(Path(request["image"]))
+        image = _read(request)
         networks = [self._network(run, options) for run in _runs(request)]
         for network in networks:
             if network.chosen is None:  # the first call chooses the backend and is not timed
                 network(resize_image(image, network.size)[None])
         began = time.monotonic()
         answers = [
-            predict_strips(
-                prepare(image, preprocessing_of(run)), n.size, n.num_classes, options, n.stream
-            )
+            predict_strips(_prepared(image, run), n.size, n.num_classes, options, n.stream)
             for run, n in zip(_runs(request), networks, strict=True)
         ]
         grid = (image.shape[0], image.shape[1]) if options.tile else networks[0].size
@@ -159,6 +159,29 @@ def _runs(request: dict[str, Any]) -> list[RunFolder]:
     if not runs:
         raise SegcoreError("Expected at least one network, received none: choose a finished run.")
     return runs
+
+
+def _prepared(image: npt.NDArray[Any], run: RunFolder) -> npt.NDArray[Any]:
+    """Return an image as a network takes it; bands are normalised by the network itself."""
+    return image if image.dtype == np.float32 else prepare(image, preprocessing_of(run))
+
+
+def _read(request: dict[str, Any]) -> npt.NDArray[Any]:
+    """Read the image of a request: a picture, or the channels of a raster, gaps filled.
+
+    Raises:
+        SegcoreError: It cannot be read.
+    """
+    path = Path(request["image"])
+    if path.suffix != ".npy":
+        return read_image(path)
+    with foreign_bytes(f"{path.name} is damaged: choose the image again."):
+        values = np.load(path, allow_pickle=False)
+    for run in _runs(request):
+        bands = load_learned(run.folder)
+        if bands is not None:  # the first member's means, as all take the same channels
+            return bands.fill(values)
+    return np.asarray(values)
 
 
 def _options(request: dict[str, Any]) -> PredictOptions:

@@ -36,7 +36,7 @@ def note_speed(run: RunFolder, others: Sequence[RunFolder], device: str) -> None
         networks = {one.id: Predictor(one.model_path, 1) for one in (run, *others)}
         rng = np.random.default_rng(0)
         images = {
-            name: rng.integers(0, 256, (1, *network.size, 3), np.uint8)
+            name: rng.integers(0, 256, (1, *network.size, network.channels)).astype(network.dtype)
             for name, network in networks.items()
         }
         seconds: dict[str, list[float]] = {name: [] for name in networks}

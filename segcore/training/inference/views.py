@@ -1,6 +1,7 @@
 """Inference views: one image predicted whole or in tiles, once or in several views."""
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from segcore.postprocess.tiles import through_tiles
 from segcore.postprocess.views import View, views_of
 from segcore.training.input.pipeline import resize_image
 
-Image = npt.NDArray[np.uint8]
+Image = npt.NDArray[Any]
 Probabilities = npt.NDArray[np.float32]
 Stream = Callable[[Iterable[Image]], Iterator[Probabilities]]
 """From images (h, w, 3) to probabilities (h, w, C) each, in order; see ``Predictor.stream``."""

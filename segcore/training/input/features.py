@@ -84,7 +84,12 @@ class FeatureReader(SampleReader):
 
     def __init__(self, reader: SampleReader, features: FeatureFolder) -> None:
         super().__init__(
-            reader.dataset, reader.size, reader.label_map, 0, preprocessing=reader.preprocessing
+            reader.dataset,
+            reader.size,
+            reader.label_map,
+            0,
+            preprocessing=reader.preprocessing,
+            bands=reader.bands,
         )
         self._features = features
         self._masks: dict[str, npt.NDArray[Any]] = {}
@@ -159,7 +164,7 @@ def cache_features(
     return features
 
 
-def _rows(network: SplitNetwork, images: npt.NDArray[np.uint8], batch_size: int) -> list[Row]:
+def _rows(network: SplitNetwork, images: npt.NDArray[Any], batch_size: int) -> list[Row]:
     """Return a row a image; a short batch is filled, so that the encoder is built once."""
     filled = np.resize(images, (batch_size, *images.shape[1:])).astype(np.float32)
     maps = keras.tree.flatten(network.encoder.predict_on_batch(filled))
@@ -182,7 +187,8 @@ def _key(network: SplitNetwork, reader: SampleReader) -> str:
     digest = hashlib.sha256()
     policy = keras.config.dtype_policy().name
     parts = (reader.dataset.name, reader.dataset.fingerprint, reader.size, reader.preprocessing)
-    digest.update(repr((*parts, policy, network.values)).encode())
+    learned = () if reader.bands is None else (reader.bands,)
+    digest.update(repr((*parts, policy, network.values, *learned)).encode())
     for variable in network.encoder.variables:
         values = np.ascontiguousarray(variable.numpy())
         digest.update(f"{variable.path.rpartition('/')[2]} {values.shape}".encode())

@@ -57,6 +57,7 @@ class Batch:
 
     Attributes:
         images: (B, H, W, 3) uint8 RGB, 0..255; the step turns them to float32 on the device. Of
+            bands that keep their values (B, H, W, N) float32. Of
             several machines each holds an equal slice of the B. With cached features they are rows
             of these, (B, L) float16.
         masks: (B, H, W) class indices, uint8 or uint16, with the ignored index; a slice likewise. A

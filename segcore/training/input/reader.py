@@ -9,13 +9,17 @@ import numpy.typing as npt
 
 from segcore.data.augmentation.preprocessing import prepare
 from segcore.data.augmentation.transforms import Augmentation
+from segcore.data.bands.learned import LearnedBands, check_pictures
 from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.data.files.masks import resize_mask
+from segcore.errors import SegcoreError
 from segcore.labels import LabelMap, LabelSet
 
 CACHE_BYTES = 2 << 30
 
-Image = npt.NDArray[np.uint8]
+Image = npt.NDArray[Any]
+"""(h, w, 3) uint8 RGB, or (h, w, N) float32 where bands keep their values."""
+
 Mask = npt.NDArray[Any]
 
 
@@ -28,9 +32,13 @@ class SampleReader:
         label_map: Merge of labels, applied to the masks; None for none.
         cache_bytes: Memory that decoded samples may take, in bytes; 0 keeps none.
         preprocessing: A name in ``catalog.PREPROCESSING``.
+        bands: The channels that the network was or is trained on; None for pictures.
 
     Attributes:
         label_set: The classes after the merge.
+
+    Raises:
+        SegcoreError: The dataset holds other channels than the network takes.
     """
 
     def __init__(
@@ -40,7 +48,10 @@ class SampleReader:
         label_map: LabelMap | None = None,
         cache_bytes: int | None = None,
         preprocessing: str = "none",
+        bands: LearnedBands | None = None,
     ) -> None:
+        check_channels(bands, dataset, preprocessing)
+        self.bands = bands
         self.dataset = dataset
         self.preprocessing = preprocessing
         self.size = size
@@ -59,7 +70,9 @@ class SampleReader:
         }
 
     def read(self, sample: Sample) -> tuple[Image, Mask]:
-        """Return (image (h, w, 3) uint8, mask (h, w)) at the reader's size; do not write to them.
+        """Return (image, mask (h, w)) at the reader's size; do not write to them.
+
+        The image is (h, w, 3) uint8, or (h, w, N) float32 of bands.
 
         Raises:
             SegcoreError: A file is gone or damaged.
@@ -91,7 +104,8 @@ class SampleReader:
             draw: An augmentation of the reader's size; None for none.
 
         Returns:
-            Image (h, w, 3) uint8 and mask (h, w); not to be written to.
+            Image (h, w, 3) uint8, or (h, w, N) float32 of bands, and mask (h, w); not to be
+            written to.
 
         Raises:
             SegcoreError: A file is gone or damaged.
@@ -107,21 +121,30 @@ class SampleReader:
                     resize_image(window.cut(image), self.size),
                     resize_mask(window.cut(mask), self.size),
                 )
-                return draw.without_crop().apply(*pair, ignore)
-        return draw.apply(*self.read(sample), ignore)
+                return draw.without_crop().apply(*pair, ignore, self.bands)
+        return draw.apply(*self.read(sample), ignore, self.bands)
 
     def blank(self) -> tuple[Image, Mask]:
-        """Return a black image and a mask of ignored pixels, at the reader's size."""
+        """Return a blank image and a mask of ignored pixels, at the reader's size."""
         labels = self.label_set
         mask = np.full(self.size, labels.ignore_index, labels.mask_dtype)
+        if self.bands is not None:
+            channels = len(self.bands.mean)
+            return np.full((*self.size, channels), self.bands.mean, np.float32), mask
         return np.zeros((*self.size, 3), np.uint8), mask
 
     def read_image(self, sample: Sample) -> Image:
-        """Return the image at its own size, (H, W, 3) uint8, prepared as the network expects it.
+        """Return the image at its own size as the network expects it.
+
+        Returns:
+            (H, W, 3) uint8, prepared; or (H, W, N) float32 of bands, a gap filled with the mean of
+            its channel.
 
         Raises:
             SegcoreError: It is gone or damaged.
         """
+        if self.bands is not None:
+            return self.bands.fill(self.dataset.read_values(sample))
         return prepare(self.dataset.read_image(sample), self.preprocessing)
 
     def read_mask(self, sample: Sample) -> Mask:
@@ -136,6 +159,24 @@ class SampleReader:
         )
 
 
+def check_channels(bands: LearnedBands | None, dataset: Dataset, preprocessing: str) -> None:
+    """Refuse a dataset of other channels than a network takes, and what is not meant for bands.
+
+    Raises:
+        SegcoreError: It has others, or the preprocessing is one of pictures alone.
+    """
+    what = f"the dataset {dataset.name!r}"
+    if bands is None:
+        check_pictures(dataset.bands, what)
+        return
+    bands.check(dataset.bands, what)
+    if preprocessing == "clahe":
+        raise SegcoreError(
+            "Expected the preprocessing none or standardise for bands that keep their values, "
+            "received clahe, which evens the lightness of pictures: choose one of these."
+        )
+
+
 def cache_budget() -> int:
     """Return the bytes that a reader may keep: 2 GiB, or a quarter of the free memory if less."""
     return min(CACHE_BYTES, os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4)
@@ -145,21 +186,22 @@ def resize_image(image: Image, size: tuple[int, int]) -> Image:
     """Resize an image: area means where it shrinks, bilinear where it grows.
 
     Args:
-        image: (H, W, 3) uint8.
+        image: (H, W, D) uint8 or float32.
         size: (h, w).
 
     Returns:
-        (h, w, 3) uint8.
+        (h, w, D) of the same dtype.
     """
+    dtype, depth = image.dtype, image.shape[2]
     height, width = size
     shrunk = (
         min(width, image.shape[1]),
         min(height, image.shape[0]),
     )  # OpenCV says (width, height)
     if shrunk != (image.shape[1], image.shape[0]):
-        image = cv2.resize(image, shrunk, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        image = cv2.resize(image, shrunk, interpolation=cv2.INTER_AREA).astype(dtype, copy=False)
     if image.shape[:2] != size:
         image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR).astype(
-            np.uint8, copy=False
+            dtype, copy=False
         )
-    return image
+    return image.reshape(*size, depth)  # OpenCV drops the axis of a single channel

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from segcore.data.augmentation.soft_targets import move_targets
 from segcore.data.augmentation.transforms import Augmentation
+from segcore.data.bands.learned import LearnedBands
 from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
@@ -110,6 +111,7 @@ class DistillationReader(SampleReader):
         size: As :class:`SampleReader`.
         label_map: As :class:`SampleReader`.
         preprocessing: As :class:`SampleReader`.
+        bands: As :class:`SampleReader`.
     """
 
     def __init__(
@@ -119,8 +121,9 @@ class DistillationReader(SampleReader):
         size: tuple[int, int],
         label_map: LabelMap | None = None,
         preprocessing: str = "none",
+        bands: LearnedBands | None = None,
     ) -> None:
-        super().__init__(dataset, size, label_map, preprocessing=preprocessing)
+        super().__init__(dataset, size, label_map, preprocessing=preprocessing, bands=bands)
         self.teachers = teachers
 
     def training_pair(

@@ -35,7 +35,7 @@ def student_reader(
     teachers = Teachers(run.folder.parent, config.distillation.teachers, config.size)
     teachers.check(samples)
     return DistillationReader(
-        teachers, dataset, config.size, reader.label_map, config.model.preprocessing
+        teachers, dataset, config.size, reader.label_map, config.model.preprocessing, reader.bands
     )
 
 

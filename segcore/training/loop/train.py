@@ -14,10 +14,14 @@ import numpy.typing as npt
 from keras import ops
 
 from segcore.config import TrainConfig
+from segcore.data.bands.learned import NAME as LEARNED_BANDS
+from segcore.data.bands.learned import LearnedBands, load_learned
 from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.data.files.bands import load_look
+from segcore.data.statistics.band_statistics import learn_bands
 from segcore.errors import SegcoreError
-from segcore.models.build import build_model
+from segcore.models.build import build_and_report
+from segcore.models.encoders.stem import stem_sentence
 from segcore.models.engines.engine import ENGINE
 from segcore.models.split import split_network
 from segcore.runs.folder.environment import engine_reason
@@ -120,8 +124,9 @@ class Training:
         self._report_device(strategy)
         check_batch_size(self.recipe.batch_size, strategy)
         label_map = dataset.load_label_map(config.label_map) if config.label_map else None
+        bands = self._learn_bands(dataset)
         self.reader = SampleReader(
-            dataset, config.size, label_map, preprocessing=config.model.preprocessing
+            dataset, config.size, label_map, preprocessing=config.model.preprocessing, bands=bands
         )
         self.samples = planned_samples(dataset, config.train_split, config.balance_plan)
         if config.balance_plan:
@@ -142,16 +147,22 @@ class Training:
             look = load_look(dataset.folder)
             if look is not None:
                 run.write_json("bands", look.to_json())
+            if bands is not None:
+                run.write_json(LEARNED_BANDS, bands.to_json())
         self._slower = learning_rate_factor(run)
         progress.say("Building the network")
         devices.seed(config.seed)
         with strategy.scope():
-            model = build_model(config.model, self.reader.label_set.num_classes, config.size)
+            model, report = build_and_report(
+                config.model, self.reader.label_set.num_classes, config.size, bands
+            )
             self.network = model
             trained = self._cached(model) if self.recipe.cache_features else model
             self.learner = Learner(
                 trained, self._build_loss(), build_optimizer(self.recipe), strategy, self.recipe.jit
             )
+        if bands is not None:
+            progress.log(f"Images of {bands.bands.sentence}. {stem_sentence(report, bands)}")
         fit_momentum(model, self.steps, self.recipe.epochs)
         if devices.MOMENTS_BY_REPLICA and strategy.num_replicas_in_sync > 1:
             synchronise(model)
@@ -160,6 +171,15 @@ class Training:
             self.recipe.epochs, self.steps, -(-len(self.validation) // self.recipe.batch_size)
         )
         self.state = self._resume(dataset.fingerprint)
+
+    def _learn_bands(self, dataset: Dataset) -> LearnedBands | None:
+        """Return what the network needs to know of the images' bands, the same when resumed."""
+        known = load_learned(self.run.folder)
+        if known is not None:
+            return known
+        if dataset.bands is not None:
+            self.progress.say("Measuring the bands of the training images")
+        return learn_bands(dataset, self.config.train_split)
 
     def _report_device(self, strategy: Any) -> None:
         """Log which device and engine train, and why, and note it in the run's folder."""

@@ -50,7 +50,8 @@ def show(report: Report, run: str, split: str) -> None:
         )
     with session.errors_shown():
         known = workspace.robustness.started(run, split)
-    name, again, settings = _choose_test(known, len(report.sample_ids), split)
+        usable = workspace.robustness.corruptions(run)
+    name, again, settings = _choose_test(known, len(report.sample_ids), split, usable)
     if again:
         with session.errors_shown():
             workspace.robustness.start(run, split, *settings)
@@ -63,7 +64,7 @@ def show(report: Report, run: str, split: str) -> None:
 
 
 def _choose_test(
-    known: Sequence[str], counted: int, split: str
+    known: Sequence[str], counted: int, split: str, usable: Sequence[str]
 ) -> tuple[str, bool, tuple[list[str], int]]:
     """Let the user choose a finished test or ask for another.
 
@@ -71,6 +72,7 @@ def _choose_test(
         known: Ids of the tests of this run and split, newest first.
         counted: Images of the split that were scored.
         split: Name of the split.
+        usable: Corruptions that mean something for these images.
 
     Returns:
         The test to show, "" without one; whether one is asked for; its corruptions and its
@@ -81,7 +83,7 @@ def _choose_test(
         two,
         st.popover("Run again" if known else "Options", icon=":material/tune:", width="stretch"),
     ):
-        chosen, number = _settings(counted)
+        chosen, number = _settings(counted, usable)
         again = bool(known) and _start_button("robust_count", chosen)
     name = known[0] if known else ""
     with one:
@@ -102,12 +104,12 @@ def _choose_test(
     return name, again, (chosen, 0 if number == counted else number)
 
 
-def _settings(counted: int) -> tuple[list[str], int]:
+def _settings(counted: int, usable: Sequence[str]) -> tuple[list[str], int]:
     """Let the user choose corruptions and how many of the counted images they are applied to."""
     chosen = st.multiselect(
         "Corruptions",
-        list(TITLES),
-        list(TITLES),
+        list(usable),
+        list(usable),
         format_func=TITLES.__getitem__,
         key="robust_names",
     )

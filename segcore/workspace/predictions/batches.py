@@ -5,6 +5,7 @@ batch.json        which images came in, under which names, and what was refused
 images/<id>.png   their pixels, and nothing else of the files that were sent
 bands/<id>.npy    all bands of a TIFF that is no ordinary picture
 looks/<look>/<id>.png  such a TIFF as the images of some dataset were shown
+values/<bands>/<id>.npy  the channels of a TIFF that a network over bands takes
 """
 
 import dataclasses
@@ -21,6 +22,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from segcore.data.bands.band_set import BandSet
+from segcore.data.bands.reading import pick_values
 from segcore.data.files.bands import Bands, RasterLook, show_bands
 from segcore.data.files.georeference import RASTER_SUFFIXES, Georeference
 from segcore.data.files.images import encode_png, read_image
@@ -218,6 +221,32 @@ class Batches:
         """
         return read_image(self.image_path(batch, image))
 
+    def values_path(self, batch: Batch, image: str, bands: BandSet) -> Path:
+        """Return the file of an image's channels, (H, W, N) float32 with NaN for gaps, made if new.
+
+        Args:
+            batch: Where it is.
+            image: Its id.
+            bands: The bands that keep their values.
+
+        Raises:
+            SegcoreError: It is no raster, or one of other bands.
+        """
+        row = batch.image(image)
+        path = self.image_path(batch, image)
+        if not row.is_raster or not row.bands:
+            raise SegcoreError(
+                f"Expected a GeoTIFF of {bands.sentence}, as the network was trained on, received "
+                f"{row.name}, a picture of red, green and blue: choose the raster itself"
+                + (", with rasterio installed." if row.is_raster else ".")
+            )
+        name = hashlib.sha256(repr(bands).encode()).hexdigest()[:12]
+        target = batch.folder / "values" / name / f"{row.id}.npy"
+        if not target.is_file():
+            kept = _bands_of(row, batch.folder / "bands" / f"{row.id}.npy", path)
+            disk.write_bytes(target, _picked(row, kept, bands))
+        return target
+
     def shown_path(self, batch: Batch, image: str, look: RasterLook | None) -> Path:
         """Return the file of an image as the images of a dataset were shown, made where it is not.
 
@@ -261,6 +290,13 @@ class Batches:
         return target
 
 
+def _picked(row: BatchImage, values: npt.NDArray[Any], bands: BandSet) -> bytes:
+    """Return the channels of an image that was sent, as the bytes of an ``.npy`` file."""
+    data = io.BytesIO()
+    np.save(data, pick_values(values, row.nodata, bands, row.name), allow_pickle=False)
+    return data.getvalue()
+
+
 def _bands_of(row: BatchImage, bands_file: Path, path: Path) -> npt.NDArray[Any]:
     """All bands of a raster, (B, H, W): those kept, or those of the picture that it is."""
     if not bands_file.is_file():
@@ -289,9 +325,9 @@ def _keep(folder: Path, accepted: Accepted) -> dict[str, Any]:
         data = io.BytesIO()
         np.save(data, picture.bands.values, allow_pickle=False)
         disk.write_bytes(folder / "bands" / f"{accepted.id}.npy", data.getvalue())
-        nodata = picture.bands.nodata
         row |= {"stretched": picture.note}
-        row |= {"nodata": float(nodata)} if nodata is not None and np.isfinite(nodata) else {}
+    nodata = picture.nodata
+    row |= {"nodata": float(nodata)} if nodata is not None and np.isfinite(nodata) else {}
     if accepted.georeference:
         row["georeference"] = dataclasses.asdict(accepted.georeference)
     return row

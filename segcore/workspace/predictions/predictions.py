@@ -30,6 +30,8 @@ from segcore.config import (
     shared_labels,
     to_json,
 )
+from segcore.data.bands.display import BandDisplay, load_display, usual_channels
+from segcore.data.bands.learned import LearnedBands, check_alike, load_learned
 from segcore.data.files.bands import FILE_NAME as BANDS
 from segcore.data.files.bands import RasterLook, holds_converted_rasters, load_look
 from segcore.data.files.images import read_image
@@ -266,13 +268,60 @@ class Predictions:
         look = self.raster_look(run)
         return () if look is None else (look,)
 
+    def learned_bands(self, run: str) -> LearnedBands | None:
+        """Return the channels that a model takes; None for pictures.
+
+        Raises:
+            SegcoreError: Its members take different ones.
+        """
+        first, *others = (load_learned(self._runs.open(m).folder) for m in self.model(run).members)
+        for other in others:
+            check_alike(first, other)
+        return first
+
+    def display(self, run: str) -> BandDisplay | None:
+        """Return how a model's dataset shows bands that keep their values; None for pictures.
+
+        Where the dataset is gone, two deviations around each channel's mean are shown.
+
+        Raises:
+            SegcoreError: As :meth:`learned_bands`.
+        """
+        learned = self.learned_bands(run)
+        if learned is None:
+            return None
+        try:
+            config = self._runs.open(self.model(run).members[0]).config
+            dataset = self._datasets.open(getattr(config, "dataset", ""))
+            if dataset.bands is not None and learned.bands.fits(dataset.bands):
+                return load_display(dataset.folder)
+        except SegcoreError:
+            pass  # it was deleted
+        pairs = zip(learned.mean, learned.std, strict=True)
+        limits = tuple((mean - 2 * std, mean + 2 * std) for mean, std in pairs)
+        return BandDisplay(usual_channels(learned.bands), limits)
+
     def shown_image(self, run: str, batch: Batch, image: str) -> Image:
-        """Return an image as the model sees it at its own size, (H, W, 3) uint8 RGB.
+        """Return an image as it is shown beside the model's answer, (H, W, 3) uint8 RGB.
+
+        That is what the model sees, at its own size; of bands that keep their values those that
+        its dataset shows.
 
         Raises:
             SegcoreError: It is gone, or a raster that cannot be shown as the training images were.
         """
+        learned, display = self.learned_bands(run), self.display(run)
+        if learned is not None and display is not None:
+            values = np.load(self.batches.values_path(batch, image, learned.bands))
+            return display.show(values)
         return read_image(self._shown_path(run, batch, image))
+
+    def _input_path(self, run: str, batch: Batch, image: str) -> Path:
+        """Return the file that the model takes: a picture, or the channels of a raster."""
+        learned = self.learned_bands(run)
+        if learned is not None:
+            return self.batches.values_path(batch, image, learned.bands)
+        return self._shown_path(run, batch, image)
 
     def _shown_path(self, run: str, batch: Batch, image: str) -> Path:
         """Return the file of an image as the model's training images were shown."""
@@ -317,7 +366,7 @@ class Predictions:
         if not folder.has_probabilities(SPLIT, image):
             model = self.model(run)
             request = self._request(model, options) | {
-                "image": str(self._shown_path(run, batch, image)),
+                "image": str(self._input_path(run, batch, image)),
                 "folder": str(folder.folder),
                 "id": image,
             }

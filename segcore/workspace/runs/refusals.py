@@ -82,6 +82,20 @@ def refuse(config: TrainConfig, num_classes: int, devices: Sequence[Device]) -> 
     )
 
 
+def refuse_bands(config: TrainConfig, dataset: Dataset) -> None:
+    """Refuse a recipe that means nothing for images whose bands keep their values.
+
+    Raises:
+        SegcoreError: It evens the lightness of pictures, which they are not.
+    """
+    if dataset.bands is not None and config.model.preprocessing == "clahe":
+        raise SegcoreError(
+            "Expected the preprocessing none or standardise for bands that keep their values "
+            f"({dataset.name!r}), received clahe, which evens the lightness of pictures: choose one "
+            "of these."
+        )
+
+
 def refuse_changed_classes(run: RunFolder, dataset: Dataset) -> None:
     """Refuse a run whose class indices mean other classes than its dataset's do now.
 

@@ -21,6 +21,7 @@ from segcore.config import (
     to_json,
 )
 from segcore.data.balance.plans import BalancePlan
+from segcore.data.bands.learned import check_alike, load_learned
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.splits.folds import folds_of, parent_of
 from segcore.errors import SegcoreError, unknown
@@ -41,7 +42,12 @@ from segcore.runs.queue import jobs
 from segcore.runs.queue.idle import is_on_hold, why_idle
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.runs.members import line_up
-from segcore.workspace.runs.refusals import refuse, refuse_changed_classes, refuse_device
+from segcore.workspace.runs.refusals import (
+    refuse,
+    refuse_bands,
+    refuse_changed_classes,
+    refuse_device,
+)
 from segcore.workspace.runs.rows import RunRow, run_row
 from segcore.workspace.runs.run_ids import evaluation_id as evaluation_id
 from segcore.workspace.runs.run_ids import prediction_id as prediction_id
@@ -191,6 +197,7 @@ class Runs:
                     f"{split!r}: make one for this split."
                 )
         refuse(config, labels.num_classes, self.devices())
+        refuse_bands(config, dataset)
         if config.engine != AUTO:
             choose_engine(config, lambda: None)  # refuses one that is not installed
         refuse_device(config, last_diagnosis(self._workspace))
@@ -493,7 +500,7 @@ class Runs:
 
         Raises:
             SegcoreError: There is none, one is no finished training run, or their datasets
-                 or label maps.
+                 differ, or label maps, or the bands that they take.
         """
         configs = [self._member(run)[1] for run in members]
         datasets = {config.dataset for config in configs}
@@ -506,6 +513,13 @@ class Runs:
             )
         if configs:
             shared_labels(configs)
+        learned = [
+            load_learned(self.folder / run)
+            for run, config in zip(members, configs, strict=True)
+            if isinstance(config, TrainConfig)
+        ]
+        for other in learned[1:]:
+            check_alike(learned[0], other)
         return datasets.pop() if datasets else ""
 
     def kin(self, dataset: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from segcore.catalog import CORRUPTIONS
 from segcore.config import EvaluateConfig, RobustnessConfig, TrainConfig
-from segcore.data.augmentation.corruptions import SEVERITIES, corrupt
+from segcore.data.augmentation.corruptions import BAND_CORRUPTIONS, SEVERITIES, corrupt
 from segcore.errors import SegcoreError
 from segcore.evaluation.metrics.robustness import CLEAN, RobustnessSummary, stage_name, summarise
 from segcore.runs.folder.run_folder import RunFolder
@@ -58,7 +58,7 @@ class RobustnessTests:
         self,
         run: str,
         split: str,
-        corruptions: Sequence[str] = tuple(CORRUPTIONS),
+        corruptions: Sequence[str] = (),
         images: int = 32,
         seed: int = 0,
     ) -> str:
@@ -70,7 +70,7 @@ class RobustnessTests:
         Args:
             run: Id of a finished training run, or of an ensemble.
             split: Name of a split.
-            corruptions: Names in ``catalog.CORRUPTIONS``.
+            corruptions: Names in ``catalog.CORRUPTIONS``; () for all that :meth:`corruptions` has.
             images: How many images, spread evenly over the split; 0 takes all.
             seed: Of the noise.
 
@@ -79,7 +79,14 @@ class RobustnessTests:
                 a value is refused.
         """
         self._scenes.dataset_of(run).select(split)
-        config = self._config(run, split, corruptions, images, seed)
+        usable = self.corruptions(run)
+        for name in corruptions:
+            if name in CORRUPTIONS and name not in usable:
+                raise SegcoreError(
+                    f"Expected {' or '.join(usable)} for bands that keep their values, received "
+                    f"{name}, which is of pictures: choose one of these."
+                )
+        config = self._config(run, split, corruptions or usable, images, seed)
         changed = 0.0
         for member in config.members or (run,):
             source = self._runs.open(member)
@@ -92,6 +99,15 @@ class RobustnessTests:
         name = robustness_id(config)
         self._runs.ensure(name, config, changed)
         return name
+
+    def corruptions(self, run: str) -> tuple[str, ...]:
+        """Return the corruptions that mean something for the images of a run.
+
+        Raises:
+            SegcoreError: There is no such run.
+        """
+        of_bands = self._scenes.dataset_of(run).bands is not None
+        return BAND_CORRUPTIONS if of_bands else tuple(CORRUPTIONS)
 
     def _config(
         self, run: str, split: str, corruptions: Sequence[str], images: int, seed: int

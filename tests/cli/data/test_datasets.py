@@ -30,7 +30,7 @@ def test_masks_are_named_by_a_suffix(source, tmp_path, capsys):
     ("option", "sentence"),
     [
         ("--match=((a+)+)", "a repeat within a repeat"),
-        ("--bands=1,2", "one or three bands"),
+        ("--bands=1,x,2", "one or three bands"),
         ("--mask-suffix=a/b", "give no folders"),
     ],
 )

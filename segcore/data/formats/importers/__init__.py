@@ -12,13 +12,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from segcore.data.bands.band_set import FILE_NAME as BAND_SET
+from segcore.data.bands.band_set import BandChoice
+from segcore.data.bands.display import FILE_NAME as BAND_DISPLAY
+from segcore.data.bands.display import read_picture
 from segcore.data.dataset.dataset import SPLITS
 from segcore.data.dataset.documents import check_name
 from segcore.data.dataset.staging import Staging, reserve
 from segcore.data.dataset.writing import DatasetWriter
 from segcore.data.files.archives import unpack
 from segcore.data.files.bands import FILE_NAME as BANDS
-from segcore.data.files.bands import RasterLook
 from segcore.data.files.borders import foreign_bytes
 from segcore.data.files.georeference import FILE_NAME as GEOREFERENCE
 from segcore.data.files.georeference import georeferences_to_json
@@ -230,7 +233,7 @@ def import_dataset(
     *,
     copy: bool = True,
     pairing: Pairing | None = None,
-    bands: Sequence[int] = (),
+    bands: Sequence[int] | BandChoice = (),
     many_classes: bool = False,
     windows: Windows | None = None,
     progress: Progress | None = None,
@@ -246,8 +249,8 @@ def import_dataset(
         copy: Whether images are copied in; else they stay where they are (those of an archive are
             always copied).
         pairing: Which mask belongs to which image, where their names follow a rule of their own.
-        bands: Bands of GeoTIFFs that become red, green and blue, from 1; see
-            :func:`rasters.convert_rasters`.
+        bands: Bands of GeoTIFFs that become red, green and blue, from 1, or which keep their
+            values; see :func:`rasters.convert_rasters`.
         many_classes: Whether ids that look like instance numbers are classes.
         windows: How large rasters are cut into samples; None to keep images whole.
         progress: Called with (done, total, what).
@@ -284,7 +287,7 @@ def import_dataset(
 def _rasters(
     layout: Layout,
     staging: Staging,
-    bands: Sequence[int],
+    bands: Sequence[int] | BandChoice,
     windows: Windows | None,
     progress: Progress | None = None,
 ) -> Rasters:
@@ -318,10 +321,19 @@ def _import_into(
     staging, name, layout = target.staging, target.name, rasters.layout
     key = key_of(target.source, layout, labelling, staging.unpacked, target.copy)
     key += f" {rasters.look.to_json()}" if rasters.look else ""
+    kept = rasters.kept
+    key += f" {kept.bands.to_json()}" if kept else ""
     with DatasetWriter(
         staging.folder, name, labelling.label_set, str(target.source), staging, key
     ) as writer:
-        samples, problems = convert(layout, labelling, writer, copy=target.copy, progress=progress)
+        samples, problems = convert(
+            layout,
+            labelling,
+            writer,
+            copy=target.copy,
+            bands=kept.bands if kept else None,
+            progress=progress,
+        )
         if not samples:
             raise SegcoreError(
                 "Expected at least one sound sample, found none; the first problem is "
@@ -333,12 +345,16 @@ def _import_into(
             what = f"{plural(loose, 'image')} without a split, unlike the others"
             problems.append(Problem("", what, "make splits (segscope split), or move them"))
         reported = (*layout.problems, *labelling.problems, *problems)
+        about = kept.bands.sentence if kept else ""
         report = ImportReport(
-            name, layout.title, len(samples), splits, labelling.label_set, reported
+            name, layout.title, len(samples), splits, labelling.label_set, reported, about
         )
         writer.note("import.json", report.to_json())
         if rasters.look:
             writer.note(BANDS, rasters.look.to_json())
+        if kept:
+            writer.note(BAND_SET, kept.bands.to_json())
+            writer.note(BAND_DISPLAY, kept.display.to_json())
         lying = {s.id if s.window is None else s.group for s in samples}
         places = {name: place for name, place in rasters.places.items() if name in lying}
         if places:
@@ -347,18 +363,21 @@ def _import_into(
     return report
 
 
-def _look_at(pair: Pair, look: RasterLook | None) -> npt.NDArray[np.uint8]:
-    """Read the image of a pair, or the part that it is."""
-    if pair.part is None:
-        return read_image(pair.image)
-    return read_window(pair.image, pair.part.window, look)
+def _look_at(pair: Pair, rasters: Rasters) -> npt.NDArray[np.uint8]:
+    """Read the image of a pair, or the part that it is, as the dataset would show it."""
+    window = None if pair.part is None else pair.part.window
+    if rasters.kept:
+        return read_picture(pair.image, rasters.kept.bands, rasters.kept.display, window)
+    return (
+        read_image(pair.image) if window is None else read_window(pair.image, window, rasters.look)
+    )
 
 
 def preview(
     source: Path,
     count: int = 4,
     pairing: Pairing | None = None,
-    bands: Sequence[int] = (),
+    bands: Sequence[int] | BandChoice = (),
     many_classes: bool = False,
     windows: Windows | None = None,
 ) -> Preview:
@@ -368,7 +387,7 @@ def preview(
         source: A folder, a zip or tar archive, or a Parquet table.
         count: Samples to show.
         pairing: Which mask belongs to which image, where their names follow a rule of their own.
-        bands: Bands of GeoTIFFs that become red, green and blue.
+        bands: Bands of GeoTIFFs that become red, green and blue, or that keep their values.
         many_classes: Whether ids that look like instance numbers are classes.
         windows: How large rasters are cut into samples; None to keep images whole.
 
@@ -400,7 +419,7 @@ def preview(
             try:
                 codes = read_codes(looked_at, pair, labelling.by).codes
                 mask = to_indices(looked_at, labelling, codes)
-                samples.append((pair.id, _look_at(pair, rasters.look), mask))
+                samples.append((pair.id, _look_at(pair, rasters), mask))
             except SegcoreError as error:
                 problems.append(Problem.of(pair.id, error))
     totals = layout.totals or Counter(p.split for p in layout.pairs)

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from segcore.data.bands.band_set import BandSet
+from segcore.data.bands.reading import has_values, read_values
 from segcore.data.dataset.dataset import Sample
 from segcore.data.dataset.writing import DatasetWriter
 from segcore.data.files.bands import RasterLook
@@ -474,9 +476,12 @@ def convert(
     writer: DatasetWriter,
     *,
     copy: bool,
+    bands: BandSet | None = None,
     progress: Progress | None = None,
 ) -> tuple[list[Sample], list[Problem]]:
     """Write every sound sample; those that an interrupted import of the same files left are kept.
+
+    Where ``bands`` keep their values, pixels at which none has a value become void in the mask.
 
     Returns:
         The samples written, in the order of the source, and a problem for each that was left out
@@ -488,11 +493,15 @@ def convert(
         try:
             read = read_codes(layout, pair, labelling.by, stored)
             mask = to_indices(layout, labelling, read.codes)
+            if bands is not None:
+                window = pair.part.window if pair.part else None
+                sound = has_values(read_values(pair.image, bands, window))
+                mask[~sound] = labelling.label_set.ignore_index
             if pair.part is not None:
                 return _bring_in_window(pair, pair.part.window, mask, writer, copy)
             known = None if stored else writer.known(pair.id, pair.split, pair.group)
             if known is None:
-                if decode_rgb(pair.image) is None:
+                if bands is None and decode_rgb(pair.image) is None:
                     verify_image(pair.image)
                 own = copy or writer.is_staged(pair.image)
                 known = writer.add(pair.id, pair.image, mask, pair.split, pair.group, copy=own)

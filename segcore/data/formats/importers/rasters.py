@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from segcore.data.bands.band_set import BandChoice, parse_choice
+from segcore.data.bands.indices import parse_indices
 from segcore.data.files.bands import (
     Limits,
     RasterLook,
@@ -27,6 +29,7 @@ from segcore.data.files.georeference import (
 )
 from segcore.data.files.images import encode_png, open_image
 from segcore.data.files.scanning import Progress, scan
+from segcore.data.formats.importers.bands.kept_bands import KeptBands, keep_bands
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import Layout, Pair
 from segcore.errors import SegcoreError
@@ -39,12 +42,20 @@ PROBES = 16
 _GEO_TAGS = (33550, 34264, 34735)
 
 
-def parse_bands(text: str) -> tuple[int, ...]:
-    """Read bands as people write them: "4,3,2", "1" for grey, "" for the usual ones.
+def parse_bands(text: str, indices: str = "") -> tuple[int, ...] | BandChoice:
+    """Read bands as people write them.
+
+    Args:
+        text: "4,3,2" to show as red, green and blue, "1" for grey, "" for the usual ones; or bands
+            that keep their values: "all", other numbers of bands, names ("red=3,nir=4").
+        indices: "ndvi,ndwi", "moisture=nir:swir"; bands keep their values then.
 
     Raises:
-        SegcoreError: These are not one or three numbers from 1 on.
+        SegcoreError: It is none of these.
     """
+    choice = parse_choice(text, parse_indices(indices))
+    if choice is not None:
+        return choice
     if not text.strip():
         return ()
     parts = [part.strip() for part in text.split(",")]
@@ -73,23 +84,30 @@ class Rasters:
         layout: The source, with pictures in the place of rasters.
         places: Georeference of each sample that has one.
         look: What was done to the images; None where there is no TIFF among them.
+        kept: The bands, where they keep their values and the images stay as they are.
     """
 
     layout: Layout
     places: Mapping[str, Georeference] = field(default_factory=dict)
     look: RasterLook | None = None
+    kept: KeptBands | None = None
 
 
 def convert_rasters(
-    layout: Layout, folder: Path, bands: Sequence[int] = (), progress: Progress | None = None
+    layout: Layout,
+    folder: Path,
+    bands: Sequence[int] | BandChoice = (),
+    progress: Progress | None = None,
 ) -> Rasters:
     """Turn TIFF images of other than three bytes a pixel into PNGs, and read where each lies.
+
+    Bands that keep their values stay in their files.
 
     Args:
         layout: What a reader found.
         folder: Where the PNGs are written.
         bands: The bands that become red, green and blue, from 1; one for grey; () for the first
-            three (the first, of one or two).
+            three (the first, of one or two); a :class:`BandChoice` where bands keep their values.
         progress: Called with (done, total, what).
 
     Returns:
@@ -98,6 +116,9 @@ def convert_rasters(
     Raises:
         SegcoreError: Bands were asked for and rasterio is absent, or no image has them.
     """
+    if isinstance(bands, BandChoice):
+        layout, places, kept = keep_bands(layout, bands, progress)
+        return Rasters(layout, places, kept=kept)
     files = [pair.image for pair in layout.pairs if pair.image.suffix.lower() in RASTER_SUFFIXES]
     if bands:
         load_rasterio()
@@ -113,8 +134,8 @@ def convert_rasters(
 
     done = list(scan(work, layout.pairs, None, progress, "reading bands"))
     bad = [row.problem for row in done if row.problem]
-    kept = tuple(row.pair for row in done if not row.problem)
-    if not kept:
+    sound = tuple(row.pair for row in done if not row.problem)
+    if not sound:
         raise SegcoreError(
             f"Expected at least one sound image, found none; the first problem is {bad[0].sentence}"
         )
@@ -122,7 +143,7 @@ def convert_rasters(
     if limits is not None:
         converted = sum(row.pair.image.is_relative_to(folder) for row in done)
         problems.insert(0, _about_limits(limits, converted, len(done)))
-    layout = replace(layout, pairs=kept, problems=(*layout.problems, *problems))
+    layout = replace(layout, pairs=sound, problems=(*layout.problems, *problems))
     places = {row.pair.id: row.georeference for row in done if row.georeference}
     return Rasters(layout, places, RasterLook(tuple(bands), tuple(limits or ())))
 

@@ -49,6 +49,7 @@ class ImportReport:
         splits: Samples of each split, in order; empty when the source has no splits.
         label_set: The classes found.
         problems: What did not fit.
+        bands: What each image is, in words, where bands keep their values; "" for pictures.
     """
 
     name: str
@@ -57,10 +58,12 @@ class ImportReport:
     splits: dict[str, int]
     label_set: LabelSet
     problems: tuple[Problem, ...]
+    bands: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready mapping with the attributes as keys."""
-        return {
+        about = {"bands": self.bands} if self.bands else {}
+        return about | {
             "name": self.name,
             "layout": self.layout,
             "num_samples": self.num_samples,

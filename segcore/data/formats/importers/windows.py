@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from segcore.data.bands.band_set import BandChoice
 from segcore.data.files.bands import RasterLook
 from segcore.data.files.georeference import (
     Georeference,
@@ -16,6 +17,7 @@ from segcore.data.files.images import frame_of
 from segcore.data.files.masks import count_bands, mask_size
 from segcore.data.files.scanning import Progress, scan
 from segcore.data.files.windows import Window, is_raster, shared_raster
+from segcore.data.formats.importers.bands.kept_bands import keep_bands
 from segcore.data.formats.importers.rasters import Rasters, choose_limits
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import Layout, Pair, Part
@@ -108,7 +110,10 @@ class _Scene:
 
 
 def cut_windows(
-    layout: Layout, windows: Windows, bands: Sequence[int] = (), progress: Progress | None = None
+    layout: Layout,
+    windows: Windows,
+    bands: Sequence[int] | BandChoice = (),
+    progress: Progress | None = None,
 ) -> Rasters:
     """Replace each image of a source by a grid of its windows.
 
@@ -131,8 +136,11 @@ def cut_windows(
             f"{layout.title}: export masks as images, or import without windows."
         )
     files = [pair.image for pair in layout.pairs if is_raster(pair.image)]
-    limits = choose_limits(files, bands) if files else None
-    look = RasterLook(tuple(bands), tuple(limits or ())) if files else None
+    look, kept = None, None
+    if isinstance(bands, BandChoice):
+        layout, _, kept = keep_bands(layout, bands, progress)
+    elif files:
+        look = RasterLook(tuple(bands), tuple(choose_limits(files, bands) or ()))
     scenes = list(scan(lambda pair: _scene(layout, pair), layout.pairs, None, progress, "grids"))
     problems = [scene.problem for scene in scenes if scene.problem]
     sound = [scene for scene in scenes if scene.grid is not None]
@@ -151,7 +159,7 @@ def cut_windows(
         problems=(*layout.problems, _about(sound, windows, pairs), *problems),
     )
     places = {s.pair.id: s.grid.place for s in sound if s.grid and s.grid.place}
-    return Rasters(cut, places, look)
+    return Rasters(cut, places, look, kept)
 
 
 def _about(scenes: Sequence[_Scene], windows: Windows, pairs: Sequence[Pair]) -> Problem:

@@ -16,6 +16,7 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from segcore.errors import SegcoreError
+from segcore.models.build import input_dtype
 from segcore.training.engines.tensorflow.bfloat16 import (
     STRIDES,
     WORTH,
@@ -42,7 +43,7 @@ def freeze(model: keras.Model, batch_size: int) -> Any:
         batch_size: B.
 
     Returns:
-        A concrete function of (B, h, w, 3) uint8.
+        A concrete function of (B, h, w, 3) uint8, or (B, h, w, N) float32 of bands.
     """
     rewrite_graphs(True)
 
@@ -51,10 +52,8 @@ def freeze(model: keras.Model, batch_size: int) -> Any:
         logits = model(tf.cast(images, tf.float32), training=False)
         return tf.nn.softmax(tf.cast(logits, tf.float32))
 
-    _, height, width, _ = model.input_shape
-    return convert_variables_to_constants_v2(
-        answer.get_concrete_function(tf.TensorSpec((batch_size, height, width, 3), tf.uint8))
-    )
+    spec = tf.TensorSpec((batch_size, *model.input_shape[1:]), input_dtype(model))
+    return convert_variables_to_constants_v2(answer.get_concrete_function(spec))
 
 
 def plain(frozen: Any) -> Answer:

@@ -1,0 +1,1 @@
+"""Bands of rasters that keep their values at import."""
