@@ -15,7 +15,7 @@ from segcore.ui.dataset import (
     locations_tab,
     splits_tab,
 )
-from segcore.ui.shared import session
+from segcore.ui.shared import band_choice, session
 
 TABS = (
     "Images",
@@ -66,6 +66,8 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         f"{formatting.percent(summary.ignored_share)} of the pixels ignored",
         width="stretch",
     )
+    with session.errors_shown():
+        band_choice.choose(name, "dataset_bands")
     if st.button("Import dataset", icon=":material/add:", key="open_import"):
         st.query_params["import"] = "dataset"
         st.rerun()

@@ -80,9 +80,11 @@ with answers:
     st.caption(
         f"{session.plain(found.name)}, {found.width} x {found.height} pixels"
         + (f"; {facts.backend}, {facts.seconds:.2f} s" if facts.backend else "")
-        + (f"; {found.stretched}" if found.stretched else "")
+        + results.became(run, found)
         + f". The latest {inputs.KEPT} uploads are kept in the workspace."
     )
+    with session.errors_shown():
+        results.choose_bands(run)
     gallery.show(run, batch, options, "own_image")
     st.markdown("**Classes in this image**")
     results.show_shares(run, batch, image, options)

@@ -14,7 +14,7 @@ from segcore.ui import viewer
 from segcore.ui.compare import contact_sheet, image_order
 from segcore.ui.compare import panels as compare_panels
 from segcore.ui.compare.image_order import Walk
-from segcore.ui.shared import session, split_predictions
+from segcore.ui.shared import band_choice, session, split_predictions
 from segcore.ui.shared.run_names import called, model_id, shown
 
 KEY = "compare"
@@ -117,6 +117,7 @@ def show(runs: Sequence[str], split: str, places: Places) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         with session.errors_shown():
             split_predictions.caption(runs, split)
+            band_choice.choose(dataset.name, "compare_bands")
         st.page_link(
             "pages/edit.py",
             label="Edit mask",

@@ -7,6 +7,7 @@ import streamlit as st
 
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.statistics.appearance import ImageStatistics
+from segcore.formatting import percent
 from segcore.ui.dataset import charts
 from segcore.ui.shared import session, tables
 from segcore.ui.shared.dataset_scans import measured, table_behind
@@ -35,7 +36,10 @@ def show(dataset: Dataset, split: str | None, name: str) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         _sizes(looks, name)
-        _channels(looks, splits)
+        if dataset.bands is None:
+            _channels(looks, splits)
+        else:
+            _bands(dataset, split)
     with right:
         _brightness(looks, splits, name)
 
@@ -80,6 +84,41 @@ def _channels(looks: ImageStatistics, splits: Sequence[str]) -> None:
             }
         )
     tables.draw(rows, alt="Mean and standard deviation of each channel by split, 0 to 255")
+
+
+def _bands(dataset: Dataset, split: str | None) -> None:
+    """Draw the figures of the channels that networks see."""
+    st.subheader("Bands", anchor=False)
+    figures = measured(
+        "bands",
+        dataset,
+        split,
+        lambda progress: session.workspace().bands.figures(dataset.name, split, progress),
+        "Measure bands",
+    )
+    if figures is None:
+        st.caption("Mean, deviation, range and gaps of each band. Reads every image once.")
+        return
+    tables.draw(
+        [
+            {
+                "band": one.name,
+                "mean": one.mean,
+                "deviation": one.std,
+                "least": one.minimum,
+                "2 %": one.low,
+                "98 %": one.high,
+                "greatest": one.maximum,
+                "no value": percent(one.missing),
+            }
+            for one in figures
+        ],
+        alt="Figures of each band in the rasters' own units",
+    )
+    st.caption(
+        "In the rasters' own units. Networks are normalised by the training split alone; the "
+        "brightness beside it is that of the bands shown."
+    )
 
 
 def _brightness(looks: ImageStatistics, splits: Sequence[str], name: str) -> None:

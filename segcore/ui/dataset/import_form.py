@@ -139,6 +139,7 @@ class _Rules:
 
     pairing: tuple[str, str, str, str]
     bands: str
+    indices: str
     many_classes: bool
     windows: Windows
 
@@ -150,7 +151,7 @@ class _Rules:
         """
         return {
             "pairing": Pairing(*self.pairing),
-            "bands": parse_bands(self.bands),
+            "bands": parse_bands(self.bands, self.indices),
             "many_classes": self.many_classes,
             "windows": self.windows,
         }
@@ -182,9 +183,20 @@ def _ask_rules() -> _Rules:
         bands = right.text_input(
             "GeoTIFF bands",
             placeholder="1,2,3",
-            max_chars=20,
+            max_chars=400,
             help=(
-                "The bands to use as red, green and blue, counted from 1. Georeferencing is kept."
+                "Three numbers: the bands to use as red, green and blue, counted from 1. To keep the "
+                "values of 1 to 16 bands instead: all, other numbers, or names such as "
+                "red=3,green=2,blue=1,nir=4. Georeferencing is kept."
+            ),
+        )
+        indices = right.text_input(
+            "Indices",
+            placeholder="ndvi,ndwi",
+            max_chars=200,
+            help=(
+                "Channels derived from bands that keep their values: ndvi, ndwi, or name=first:second "
+                "for (first - second) / (first + second)."
             ),
         )
         masks = left.text_input(
@@ -233,7 +245,7 @@ def _ask_rules() -> _Rules:
             help="The attribute of polygons (GeoPackage, GeoJSON, Shapefile) that names their class.",
         )
     cut = Windows(max(int(size), LEAST_SIZE) if size else 0, int(overlap), field.strip())
-    return _Rules((suffix, match, masks, images), bands, many, cut)
+    return _Rules((suffix, match, masks, images), bands, indices, many, cut)
 
 
 def _import(source: Path, name: str, copy: bool, **how: Any) -> None:

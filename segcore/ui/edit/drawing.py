@@ -9,7 +9,8 @@ import streamlit as st
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.editing.versions import MaskChanged
 from segcore.ui import viewer
-from segcore.ui.shared import session
+from segcore.ui.shared import band_choice, session
+from segcore.ui.shared.band_choice import display_stamp
 from segcore.ui.shared.run_names import called
 from segcore.workspace.masks import OpenedMask
 
@@ -42,6 +43,7 @@ def choose(dataset: Dataset) -> tuple[str, str]:
         _step(listed, -1, "Previous image", ":material/chevron_left:")
         _step(listed, 1, "Next image", ":material/chevron_right:")
         with session.errors_shown():
+            band_choice.choose(dataset.name, "edit_bands")
             return sample, _choose_proposal(dataset.name, sample)
 
 
@@ -76,7 +78,7 @@ def show(dataset: Dataset, sample: str, proposer: str) -> None:
 def known_as(digest: str, dataset: Dataset) -> str:
     """What the browser knows a mask by: other classes, or other colours, bring it anew."""
     classes = hashlib.blake2b(repr(dataset.label_set).encode(), digest_size=6).hexdigest()
-    return f"{digest} {classes}"
+    return f"{digest} {classes} {display_stamp(dataset)}".rstrip()
 
 
 def save(

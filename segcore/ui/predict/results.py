@@ -10,12 +10,12 @@ from segcore.config import PredictOptions
 from segcore.errors import SegcoreError
 from segcore.formatting import size
 from segcore.ui.predict import back_off
-from segcore.ui.shared import pictures, session, tables
+from segcore.ui.shared import band_choice, pictures, session, tables
 from segcore.ui.viewer import Panel, Scene, TopClasses, pack
 from segcore.workspace import Workspace
 from segcore.workspace.compression.back_offs import BackOffOptions
 from segcore.workspace.predictions.archives import write_archive
-from segcore.workspace.predictions.batches import Batch
+from segcore.workspace.predictions.batches import Batch, BatchImage
 from segcore.workspace.predictions.files import (
     DEFAULT_PARTS,
     PARTS,
@@ -109,6 +109,23 @@ def own_scene(
         tuple(built),
         predictions.label_set(run),
     )
+
+
+def became(run: str, image: BatchImage) -> str:
+    """Say what became of an image's bands on their way to the model, after a semicolon, or ""."""
+    bands = session.workspace().predictions.learned_bands(run)
+    if bands is not None:
+        return f"; read as {bands.bands.sentence}"
+    return f"; {image.stretched}" if image.stretched else ""
+
+
+def choose_bands(run: str) -> None:
+    """Offer the bands to show of the dataset that a model was trained on, where it keeps them."""
+    workspace = session.workspace()
+    if workspace.predictions.learned_bands(run) is None:
+        return
+    dataset = workspace.scenes.dataset_of(run)
+    band_choice.choose(dataset.name, "predict_bands")
 
 
 def show_shares(run: str, batch: Batch, image: str, options: PredictOptions) -> None:

@@ -7,6 +7,7 @@ import streamlit as st
 
 from segcore.data.dataset.dataset import Dataset
 from segcore.ui.shared import session, tables
+from segcore.ui.shared.band_choice import display_stamp
 
 Result = TypeVar("Result")
 Progress = Callable[[int, int, str], None]
@@ -30,7 +31,7 @@ def stamp(dataset: Dataset) -> str:
     """Return a text that changes whenever the dataset does: what caches are keyed by."""
     return (
         f"{dataset.name} {dataset.fingerprint} "
-        f"{(dataset.folder / 'dataset.json').stat().st_mtime_ns}"
+        f"{(dataset.folder / 'dataset.json').stat().st_mtime_ns} {display_stamp(dataset)}"
     )
 
 
