@@ -137,8 +137,10 @@ def warp(
     straight = field is None and not np.abs(matrix[2, :2]).max() > 1e-12
     if straight and mask.shape == size and np.abs(matrix - np.eye(3)).max() < 1e-9:
         return image, mask
-    ways = (
-        (image, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101, 0),
+    depth = image.shape[2]
+    parts = [image] if depth <= 4 else [image[..., n : n + 4] for n in range(0, depth, 4)]
+    ways = (  # OpenCV samples more than four channels less exactly
+        *((part, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101, 0) for part in parts),
         (mask, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT, ignore_index),
     )
     if straight:
@@ -154,8 +156,10 @@ def warp(
             cv2.remap(a, x, y, how, borderMode=rim, borderValue=value)
             for a, how, rim, value in ways
         ]
-    seen = moved[0].reshape(*size, image.shape[2])  # OpenCV drops the axis of a single channel
-    return seen.astype(image.dtype, copy=False), moved[1].astype(mask.dtype, copy=False)
+    *seen, labels = moved
+    if depth != 3:  # OpenCV drops the axis of a single channel
+        seen = [np.concatenate([part.reshape(*size, -1) for part in seen], axis=2)]
+    return seen[0].astype(image.dtype, copy=False), labels.astype(mask.dtype, copy=False)
 
 
 def warp_planes(

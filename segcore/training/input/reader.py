@@ -192,16 +192,19 @@ def resize_image(image: Image, size: tuple[int, int]) -> Image:
     Returns:
         (h, w, D) of the same dtype.
     """
-    dtype, depth = image.dtype, image.shape[2]
     height, width = size
-    shrunk = (
-        min(width, image.shape[1]),
-        min(height, image.shape[0]),
-    )  # OpenCV says (width, height)
-    if shrunk != (image.shape[1], image.shape[0]):
-        image = cv2.resize(image, shrunk, interpolation=cv2.INTER_AREA).astype(dtype, copy=False)
-    if image.shape[:2] != size:
-        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR).astype(
-            dtype, copy=False
-        )
-    return image.reshape(*size, depth)  # OpenCV drops the axis of a single channel
+    shrunk = (min(height, image.shape[0]), min(width, image.shape[1]))
+    if shrunk != image.shape[:2]:
+        image = _resized(image, shrunk, cv2.INTER_AREA)
+    return image if image.shape[:2] == size else _resized(image, size, cv2.INTER_LINEAR)
+
+
+def _resized(image: Image, size: tuple[int, int], how: int) -> Image:
+    """Resize by OpenCV, which takes four channels at most and drops the axis of a single one."""
+    depth, out = image.shape[2], (size[1], size[0])  # OpenCV says (width, height)
+    parts = [
+        cv2.resize(image[..., first : first + 4], out, interpolation=how).reshape(*size, -1)
+        for first in range(0, depth, 4)
+    ]
+    whole = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
+    return np.asarray(whole).astype(image.dtype, copy=False)
