@@ -67,6 +67,7 @@ def shots(workspace: Workspace) -> dict[str, Shot]:
         "look": Shot("compare", run, painted, height=950),
         "judge": Shot("evaluate", run, chart),
         "confusion": Shot("evaluate", {**run, "tab": "Confusion"}, chart, height=900),
+        "edit": Shot("edit", {**data, "sample": "test-001"}, painted, height=900),
         "ensemble": Shot("ensemble", {**data, "tab": "CRF", "crf_lab_split": "test"}, painted),
         "merge": Shot("compress", {"run": demo.ensemble, "split": "validation"}, chart),
     }

@@ -138,6 +138,7 @@ def test_an_import_that_cannot_be_is_told_in_a_sentence(
     form(at)[1].set_value(name).run()
     read.check(form(at)[2].click().run())
     assert sentence in at.error[0].value
+    assert any("**tiny**" in m.value for m in at.markdown) and form(at)  # the page is still there
     assert (
         workspace.datasets.names() == ["tiny"]
         and not (workspace.folder.parent / "outside").exists()

@@ -83,6 +83,8 @@ def test_results_are_a_gallery_with_masks_and_class_shares(own_images, open_page
     read.check(at.button(key="own_pick_two").click().run())
     assert at.selectbox(key="own_image").value == "two"
     assert read.scene(at, "own")["digest"] != before
+    read.check(at.button_group(key="own_source").set_value("Folder on this machine").run())
+    assert not [s for s in at.selectbox if s.key == "own_image"]  # the uploads are not its images
 
 
 def test_a_link_to_images_that_are_gone_asks_for_new_ones(own_images, open_page) -> None:

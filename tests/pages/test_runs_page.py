@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
 from segcore.runs.folder.environment import note_environment
@@ -10,6 +11,7 @@ from segcore.runs.folder.listing import RunSummary
 from segcore.runs.folder.run_folder import mask_history_stage
 from segcore.runs.folder.status import Status
 from segcore.ui.runs import queue
+from segcore.workspace.predictions.imported import HowToImport
 from segcore.workspace.runs.rows import RunRow, run_row
 
 
@@ -30,6 +32,19 @@ def test_the_table_is_the_workspaces_rows(trained, open_page, read) -> None:
     assert set(table["scored on"][~trains]) == {"test, own size", "validation, own size"}
     read.check(at.button_group(key="kinds").set_value(["evaluate"]).run())
     assert list(at.dataframe[0].value["run"]) == [trained.ensemble]
+
+
+def test_the_run_that_opens_first_is_one_that_the_table_lists(trained, tmp_path, open_page) -> None:
+    """An import is newer than every training, and the table shows trainings."""
+    sample = trained.samples["test"][0]
+    mask = trained.workspace.scenes.truth("tiny", sample)
+    masks = tmp_path / "masks of another tool"
+    masks.mkdir()
+    Image.fromarray(mask.astype(np.uint8)).save(masks / f"{Path(sample).name}.png")
+    trained.workspace.imports.import_("tiny", masks, "theirs", HowToImport("test", "indices", partial=True))
+    assert trained.workspace.runs.rows()[0].run.startswith("theirs")
+    at = open_page("runs")
+    assert at.selectbox(key="run").value in set(at.dataframe[0].value["run"])
 
 
 def test_a_training_run_shows_its_curves_and_its_log(trained, open_page, read) -> None:
@@ -188,7 +203,10 @@ def test_the_queue_is_reordered_held_and_left_from_the_page(
     read.check(at.toggle(key="hold_queue_False").set_value(True).run())
     assert workspace.queue.is_paused
     read.check(at.button(key=f"cancel_{runs[1]}").click().run())
-    assert workspace.runs.open(runs[1]).status().state == "interrupted"
+    left = workspace.runs.open(runs[1]).status()
+    assert left.state == "interrupted" and left.cause.startswith("Cancelled before it started")
+    table = at.dataframe[0].value
+    assert list(table["state"][table["run"] == runs[1]]) == ["Cancelled"]
     assert [w.run for w in workspace.queue.rows()] == [runs[2], runs[0]]
 
 

@@ -35,7 +35,7 @@ from segcore.runs.queue.crash_recovery import (
     runs_folder,
 )
 from segcore.runs.queue.queue import Job, Queue
-from segcore.runs.queue.stopping import STOPPED
+from segcore.runs.queue.stopping import CANCELLED, STOPPED
 
 LIGHT = "light"
 LIGHT_KINDS = ("evaluate", "subsets", "crf_search")
@@ -345,7 +345,7 @@ def _stop_waiting(queue: Queue, run: RunFolder, job: Job | None) -> Status | Non
         return run.update_status(
             only_if=("queued",) if job is None else None,
             state="interrupted",
-            cause=STOPPED,
+            cause=STOPPED if run.status().started else CANCELLED,
             finished=time.time(),
         )
 

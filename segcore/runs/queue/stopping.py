@@ -15,6 +15,7 @@ DISK_FULL = 78
 """Exit code of a worker that could not write how its run ended, for want of space."""
 END_SECONDS = 60.0
 STOPPED = "Stopped on request: resume it to continue."
+CANCELLED = "Cancelled before it started: resume it to queue it again."
 
 
 class Stopped(Exception):
