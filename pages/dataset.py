@@ -63,7 +63,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     st.markdown(
         f"**{session.plain(name)}** · {summary.num_samples:,} images · "
         f"{dataset.label_set.num_classes} classes · "
-        f"{formatting.percent(summary.ignored_share)} of the pixels ignored",
+        f"{formatting.frequency(summary.ignored_share)} of the pixels ignored",
         width="stretch",
     )
     with session.errors_shown():

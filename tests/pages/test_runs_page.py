@@ -41,7 +41,9 @@ def test_the_run_that_opens_first_is_one_that_the_table_lists(trained, tmp_path,
     masks = tmp_path / "masks of another tool"
     masks.mkdir()
     Image.fromarray(mask.astype(np.uint8)).save(masks / f"{Path(sample).name}.png")
-    trained.workspace.imports.import_("tiny", masks, "theirs", HowToImport("test", "indices", partial=True))
+    trained.workspace.imports.import_(
+        "tiny", masks, "theirs", HowToImport("test", "indices", partial=True)
+    )
     assert trained.workspace.runs.rows()[0].run.startswith("theirs")
     at = open_page("runs")
     assert at.selectbox(key="run").value in set(at.dataframe[0].value["run"])

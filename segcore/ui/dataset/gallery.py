@@ -1,5 +1,6 @@
 """The images of a dataset as a grid of thumbnails, filtered by class, tag and name."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import streamlit as st
@@ -74,7 +75,7 @@ def _filtered(dataset: Dataset, split: str | None) -> list[str]:
 
 
 def _grid(dataset: Dataset, samples: Sequence[str], overlay: bool) -> None:
-    version = stamp(dataset)
+    version, titles = stamp(dataset), _titles(samples)
     for start in range(0, len(samples), ROW):
         columns = st.columns(ROW, gap="small")
         for column, sample in zip(columns, samples[start : start + ROW], strict=False):
@@ -83,7 +84,7 @@ def _grid(dataset: Dataset, samples: Sequence[str], overlay: bool) -> None:
                 if picture is not None:
                     st.image(picture, width="stretch", alt=f"Image {sample}")
                 st.button(
-                    sample.rsplit("/", 1)[-1][-18:],
+                    titles[sample],
                     key=f"pick_{sample}",
                     help=sample,
                     on_click=session.request,
@@ -91,6 +92,16 @@ def _grid(dataset: Dataset, samples: Sequence[str], overlay: bool) -> None:
                     width="stretch",
                     type="tertiary",
                 )
+
+
+def _titles(samples: Sequence[str]) -> dict[str, str]:
+    """Return what stands below each image: its name, with its folder where names repeat."""
+    last = {sample: sample.rsplit("/", 1)[-1] for sample in samples}
+    seen = Counter(last.values())
+    return {
+        sample: name[-18:] if seen[name] == 1 else "/".join(sample.split("/")[-2:])[-24:]
+        for sample, name in last.items()
+    }
 
 
 def _picked(dataset: Dataset, samples: list[str]) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelSet
+from segcore.ui.dataset import gallery
 from segcore.ui.dataset.classes_tab import edited_labels
 from segcore.ui.shared import pictures
 
@@ -107,3 +108,8 @@ def test_a_thumbnail_lays_the_mask_over_the_image(workspace) -> None:
     with_mask = pictures.thumbnail(dataset, "test/scene_0", 24)
     alone = pictures.thumbnail(dataset, "test/scene_0", 24, mask=False)
     assert with_mask.shape == alone.shape == (16, 24, 3) and (with_mask != alone).any()
+
+
+def test_images_of_one_name_are_told_apart_by_their_folders() -> None:
+    titles = gallery._titles(["Tile 1/part_1", "Tile 2/part_1", "Tile 2/part_2"])
+    assert list(titles.values()) == ["Tile 1/part_1", "Tile 2/part_1", "part_2"]
