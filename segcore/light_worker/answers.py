@@ -1,4 +1,4 @@
-"""What the app asks of the warm process: one CRF for one slider move."""
+"""What the app asks of the warm process: one CRF for one slider move, one proposal for one stroke."""
 
 import time
 from typing import Any
@@ -8,9 +8,12 @@ import numpy.typing as npt
 
 from segcore.config import from_json
 from segcore.errors import SegcoreError
+from segcore.light_worker.promptable import answer_object
+from segcore.postprocess.cut_out import cut_out
 from segcore.postprocess.dense_crf import DenseCRF, is_available
 from segcore.postprocess.ensemble import resize_probabilities
 from segcore.postprocess.parameters import CRFParameters
+from segcore.postprocess.scribbles import fill_strokes
 from segcore.runs.dispatch.warm_process import Answer, Arrays, Handler
 
 
@@ -54,6 +57,50 @@ def answer_crf(request: dict[str, Any], arrays: Arrays) -> Answer:
     return {"preview": preview, "changed": changed, "seconds": seconds}, answer
 
 
+def answer_scribble(request: dict[str, Any], arrays: Arrays) -> Answer:
+    """Spread strokes over an image, see :func:`segcore.postprocess.scribbles.fill_strokes`.
+
+    Args:
+        request: Nothing.
+        arrays: ``image`` (H, W, 3) uint8, ``strokes`` (H, W) int32, ``rest`` (H, W) bool, and
+            ``probabilities`` (H, W, K + 1) float32 where a network has any.
+
+    Returns:
+        ``{}`` and ``labels`` (H, W) int32.
+
+    Raises:
+        SegcoreError: An array does not fit, or pydensecrf is missing.
+    """
+    strokes, rest = _plane(arrays, "strokes"), _plane(arrays, "rest")
+    labels = fill_strokes(_array(arrays, "image"), strokes, rest, arrays.get("probabilities"))
+    return {}, {"labels": labels}
+
+
+def answer_cut(request: dict[str, Any], arrays: Arrays) -> Answer:
+    """Cut an object out, see :func:`segcore.postprocess.cut_out.cut_out`.
+
+    Args:
+        request: ``around``: [[x, y], ...].
+        arrays: ``image`` (H, W, 3) uint8.
+
+    Returns:
+        ``{}`` and ``inside`` (H, W) bool.
+
+    Raises:
+        SegcoreError: The line encloses no object.
+    """
+    around = [(float(x), float(y)) for x, y in request.get("around") or []]
+    return {}, {"inside": cut_out(_array(arrays, "image"), around)}
+
+
+def _plane(arrays: Arrays, name: str) -> npt.NDArray[Any]:
+    if name not in arrays or arrays[name].ndim != 2:
+        raise SegcoreError(
+            f"Expected the array {name!r} with two axes, received {sorted(arrays)}: send it."
+        )
+    return arrays[name]
+
+
 def _array(arrays: Arrays, name: str) -> npt.NDArray[Any]:
     if name not in arrays or arrays[name].ndim != 3:
         raise SegcoreError(
@@ -63,4 +110,10 @@ def _array(arrays: Arrays, name: str) -> npt.NDArray[Any]:
     return arrays[name]
 
 
-HANDLERS: dict[str, Handler] = {"ping": answer_ping, "crf": answer_crf}
+HANDLERS: dict[str, Handler] = {
+    "ping": answer_ping,
+    "crf": answer_crf,
+    "scribble": answer_scribble,
+    "cut": answer_cut,
+    "object": answer_object,
+}

@@ -32,6 +32,7 @@ from segcore.workspace.masks import MaskEdits
 from segcore.workspace.predictions.batches import Batches
 from segcore.workspace.predictions.imported import Imports
 from segcore.workspace.predictions.predictions import Predictions
+from segcore.workspace.proposals import MaskProposals
 from segcore.workspace.runs.annotations import RunAnnotations
 from segcore.workspace.runs.exports import Exports
 from segcore.workspace.runs.monitor import Monitors
@@ -68,6 +69,7 @@ class Workspace:
         bands: Bands that keep their values: figures, and which are shown.
         tags: Tags of single images.
         masks: Editing of masks, every version kept.
+        proposals: Regions proposed while a mask is edited: strokes that spread, objects cut out.
         splits: Contents and history of splits, and folds.
         runs: Runs that train, predict and evaluate, finished or not.
         queue: The order of the runs, and which are held.
@@ -139,6 +141,7 @@ class Workspace:
         self.probability_storage = ProbabilityStorage(self.datasets, self.runs)
         self.scenes = Scenes(self.datasets, self.runs)
         self.masks = MaskEdits(self.datasets, self.runs, self.scenes)
+        self.proposals = MaskProposals(self.folder, self.datasets, self.scenes)
         self.recounts = Recounts(self.datasets, self.runs, self.scores, self.scenes)
         self.rankings = Rankings(self.runs, self.scores, self.scenes)
         self.pixel_metrics = RunPixelMetrics(self.scores, self.scenes)

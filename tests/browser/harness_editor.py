@@ -2,7 +2,8 @@
 
 Query parameters: ``side`` (of a square enlargement), ``classes`` (11 or more), ``work`` (any text: the
 regions of three images, one after the other), ``many`` (name of a dataset of images with odd
-names, one of them without a mask). Saves fail as on a full disk while the workspace holds a file ``full``.
+names, one of them without a mask), ``asks`` (any text: strokes and objects are answered). Saves
+fail as on a full disk while the workspace holds a file ``full``.
 The workspace is that of ``$SEGCORE_WORKSPACE``.
 """
 
@@ -17,6 +18,7 @@ import streamlit as st
 from segcore.data.dataset.writing import ArraySample, write_dataset
 from segcore.data.editing.versions import MaskChanged
 from segcore.errors import disk_error
+from segcore.ui.edit.drawing import asking, by_tools
 from segcore.ui.viewer import (
     EditorWork,
     Panel,
@@ -94,7 +96,7 @@ def walk() -> None:
         sample = f"image-{number}"
         opened = workspace.masks.open(WORK, sample)
 
-        def done(mask, decided, sample=sample, opened=opened) -> SaveAnswer:
+        def done(mask, decided, used, sample=sample, opened=opened) -> SaveAnswer:
             st.session_state.setdefault("decided", []).append([sample, decided])
             if mask is not None:
                 workspace.masks.save(WORK, sample, mask, based_on=opened.digest, author="ada")
@@ -113,7 +115,7 @@ def walk() -> None:
             (Panel("Mask", mask=opened.mask),),
             dataset.label_set,
         )
-        shared = {"on_save": lambda mask: SaveAnswer(False, "", "")} if show is edit else {}
+        shared = {"on_save": lambda mask, used: SaveAnswer(False, "", "")} if show is edit else {}
         show(
             lambda scene=scene: scene,
             key="editor",
@@ -168,11 +170,18 @@ def leaf() -> None:
         key="editor",
         image=sample,
         base=opened.digest,
-        on_save=lambda mask: save(workspace, name, sample, mask, opened.digest),
+        on_save=lambda mask, used: save(workspace, name, sample, mask, opened.digest),
     )
 
 
-def save(workspace: Workspace, name: str, sample: str, mask: np.ndarray, base: str) -> SaveAnswer:
+def save(
+    workspace: Workspace,
+    name: str,
+    sample: str,
+    mask: np.ndarray,
+    base: str,
+    origin: str = "editor",
+) -> SaveAnswer:
     if (workspace.folder / "full").exists():
         try:
             full = OSError(errno.ENOSPC, "No space left on device")
@@ -181,7 +190,9 @@ def save(workspace: Workspace, name: str, sample: str, mask: np.ndarray, base: s
         except OSError as error:
             raise disk_error("write", workspace.folder, error) from error
     try:
-        version = workspace.masks.save(name, sample, mask, based_on=base, author="ada")
+        version = workspace.masks.save(
+            name, sample, mask, based_on=base, author="ada", origin=origin
+        )
     except MaskChanged as error:
         return SaveAnswer(False, str(error), "", kept=True)
     return SaveAnswer(True, f"Saved as version {version.number}", version.digest)
@@ -209,7 +220,10 @@ def main() -> None:
         key="editor",
         image=IMAGE,
         base=opened.digest,
-        on_save=lambda mask: save(workspace, name, IMAGE, mask, opened.digest),
+        on_save=lambda mask, used: save(
+            workspace, name, IMAGE, mask, opened.digest, by_tools("editor", used)
+        ),
+        asking=asking(dataset, IMAGE, "") if "asks" in st.query_params else None,
     )
     st.text(f"versions {len(workspace.masks.history(name, IMAGE).versions)}")
 

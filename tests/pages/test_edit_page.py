@@ -89,7 +89,7 @@ def test_an_image_too_large_to_edit_does_not_hold_up_the_list(trained, open_page
     workspace, run = trained.workspace, trained.members[0]
     _save(workspace, "test/scene_2", 3)
     assert workspace.fixes.make_list(run, "test").images
-    monkeypatch.setattr("segcore.ui.edit.suspected.MAX_SIDE", 8)
+    monkeypatch.setattr("segcore.ui.viewer.EDIT_SIDE", 8)
     at = open_page("edit", dataset="tiny", fix=run, split="test")
     assert not at.error and "looked through" in at.success[0].value
     assert any("left out" in caption.value for caption in at.main.caption)

@@ -1,6 +1,7 @@
 """The mask editor on its page: which image, which proposal, and where a save goes."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from segcore.ui.shared import band_choice, session
 from segcore.ui.shared.band_choice import display_stamp
 from segcore.ui.shared.run_names import called
 from segcore.workspace.masks import OpenedMask
+from segcore.workspace.proposals import Prompt, Scribbles
 
 NO_PROPOSAL = "no proposal"
 LISTED = 2000
@@ -71,8 +73,35 @@ def show(dataset: Dataset, sample: str, proposer: str) -> None:
             image=sample,
             base=known_as(opened.digest, dataset),
             proposal=proposer,
-            on_save=lambda mask: save(dataset.name, sample, mask, opened, origin),
+            on_save=lambda mask, used: save(
+                dataset.name, sample, mask, opened, by_tools(origin, used)
+            ),
+            asking=asking(dataset, sample, proposer),
         )
+
+
+def by_tools(origin: str, used: Sequence[str]) -> str:
+    """Return where a mask comes from, with the tools that proposed regions of it."""
+    return ", ".join([origin, *(viewer.TOOLS[name] for name in used)])
+
+
+def asking(dataset: Dataset, sample: str, proposer: str) -> viewer.Asking:
+    """Return what can be proposed for an image; strokes count together with a run's probabilities."""
+    proposals = session.workspace().proposals
+
+    def answer(question: viewer.Question) -> viewer.Suggestion:
+        if question.strokes is not None and question.mask is not None:
+            drawn = Scribbles(question.left, question.top, question.strokes, question.mask)
+            region = proposals.fill(dataset.name, sample, drawn, proposer)
+        elif question.tool == "cut":
+            around = [(x, y) for x, y, _ in question.points]
+            region = proposals.cut(dataset.name, sample, around, question.chosen)
+        else:
+            prompts = [Prompt(*point) for point in question.points]
+            region = proposals.find(dataset.name, sample, prompts, question.chosen)
+        return viewer.Suggestion(region.left, region.top, region.values)
+
+    return viewer.Asking(proposals.available(), answer)
 
 
 def known_as(digest: str, dataset: Dataset) -> str:

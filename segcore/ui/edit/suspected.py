@@ -13,7 +13,6 @@ from segcore.ui import viewer
 from segcore.ui.edit import drawing
 from segcore.ui.shared import background_tasks, session
 from segcore.ui.shared.run_names import called
-from segcore.ui.viewer.payload import MAX_SIDE
 from segcore.workspace.fixes import DECISIONS, WorkList
 
 AT = "fix_at"
@@ -70,7 +69,7 @@ def _work(dataset: Dataset, made: WorkList) -> str | None:
     large = sum(not _fits(dataset, image) for image in images)
     if large:
         st.caption(
-            f"{plural(large, 'image')} with a side above {MAX_SIDE} pixels left out: cut them into "
+            f"{plural(large, 'image')} with a side above {viewer.EDIT_SIDE} pixels left out: cut them into "
             "tiles before the import to edit their masks."
         )
     at = _next_open(dataset, made, int(st.session_state.get(AT, 0)))
@@ -96,10 +95,13 @@ def _edit(dataset: Dataset, made: WorkList, at: int, show_in: Any) -> None:
     regions = _regions(dataset, made, sample)
     origin = f"label errors, by {called(made.run)}"
 
-    def done(mask: npt.NDArray[Any] | None, decided: viewer.Decided) -> viewer.SaveAnswer:
+    def done(
+        mask: npt.NDArray[Any] | None, decided: viewer.Decided, used: tuple[str, ...]
+    ) -> viewer.SaveAnswer:
         answer = viewer.SaveAnswer(True, "", drawing.known_as(opened.digest, dataset))
         if mask is not None:
-            answer = drawing.save(dataset.name, sample, mask, opened, origin)
+            by = drawing.by_tools(origin, used)
+            answer = drawing.save(dataset.name, sample, mask, opened, by)
         if answer.saved:
             answers = [(d, regions[i]) for d, i in decided if d in DECISIONS]
             workspace.fixes.decide(dataset.name, sample, answers)
@@ -119,7 +121,10 @@ def _edit(dataset: Dataset, made: WorkList, at: int, show_in: Any) -> None:
         "work": work,
     }
     if show_in is viewer.edit:
-        shared["on_save"] = lambda mask: drawing.save(dataset.name, sample, mask, opened, origin)
+        shared["on_save"] = lambda mask, used: drawing.save(
+            dataset.name, sample, mask, opened, drawing.by_tools(origin, used)
+        )
+        shared["asking"] = drawing.asking(dataset, sample, made.run)
     show_in(lambda: drawing.scene(dataset, sample, opened, made.run), **shared)
 
 
@@ -134,7 +139,7 @@ def _next_open(dataset: Dataset, made: WorkList, at: int) -> int | None:
 
 def _fits(dataset: Dataset, sample: str) -> bool:
     one = dataset.sample(sample)
-    return max(one.height, one.width) <= MAX_SIDE
+    return max(one.height, one.width) <= viewer.EDIT_SIDE
 
 
 def _regions(dataset: Dataset, made: WorkList, sample: str) -> list[SuspectedRegion]:

@@ -3,6 +3,7 @@
 from segcore.ui.viewer import filmstrip
 from segcore.ui.viewer.component import EVENTS, Place, ViewerResult, show
 from segcore.ui.viewer.editor import (
+    Asking,
     Decided,
     EditorWork,
     RegionQuestion,
@@ -12,18 +13,25 @@ from segcore.ui.viewer.editor import (
 )
 from segcore.ui.viewer.panels import KINDS, Panel, Scene, TopClasses
 from segcore.ui.viewer.payload import MAX_SIDE, pack
+from segcore.ui.viewer.planes import EDIT_SIDE
+from segcore.ui.viewer.questions import TOOLS, Question, Suggestion
 
 __all__ = [
+    "EDIT_SIDE",
     "EVENTS",
     "KINDS",
     "MAX_SIDE",
+    "TOOLS",
+    "Asking",
     "Decided",
     "EditorWork",
     "Panel",
     "Place",
+    "Question",
     "RegionQuestion",
     "SaveAnswer",
     "Scene",
+    "Suggestion",
     "TopClasses",
     "ViewerResult",
     "edit",

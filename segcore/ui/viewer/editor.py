@@ -1,19 +1,18 @@
 """The mask editor as a Streamlit component: sends a mask to draw on, and takes back what was saved."""
 
-import base64
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
-from segcore.errors import SegcoreError
-from segcore.ui.viewer.component import join, packed
+from segcore.errors import SegcoreError, unknown
+from segcore.ui.viewer.component import join
 from segcore.ui.viewer.panels import Scene
-from segcore.ui.viewer.payload import MAX_SIDE
+from segcore.ui.viewer.payload import pack
+from segcore.ui.viewer.planes import EDIT_SIDE, read_plane
+from segcore.ui.viewer.questions import TOOLS, Question, Suggestion, describe, read_question
 from segcore.ui.viewer.script import component, deliver
 
 _ahead = component("segscope_editor_ahead", "mountEditorAhead")
@@ -66,13 +65,26 @@ class EditorWork:
     Attributes:
         regions: The regions, in the order of the questions.
         text: The place of the image in the list: "image 3 of 40".
-        on_done: Called when all are decided, with the mask if it was changed, else None; before
-            the script runs again.
+        on_done: Called when all are decided, with the mask if it was changed, else None, the
+            decisions, and the tools that proposed what was drawn; before the script runs again.
     """
 
     regions: tuple[RegionQuestion, ...]
     text: str
-    on_done: Callable[[npt.NDArray[Any] | None, Decided], SaveAnswer]
+    on_done: Callable[[npt.NDArray[Any] | None, Decided, tuple[str, ...]], SaveAnswer]
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What can be proposed while one draws.
+
+    Attributes:
+        tools: Names in :data:`segcore.ui.viewer.questions.TOOLS`.
+        on_ask: Answers a question; called before the script runs again.
+    """
+
+    tools: Collection[str]
+    on_ask: Callable[[Question], Suggestion]
 
 
 def edit(
@@ -82,8 +94,9 @@ def edit(
     image: str,
     base: str,
     proposal: str = "",
-    on_save: Callable[[npt.NDArray[Any]], SaveAnswer],
+    on_save: Callable[[npt.NDArray[Any], tuple[str, ...]], SaveAnswer],
     work: EditorWork | None = None,
+    asking: Asking | None = None,
 ) -> None:
     """Show a mask to draw on; what was drawn stays while only the proposal changes.
 
@@ -96,16 +109,24 @@ def edit(
         base: What the mask is known by, such as its digest; another one brings the mask anew.
         proposal: What the proposals are known by.
         on_save: Called before the script runs again, with the mask that was drawn: (H, W) class
-            indices or ``ignore_index``.
+            indices or ``ignore_index``; and the tools of ``asking`` that were used for it.
         work: Regions to decide about, or None.
+        asking: What the page can propose while one draws, or None.
 
     Raises:
         SegcoreError: The image is too large to be edited whole, or the scene cannot be packed.
     """
-    memory = st.session_state.setdefault(f"{key}.memory", {"held": None, "answer": None})
+    memory = st.session_state.setdefault(
+        f"{key}.memory", {"held": None, "answer": None, "suggestion": None}
+    )
     held = [image, base, proposal]
-    settings = {**_settings(key, image, base, proposal, work), "answer": memory["answer"]}
-    body = b"" if memory["held"] == held else packed(_small_enough(scene()))
+    settings = {
+        **_settings(key, image, base, proposal, work),
+        "answer": memory["answer"],
+        "suggestion": memory["suggestion"],
+        "asks": [] if asking is None else sorted(asking.tools),
+    }
+    body = b"" if memory["held"] == held else _packed(scene())
     memory.update(held=held)
 
     def receive(event: str, keep: Callable[[dict[str, Any]], SaveAnswer]) -> None:
@@ -131,13 +152,19 @@ def edit(
                 "Expected a list of regions to decide about, it is gone: reload the page."
             )
         mask = None if sent.get("mask") is None else _mask(sent)
-        return work.on_done(mask, _decided(sent.get("decisions"), len(work.regions)))
+        decided = _decided(sent.get("decisions"), len(work.regions))
+        return work.on_done(mask, decided, _used(sent))
+
+    def ask() -> None:
+        sent = (st.session_state.get(key) or {}).get("ask")
+        memory["suggestion"] = _asked(sent if isinstance(sent, dict) else {}, settings, asking)
 
     with st.container(gap=None):
         _mount(
             key=key,
             data=join(settings, body),
-            on_save_change=lambda: receive("save", lambda sent: on_save(_mask(sent))),
+            on_save_change=lambda: receive("save", lambda sent: on_save(_mask(sent), _used(sent))),
+            on_ask_change=ask,
             on_done_change=lambda: receive("done", done),
             on_missing_change=lambda: memory.update(held=None),
         )
@@ -159,7 +186,7 @@ def edit_ahead(
     """
     memory = st.session_state.setdefault(f"{key}.ahead", {"held": None})
     held = [image, base, proposal]
-    body = b"" if memory["held"] == held else packed(_small_enough(scene()))
+    body = b"" if memory["held"] == held else _packed(scene())
     memory.update(held=held)
     with st.container(gap=None):
         _ahead(key=f"{key}.next", data=join(_settings(key, image, base, proposal, work), body))
@@ -181,14 +208,14 @@ def _token(*parts: str) -> str:
     return " ".join(parts)
 
 
-def _small_enough(scene: Scene) -> Scene:
+def _packed(scene: Scene) -> bytes:
     height, width = scene.image.shape[:2]
-    if max(height, width) > MAX_SIDE:
+    if max(height, width) > EDIT_SIDE:
         raise SegcoreError(
-            f"Expected a mask of at most {MAX_SIDE} pixels a side to edit, received {height} x "
+            f"Expected a mask of at most {EDIT_SIDE} pixels a side to edit, received {height} x "
             f"{width}: cut the image into tiles before the import."
         )
-    return scene
+    return pack(scene, EDIT_SIDE)
 
 
 def _answer(
@@ -210,6 +237,28 @@ def _mask(sent: dict[str, Any]) -> npt.NDArray[Any]:
     return read_plane(sent.get("mask"), sent.get("shape"), sent.get("bytes"))
 
 
+def _used(sent: dict[str, Any]) -> tuple[str, ...]:
+    """The tools that proposed what was drawn, as the browser names them; anybody's."""
+    names = sent.get("used")
+    return tuple(name for name in TOOLS if isinstance(names, list) and name in names)
+
+
+def _asked(sent: dict[str, Any], settings: dict[str, Any], asking: Asking | None) -> dict[str, Any]:
+    """Let the page answer a question; a refusal is an answer too."""
+    number = str(sent.get("number"))
+    try:
+        if sent.get("token") != settings["token"] or asking is None:
+            raise SegcoreError(
+                "Expected a question about the mask that is open here, received another: ask again."
+            )
+        question = read_question(sent)
+        if question.tool not in asking.tools:
+            raise unknown("tool", question.tool, asking.tools)
+        return {"number": number, **describe(asking.on_ask(question))}
+    except SegcoreError as error:
+        return {"number": number, "text": str(error)}
+
+
 def _decided(sent: object, regions: int) -> Decided:
     """Read decisions as the browser sends them; anybody's."""
     rows = sent if isinstance(sent, list) else []
@@ -223,39 +272,3 @@ def _decided(sent: object, regions: int) -> Decided:
             "Expected decisions about the regions of this image, received others: reload the page."
         )
     return sound
-
-
-def read_plane(text: object, shape: object, item: object) -> npt.NDArray[np.integer[Any]]:
-    """Read a plane of indices as the browser packs it: base64 of deflated differences of rows.
-
-    Args:
-        text: What was sent; anybody's, like the others.
-        shape: [H, W] that it says it has.
-        item: 1 or 2 bytes a pixel.
-
-    Raises:
-        SegcoreError: It is something else, or larger than can be edited.
-    """
-    sides = shape if isinstance(shape, list) else []
-    sound = len(sides) == 2 and all(type(n) is int and 0 < n <= MAX_SIDE for n in sides)
-    if not sound or item not in (1, 2):
-        raise SegcoreError(
-            f"Expected a mask of at most {MAX_SIDE} pixels a side from the editor, received "
-            "something else: reload the page."
-        )
-    dtype = np.dtype(np.uint8 if item == 1 else np.uint16)
-    wanted = sides[0] * sides[1] * dtype.itemsize
-    try:
-        packed_plane = base64.b64decode(str(text), validate=True)
-        raw = zlib.decompressobj().decompress(packed_plane, wanted + 1)
-    except (ValueError, zlib.error) as error:
-        raise SegcoreError(
-            "Expected a mask from the editor, received bytes that are none: save it again."
-        ) from error
-    if len(raw) != wanted:
-        raise SegcoreError(
-            f"Expected a mask of {sides[0]} x {sides[1]} pixels (height x width) from the editor, "
-            "received another size: save it again."
-        )
-    rows = np.frombuffer(raw, dtype.newbyteorder("<")).reshape(sides)
-    return np.cumsum(rows, axis=0, dtype=dtype)

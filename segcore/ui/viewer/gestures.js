@@ -62,6 +62,15 @@ function onKey(viewer, event) {
   event.preventDefault();
 }
 
+// How far a wheel was turned, in steps of about a pixel of scrolling; some mice send lines.
+const wheelSteps = (event) => clamp((event.deltaY || event.deltaX) * (event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 30 : 1), -60, 60);
+
+// Factor of zoom for a turn of the wheel; a pinch on a touchpad comes as small steps with Ctrl.
+const wheelZoom = (event) => {
+  const steps = wheelSteps(event);
+  return Math.exp(-steps * (event.ctrlKey && Math.abs(steps) < 30 ? 0.012 : 0.004));
+};
+
 // Make one canvas listen.
 function bindPicture(viewer, canvas) {
   let drag = null;
@@ -69,10 +78,7 @@ function bindPicture(viewer, canvas) {
 
   canvas.addEventListener("wheel", (event) => {
     event.preventDefault();
-    const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 30 : 1;
-    const delta = clamp(event.deltaY * lines, -60, 60);
-    const rate = event.ctrlKey && Math.abs(delta) < 30 ? 0.012 : 0.004; // a pinch on a touchpad comes as small Ctrl + wheel steps
-    viewer.zoomBy(Math.exp(-delta * rate), ...at(event));
+    viewer.zoomBy(wheelZoom(event), ...at(event));
   }, { passive: false });
 
   canvas.addEventListener("pointerdown", (event) => {

@@ -2,23 +2,6 @@
 
 const RUNNING = new WeakMap(); // element -> Viewer or Strip
 
-// For tests and the curious: the state and pixels of the viewer painted last.
-function expose(viewer) {
-  window.__segviewer = {
-    viewer,
-    id: viewer.scene.id,
-    state: viewer.state,
-    frame: viewer.frame,
-    paintTime: viewer.paintTime,
-    at: performance.now(),
-    probe: (x, y) => viewer.probe(x, y),
-    panelPixels: (index, x = 0, y = 0, width = null, height = null) => {
-      const { canvas } = viewer.views[index];
-      return [...canvas.getContext("2d").getImageData(x, y, width ?? canvas.width, height ?? canvas.height).data];
-    },
-  };
-}
-
 function run(component, Kind, complain) {
   const root = component.parentElement.querySelector(".viewer, .strip");
   if (!RUNNING.has(root)) RUNNING.set(root, new Kind(root));

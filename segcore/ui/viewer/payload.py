@@ -65,12 +65,13 @@ class _Blobs:
         return [[int(start), len(part)] for start, part in zip(ends[:-1], self.parts, strict=True)]
 
 
-def pack(scene: Scene) -> bytes:
+def pack(scene: Scene, side: int = MAX_SIDE) -> bytes:
     """Pack a scene into the bytes that the browser reads.
 
     Args:
-        scene: What to show. Sides beyond :data:`MAX_SIDE` pixels are reduced: the image by area,
-            masks by taking the nearest pixel, so that no class is invented.
+        scene: What to show.
+        side: Longer sides, in pixels, are reduced to this: the image by area, masks by taking the
+            nearest pixel, so that no class is invented.
 
     Returns:
         Header length, header and blobs, as the module's docstring draws them.
@@ -79,7 +80,7 @@ def pack(scene: Scene) -> bytes:
         SegcoreError: A mask holds an index that is no class, or a scalar is not a number in 0..1.
     """
     full_height, full_width = scene.image.shape[:2]
-    height, width = _fit(full_height, full_width, MAX_SIDE)
+    height, width = _fit(full_height, full_width, side)
     blobs = _Blobs()
     label_set = scene.label_set
     header: dict[str, Any] = {

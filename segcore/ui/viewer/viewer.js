@@ -2,31 +2,20 @@
 
 const STATES = new Map(); // key of a viewer -> { state, opened }: survives reruns and switches of page
 const WIDE = 900; // CSS pixels of a viewer from which on the toolbar is one row
-const ASIDE = 760; // CSS pixels of a viewer from which on the legend stands beside the pictures
-const LEAST_SHARE = 0.6; // of the window's height, for the pictures
 const BLINK = 700; // milliseconds a picture stays; slow enough to be safe for photosensitive eyes
 
-class Viewer {
+class Viewer extends Looking {
   constructor(root) {
-    this.root = root;
-    this.sequence = 0;
-    this.scene = null;
+    super(root);
     this.views = [];
-    this.cursor = null; // [x, y] in image pixels
     this.spot = null;
     this.blink = { second: false, held: false };
     this.toolbar = new Toolbar(this);
     this.legend = new Legend(this);
-    this.stage = el("div", { class: "stage" });
-    this.status = el("div", { class: "status" });
-    this.notice = el("div", { class: "notice", role: "status" });
     this.spoken = el("div", { class: "spoken", "aria-live": "polite" });
-    const frame = el("div", { class: "frame" }, this.stage, this.notice);
     this.toolbar.place(this.status);
-    root.replaceChildren(el("style", {}, STYLE), this.toolbar.node, frame, this.legend.node, this.spoken);
+    root.replaceChildren(el("style", {}, STYLE), this.toolbar.node, this.frameNode, this.legend.node, this.spoken);
     root.addEventListener("keydown", (event) => onKey(this, event));
-    this.resizing = new ResizeObserver(() => this.layout());
-    this.resizing.observe(root);
     this.onWindow = () => this.layout();
     addEventListener("resize", this.onWindow);
     this.onFullScreen = () => this.layout();
@@ -34,16 +23,14 @@ class Viewer {
   }
 
   destroy() {
-    this.resizing.disconnect();
+    super.destroy();
     document.removeEventListener("fullscreenchange", this.onFullScreen);
     removeEventListener("resize", this.onWindow);
-    cancelAnimationFrame(this.pending);
     clearInterval(this.blinking);
-    this.sequence = Infinity; // what is still being unpacked comes too late
     if (this.album?.viewer === this) this.album.viewer = null;
   }
 
-  // Take what Python sent. Unpacking takes a while: only the newest payload may reach the screen.
+  // Take what Python sent.
   async receive({ data, setStateValue, setTriggerValue }) {
     const sequence = ++this.sequence;
     const [settings, body] = splitHeader(data);
@@ -214,37 +201,13 @@ class Viewer {
     else this.root.requestFullscreen?.().catch(() => this.hint("Full screen is not allowed here"));
   }
 
-  hint(text) {
-    this.notice.textContent = text;
-    this.notice.classList.add("on");
-    clearTimeout(this.hinting);
-    this.hinting = setTimeout(() => this.notice.classList.remove("on"), 1800);
-  }
-
   hasFocus() {
     const active = this.root.getRootNode().activeElement;
     return active !== null && this.stage.contains(active);
   }
 
-  // ---- zoom and pan; positions are CSS pixels in a picture
-
-  fit() {
-    this.camera.fit();
-    this.repaint();
-  }
-
   zoomToPixels() {
     this.zoomBy(1 / this.frame.scale);
-  }
-
-  zoomBy(factor, x, y) {
-    this.camera.zoomBy(factor, x, y);
-    this.repaint();
-  }
-
-  panBy(dx, dy) {
-    this.camera.panBy(dx, dy);
-    this.repaint();
   }
 
   // ---- layout
@@ -279,40 +242,20 @@ class Viewer {
   }
 
   layout() {
-    this.root.classList.toggle("aside", this.root.clientWidth >= ASIDE);
     this.root.classList.toggle("wide", this.root.clientWidth >= WIDE);
-    const width = this.stage.clientWidth;
+    const width = this.placeAside(this.legend.node);
     if (!this.scene || !width) return;
-    const full = this.root.matches(":fullscreen");
-    const free = freeHeight(this.stage);
-    const room = full ? free : Math.max(free, LEAST_SHARE * innerHeight); // far down a page the window is scrolled anyway
-    const grid = arrangeGrid(this.scene, this.views.length, width, room);
-    this.legend.node.style.maxHeight = this.root.classList.contains("aside") ? `${room}px` : "";
+    const grid = arrangeGrid(this.scene, this.views.length, width, this.room);
     this.columns = grid.columns;
     this.camera = new Camera(this.state.view, this.scene, grid);
     this.stage.style.gridTemplateColumns = `repeat(${grid.columns}, ${grid.width}px)`;
-    const ratio = devicePixelRatio || 1;
-    for (const { canvas } of this.views) {
-      const [wide, high] = [Math.round(grid.width * ratio), Math.round(grid.height * ratio)];
-      if (canvas.width !== wide) canvas.width = wide;
-      if (canvas.height !== high) canvas.height = high;
-      canvas.style.height = `${grid.height}px`;
-    }
+    for (const { canvas } of this.views) this.sizeCanvas(canvas, grid.width, grid.height);
     this.repaint();
   }
 
   // ---- painting
 
-  repaint() {
-    this.pending ??= requestAnimationFrame(() => {
-      this.pending = null;
-      if (this.camera) this.paint();
-    });
-  }
-
   paint() {
-    const start = performance.now();
-    this.frame = this.camera.frame(devicePixelRatio || 1);
     for (const view of this.views) {
       const context = view.canvas.getContext("2d");
       context.clearRect(0, 0, view.canvas.width, view.canvas.height);
@@ -321,9 +264,23 @@ class Viewer {
     this.stage.classList.toggle("zoomed", this.state.view.zoom > 1);
     this.toolbar.showZoom(this.frame.scale);
     this.report();
-    this.paintTime = performance.now() - start;
-    this.root.dataset.painted = this.scene.id;
-    expose(this);
+  }
+
+  // For tests and the curious: the state and pixels of the viewer painted last.
+  publish() {
+    window.__segviewer = {
+      viewer: this,
+      id: this.scene.id,
+      state: this.state,
+      frame: this.frame,
+      paintTime: this.paintTime,
+      at: performance.now(),
+      probe: (x, y) => this.probe(x, y),
+      panelPixels: (index, x = 0, y = 0, width = null, height = null) => {
+        const { canvas } = this.views[index];
+        return [...canvas.getContext("2d").getImageData(x, y, width ?? canvas.width, height ?? canvas.height).data];
+      },
+    };
   }
 
   // Draw a view's one panel, or the two it compares.

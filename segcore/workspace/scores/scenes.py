@@ -93,15 +93,21 @@ class Scenes:
         return RunFolder(self._runs.folder / (run if is_holder else prediction_id(run, split)))
 
     def probabilities(
-        self, run: str, split: str, sample: str, approximate: bool = False
+        self,
+        run: str,
+        split: str,
+        sample: str,
+        approximate: bool = False,
+        size: tuple[int, int] | None = None,
     ) -> Probabilities:
-        """Return a run's probabilities at the sample's own size; an ensemble's are combined.
+        """Return a run's probabilities; an ensemble's are combined.
 
         Args:
             run: Id of a run.
             split: Name of the split.
             sample: Id of the sample.
             approximate: Whether the most probable classes will do, where only these were kept.
+            size: (height, width) that they are wanted at; None for the sample's own.
 
         Returns:
             (H, W, C) float32, 0..1, each pixel's row sums to 1.
@@ -114,10 +120,10 @@ class Scenes:
             stored = self._datasets.open(config.dataset).sample(sample)
             members = self._answers(config, split, sample)
             return combine_to_size(
-                members, (stored.height, stored.width), config.rule, config.weights or None
+                members, size or (stored.height, stored.width), config.rule, config.weights or None
             )
-        probabilities, size = self._stored(run, split, sample, approximate)
-        return resize_probabilities(probabilities, size)
+        probabilities, own = self._stored(run, split, sample, approximate)
+        return resize_probabilities(probabilities, size or own)
 
     def _stored(
         self, run: str, split: str, sample: str, approximate: bool = False

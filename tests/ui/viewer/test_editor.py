@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from segcore.errors import SegcoreError
-from segcore.ui.viewer.editor import read_plane
+from segcore.ui.viewer.planes import read_plane
 
 
 def pack(plane: np.ndarray) -> str:

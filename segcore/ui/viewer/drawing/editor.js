@@ -3,38 +3,32 @@
 const SAVE_PATIENCE = 30_000; // milliseconds that an answer to a save may take
 const AHEAD = new Map(); // key of an editor -> { settings, scene }: the image that follows, unpacked
 
-class Editor {
+class Editor extends Looking {
   constructor(root) {
-    this.root = root;
-    this.sequence = 0;
+    const canvas = el("canvas", { tabindex: 0, role: "application", "aria-label": "Mask editor" });
+    super(root, el("div", { class: "picture" }, canvas));
+    this.canvas = canvas;
     this.tool = "brush";
     this.size = 12; // diameter of the brush, image pixels
     this.chosen = 0;
     this.last = 0; // the class chosen before
     this.saves = 0;
     this.strokes = new Strokes(this);
-    this.cursor = null; // [x, y] in image pixels
-    this.canvas = el("canvas", { tabindex: 0, role: "application", "aria-label": "Mask editor" });
-    this.stage = el("div", { class: "stage" }, el("div", { class: "picture" }, this.canvas));
-    this.notice = el("div", { class: "notice", role: "status" });
+    this.suggestions = new Suggestions(this);
+    this.byKeys = false; // whether keys moved the pointer last
     this.bar = new EditorBar(this);
     this.side = new EditorSide(this);
-    const frame = el("div", { class: "frame" }, this.stage, this.notice);
-    root.replaceChildren(el("style", {}, STYLE), this.bar.node, frame, this.side.node);
+    root.replaceChildren(el("style", {}, STYLE), this.bar.node, this.frameNode, this.side.node);
     root.addEventListener("keydown", (event) => onEditorKey(this, event));
     bindEditor(this, this.canvas);
-    this.resizing = new ResizeObserver(() => this.layout());
-    this.resizing.observe(root);
     this.onBlur = () => this.letGo();
     addEventListener("blur", this.onBlur);
   }
 
   destroy() {
-    this.resizing.disconnect();
+    super.destroy();
     removeEventListener("blur", this.onBlur);
     clearTimeout(this.waiting);
-    cancelAnimationFrame(this.pending);
-    this.sequence = Infinity;
   }
 
   async receive({ data, setTriggerValue }) {
@@ -58,7 +52,9 @@ class Editor {
       return;
     }
     if (this.isAnswer(settings.answer)) this.answered(settings.answer);
+    this.bar.offer();
     this.refresh();
+    await this.suggestions.receive(settings.suggestion);
   }
 
   // The image that follows in the work list, which is here already; false where none is.
@@ -99,6 +95,7 @@ class Editor {
     if (this.scene === scene) return;
     Object.assign(this, { scene, edits, look, task });
     this.painter = new Painter(scene);
+    this.suggestions.clear();
     this.proposal = scene.panels.findIndex((panel) => panel.hidden && panel.mask);
     this.shownPanel = 0;
     if (this.chosen >= scene.classes.length && this.chosen !== scene.ignore) this.chosen = 0;
@@ -164,6 +161,7 @@ class Editor {
     }
     this.send();
     sent.number = this.saving.number;
+    sent.used = this.saving.used;
     const { width, height } = this.scene;
     const packing = this.edits.dirty ? packPlane({ values: this.saving.mask, width }) : null;
     if (packing) Object.assign(sent, { shape: [height, width], bytes: this.saving.mask.BYTES_PER_ELEMENT });
@@ -184,7 +182,9 @@ class Editor {
 
   setTool(tool) {
     if (tool === "accept" && this.proposal < 0) return this.hint("There is no prediction of this image to accept");
+    if (TOOLS[tool].asks && !this.settings.asks.includes(tool)) return null;
     this.strokes.cancel();
+    if (tool !== this.tool) this.suggestions.clear();
     this.tool = tool;
     return this.refresh();
   }
@@ -198,6 +198,7 @@ class Editor {
     if (index === null || index === this.chosen) return;
     this.last = this.chosen;
     this.chosen = index;
+    this.suggestions.choose(index);
     this.refresh();
   }
 
@@ -253,7 +254,7 @@ class Editor {
   }
 
   undo() {
-    if (this.strokes.takeBack()) return this.refresh();
+    if (this.strokes.takeBack() || this.suggestions.takeBack()) return this.refresh();
     if (!this.edits.undo()) this.hint("Nothing to undo");
     if (this.task?.undone(this.edits.done.length)) this.lookAtRegion();
     this.refresh();
@@ -272,17 +273,17 @@ class Editor {
       this.after(() => this.save());
       return;
     }
-    const { mask, number } = this.send();
+    const { mask, number, used } = this.send();
     const { token } = this.settings; // another image may be open once the mask is packed
     const { width, height } = this.scene;
     const plane = await packPlane({ values: mask, width });
-    this.setTriggerValue("save", { number, token, shape: [height, width], bytes: mask.BYTES_PER_ELEMENT, mask: plane });
+    this.setTriggerValue("save", { number, token, used, shape: [height, width], bytes: mask.BYTES_PER_ELEMENT, mask: plane });
   }
 
   // Remember what is on its way to the server.
   send() {
     const { edits } = this;
-    this.saving = { number: `${Date.now()}.${++this.saves}`, step: edits.done.at(-1), mask: edits.values.slice(), edits };
+    this.saving = { number: `${Date.now()}.${++this.saves}`, step: edits.done.at(-1), mask: edits.values.slice(), used: edits.proposedBy, edits };
     clearTimeout(this.waiting);
     this.waiting = setTimeout(() => {
       this.saving = this.following = null;
@@ -324,6 +325,24 @@ class Editor {
     if (saved) following?.();
   }
 
+  // Keys put the tool down where the pointer is, and lift it.
+  pen() {
+    this.cursor ??= this.camera.toImage(this.camera.width / 2, this.camera.height / 2);
+    if (this.strokes.way && this.tool !== "polygon") this.strokes.up(this.cursor);
+    else this.strokes.down(this.cursor);
+    this.refresh();
+  }
+
+  // Keys move the pointer: by a pixel where pixels are large, by some on the screen otherwise.
+  moveCursor(dx, dy) {
+    const step = Math.max(1, Math.round(8 / this.camera.scale));
+    const [x, y] = this.cursor ?? this.camera.toImage(this.camera.width / 2, this.camera.height / 2);
+    this.cursor = [clamp(Math.floor(x) + step * dx + 0.5, 0.5, this.scene.width - 0.5), clamp(Math.floor(y) + step * dy + 0.5, 0.5, this.scene.height - 0.5)];
+    this.byKeys = true;
+    this.strokes.move(this.cursor);
+    this.repaint();
+  }
+
   change(patch) {
     Object.assign(this.look, patch);
     this.refresh();
@@ -332,28 +351,6 @@ class Editor {
   cycleFill() {
     const names = Object.keys(FILLS);
     this.change({ fill: names[(names.indexOf(this.look.fill) + 1) % names.length] });
-  }
-
-  zoomBy(factor, x, y) {
-    this.camera.zoomBy(factor, x, y);
-    this.repaint();
-  }
-
-  panBy(dx, dy) {
-    this.camera.panBy(dx, dy);
-    this.repaint();
-  }
-
-  fit() {
-    this.camera.fit();
-    this.repaint();
-  }
-
-  hint(text, time = 1800) {
-    this.notice.textContent = text;
-    this.notice.classList.add("on");
-    clearTimeout(this.hinting);
-    this.hinting = setTimeout(() => this.notice.classList.remove("on"), time);
   }
 
   valueAt([x, y]) {
@@ -368,6 +365,7 @@ class Editor {
 
   pointAt(x, y) {
     this.cursor = this.camera.toImage(x, y);
+    this.byKeys = false;
     this.repaint();
   }
 
@@ -386,41 +384,27 @@ class Editor {
   }
 
   layout() {
-    this.root.classList.toggle("aside", this.root.clientWidth >= ASIDE);
-    const width = this.stage.clientWidth;
+    const width = this.placeAside(this.side.node);
     if (!this.scene || !width) return;
-    const room = Math.max(freeHeight(this.stage), LEAST_SHARE * innerHeight);
-    const natural = Math.min(room, Math.round((width * this.scene.height) / this.scene.width));
+    const natural = Math.min(this.room, Math.round((width * this.scene.height) / this.scene.width));
     const scale = Math.min(width / this.scene.width, natural / this.scene.height);
     this.camera = new Camera(this.look.view, this.scene, { width, height: natural, scale });
-    this.side.node.style.maxHeight = this.root.classList.contains("aside") ? `${room}px` : "";
-    const ratio = devicePixelRatio || 1;
-    const [wide, high] = [Math.round(width * ratio), Math.round(natural * ratio)];
-    if (this.canvas.width !== wide) this.canvas.width = wide;
-    if (this.canvas.height !== high) this.canvas.height = high;
-    this.canvas.style.height = `${natural}px`;
+    this.sizeCanvas(this.canvas, width, natural);
     this.repaint();
   }
 
-  repaint() {
-    this.pending ??= requestAnimationFrame(() => {
-      this.pending = null;
-      if (this.camera) this.paint();
-    });
-  }
-
   paint() {
-    const start = performance.now();
-    this.frame = this.camera.frame(devicePixelRatio || 1);
     const context = this.canvas.getContext("2d");
     context.clearRect(0, 0, this.canvas.width, this.canvas.height);
     this.painter.paint(context, this.frame, this.panel, this.look, null);
     paintRegion(context, this);
+    paintSuggestion(context, this);
     paintWay(context, this);
     paintBrush(context, this);
     this.bar.report();
-    this.paintTime = performance.now() - start;
-    this.root.dataset.painted = this.scene.id;
+  }
+
+  publish() {
     window.__segeditor = this;
   }
 }

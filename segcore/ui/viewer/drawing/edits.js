@@ -7,7 +7,7 @@ class Edits {
     this.values = plane.levels[0].values;
     this.saved = this.values.slice(); // as it was opened or last saved
     this.locked = locked; // values that may not be painted over
-    this.done = []; // steps that can be undone: { pixels, values }
+    this.done = []; // steps that can be undone: { pixels, values, by }
     this.undone = [];
     this.savedAt = undefined; // the last step done when it was saved; a count would be the same after undoing and drawing anew
     this.touched = new Uint8Array(this.values.length);
@@ -16,6 +16,12 @@ class Edits {
 
   get dirty() {
     return this.savedAt !== this.done.at(-1);
+  }
+
+  // The tools that proposed what was accepted since the last save.
+  get proposedBy() {
+    const steps = this.done.slice(this.done.indexOf(this.savedAt) + 1);
+    return [...new Set(steps.map(({ by }) => by).filter(Boolean))];
   }
 
   // What was drawn is kept elsewhere.
@@ -59,15 +65,15 @@ class Edits {
     if (box[3] > 0) this.plane.refresh(box);
   }
 
-  // End a step; returns how many pixels it changed.
-  commit() {
+  // End a step; returns how many pixels it changed. "by" is the tool that proposed it.
+  commit(by = null) {
     const { pixels, before, touched } = this;
     for (const i of pixels) touched[i] = 0;
     const kept = [];
     for (let k = 0; k < pixels.length; k++) if (this.values[pixels[k]] !== before[k]) kept.push(k);
     this.begin();
     if (!kept.length) return 0;
-    const step = { pixels: new Uint32Array(kept.length), values: new this.values.constructor(kept.length) };
+    const step = { by, pixels: new Uint32Array(kept.length), values: new this.values.constructor(kept.length) };
     kept.forEach((k, n) => {
       step.pixels[n] = pixels[k];
       step.values[n] = before[k];
@@ -139,6 +145,13 @@ class Edits {
     }
     return box[3] > 0 ? box : null;
   }
+}
+
+// The opposite of packPlane, for two bytes a pixel.
+async function unpackPlane(text, width) {
+  const values = new Uint16Array(await inflate(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))));
+  for (let i = width; i < values.length; i++) values[i] += values[i - width];
+  return values;
 }
 
 // A plane of numbers as text: rows as differences, deflated, base64.

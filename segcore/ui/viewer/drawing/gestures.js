@@ -1,7 +1,6 @@
 // Hands on the editor: pointer, wheel and keys.
 
 const EDITOR_HELP = [
-  ...Object.values(TOOLS).map((tool) => [tool.key, tool.title.toLowerCase()]),
   ["1 … 9", "choose a class"],
   ["v", "choose ignored"],
   ["x", "the class chosen before"],
@@ -9,8 +8,13 @@ const EDITOR_HELP = [
   ["Shift + wheel", "brush size"],
   ["wheel  +  −  0", "zoom, fit"],
   ["Space + drag", "pan (or the right button, or arrows)"],
+  ["Shift + arrows", "move the pointer"],
+  ["d", "put the tool down where the pointer is, or lift it"],
+  ["Enter", "close a polygon, spread strokes, accept a proposal"],
+  ["Esc", "drop the proposal, then the strokes"],
   ["p", "hold: show the proposal"],
   ["o", "fill, outlines, both"],
+  ["two fingers", "zoom and pan"],
   ["Ctrl + Z", "undo"],
   ["Ctrl + Shift + Z", "redo"],
   ["Ctrl + S", "save"],
@@ -35,14 +39,15 @@ const EDITOR_KEYS = {
   v: (editor) => editor.choose(editor.scene.ignore),
   x: (editor) => editor.choose(editor.last),
   z: (editor) => editor.undo(),
-  Enter: (editor) => (editor.strokes.busy ? editor.strokes.close() : editor.decide("accepted")),
+  Enter: (editor) => {
+    if (editor.strokes.busy) editor.strokes.close();
+    else if (!editor.suggestions.enter()) editor.decide("accepted");
+  },
+  d: (editor) => editor.pen(),
   k: (editor) => editor.decide("kept"),
   n: (editor) => editor.decide("skipped"),
   Backspace: (editor) => editor.back(),
-  Escape: (editor) => {
-    editor.strokes.cancel();
-    editor.repaint();
-  },
+  Escape: (editor) => (editor.strokes.busy ? editor.strokes.cancel() : editor.suggestions.escape()),
   "?": (editor) => editor.bar.toggleHelp(),
 };
 for (const [name, { key }] of Object.entries(TOOLS)) EDITOR_KEYS[key] = (editor) => editor.setTool(name);
@@ -62,6 +67,8 @@ function onEditorKey(editor, event) {
     else return;
   } else if (event.altKey) {
     return;
+  } else if (arrow && event.shiftKey && target.matches("canvas")) {
+    editor.moveCursor(...arrow);
   } else if (arrow && target.matches("canvas")) {
     editor.panBy(-PAN * arrow[0], -PAN * arrow[1]);
   } else if (event.key === " " && target.matches("canvas")) {
@@ -78,6 +85,7 @@ function onEditorKey(editor, event) {
 function bindEditor(editor, canvas) {
   const at = (event) => [event.offsetX, event.offsetY];
   let drag = null;
+  let tap = null; // where a finger went down with a tool of clicks: it may become two fingers
 
   editor.root.addEventListener("keyup", (event) => {
     if (event.key === " ") editor.panning = false;
@@ -86,9 +94,9 @@ function bindEditor(editor, canvas) {
   editor.root.addEventListener("focusout", () => editor.letGo());
   canvas.addEventListener("wheel", (event) => {
     event.preventDefault();
-    const delta = clamp((event.deltaY || event.deltaX) * (event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 30 : 1), -60, 60);
-    if (event.shiftKey) editor.setSize(editor.size * Math.exp(-delta * 0.005) - Math.sign(delta) * 0.5);
-    else editor.zoomBy(Math.exp(-delta * 0.004), ...at(event));
+    const steps = wheelSteps(event); // with Shift a wheel turns sideways
+    if (event.shiftKey) editor.setSize(editor.size * Math.exp(-steps * 0.005) - Math.sign(steps) * 0.5);
+    else editor.zoomBy(wheelZoom(event), ...at(event));
   }, { passive: false });
   canvas.addEventListener("contextmenu", (event) => event.preventDefault());
   canvas.addEventListener("pointerdown", (event) => {
@@ -98,7 +106,8 @@ function bindEditor(editor, canvas) {
     editor.pointAt(...at(event));
     if (editor.panning || event.button === 1 || event.button === 2) drag = at(event);
     else if (event.button === 0 && event.altKey) editor.choose(editor.valueAt(editor.cursor));
-    else if (event.button === 0) editor.strokes.down(editor.cursor);
+    else if (event.pointerType === "touch" && CLICKS.includes(editor.tool)) tap = editor.cursor;
+    else if (event.button === 0) editor.strokes.down(editor.cursor, event.shiftKey);
   });
   canvas.addEventListener("pointermove", (event) => {
     if (!editor.scene || editor.pinching) return;
@@ -119,15 +128,18 @@ function bindEditor(editor, canvas) {
     if (!editor.scene) return;
     drag = null;
     editor.pointAt(...at(event));
+    if (tap) editor.strokes.down(tap);
+    tap = null;
     editor.strokes.up(editor.cursor);
     editor.repaint();
   });
-  canvas.addEventListener("pointercancel", () => {
-    drag = null;
-    editor.strokes.cancel();
-  });
+  const interrupt = () => {
+    drag = tap = null;
+    if (editor.tool !== "polygon") editor.strokes.cancel(); // its corners stay while one zooms
+  };
+  canvas.addEventListener("pointercancel", interrupt);
   canvas.addEventListener("dblclick", () => editor.strokes.close());
   canvas.addEventListener("pointerleave", () => editor.scene && !editor.strokes.busy && editor.pointAway());
-  canvas.addEventListener("touchstart", (event) => event.touches.length === 2 && editor.strokes.cancel());
+  canvas.addEventListener("touchstart", (event) => event.touches.length === 2 && interrupt());
   bindPinch(editor, canvas);
 }

@@ -14,15 +14,49 @@ class EditorBar {
     this.redo = el("button", { type: "button", title: "Redo (Ctrl + Shift + Z)", onclick: () => editor.redo() }, "Redo");
     this.save = el("button", { type: "button", class: "save", title: "Save a new version of this mask (Ctrl + S)", onclick: () => editor.save() }, "Save");
     this.help = el("button", { type: "button", class: "icon", "aria-label": "Keys", title: "Keys (?)", "aria-expanded": "false", onclick: () => this.toggleHelp() }, "?");
-    this.menu = el("div", { class: "menu", hidden: true }, el("dl", {}, ...[...TASK_HELP, ...EDITOR_HELP].flatMap(([keys, what]) => [el("dt", {}, keys), el("dd", {}, what)])));
-    this.status = el("div", { class: "status" });
+    this.keys = el("dl", {});
+    this.menu = el("div", { class: "menu", hidden: true }, this.keys);
     this.node = el("div", { class: "toolbar", role: "toolbar", "aria-label": "Mask editor" },
       el("span", { class: "group joined" }, ...this.tools.map(([, button]) => button)),
       el("label", { class: "group" }, "Size", this.size, this.sizeText),
       el("label", { class: "group" }, "Overlay", this.opacity),
-      el("span", { class: "middle" }, this.status),
+      el("span", { class: "middle" }, editor.status),
       el("span", { class: "group joined" }, this.undo, this.redo),
       this.save, this.help, this.menu, this.buildTask());
+    editor.frameNode.append(this.buildSuggestion());
+  }
+
+  // Tools that the page does not answer are not there, nor are their keys.
+  offer() {
+    const offered = (name) => !TOOLS[name].asks || this.editor.settings.asks.includes(name);
+    for (const [name, button] of this.tools) button.hidden = !offered(name);
+    const tools = Object.entries(TOOLS).filter(([name]) => offered(name)).map(([, { key, title, help }]) => [key, `${title.toLowerCase()}: ${help[0].toLowerCase()}${help.slice(1)}`]);
+    const work = this.editor.task ? TASK_HELP : [];
+    this.keys.replaceChildren(...[...work, ...tools, ...EDITOR_HELP].flatMap(([keys, what]) => [el("dt", {}, keys), el("dd", {}, what)]));
+  }
+
+  // Strokes that wait to be spread, or what is proposed, and the answers to it.
+  buildSuggestion() {
+    const { suggestions } = this.editor;
+    this.enter = el("button", { type: "button", class: "save", onclick: () => suggestions.enter() });
+    this.escape = el("button", { type: "button", title: "Esc", onclick: () => suggestions.escape() });
+    this.proposed = el("span", { class: "question", role: "status" });
+    this.suggestion = el("div", { class: "task proposed", role: "group", "aria-label": "Proposed region" }, this.proposed, this.enter, this.escape);
+    return this.suggestion;
+  }
+
+  syncSuggestion() {
+    const { offer, asked, strokes, busy } = this.editor.suggestions;
+    this.suggestion.hidden = !busy;
+    if (!busy) return;
+    const count = (number, noun) => `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
+    if (offer) this.proposed.textContent = `Proposal: ${count(offer.pixels, "pixel")} would change`;
+    else if (asked) this.proposed.textContent = "Looking for the region …";
+    else this.proposed.textContent = `${count(strokes.length, "stroke")}: add strokes of other classes that meet here, then spread them`;
+    this.enter.textContent = offer ? "Accept" : "Spread";
+    this.enter.title = offer ? "Take the proposal into the mask (Enter)" : "Let the strokes spread (Enter)";
+    this.enter.disabled = Boolean(asked);
+    this.escape.textContent = offer || asked ? "Drop" : "Remove strokes";
   }
 
   // The question about a suspected region, and the answers to it.
@@ -65,6 +99,7 @@ class EditorBar {
     this.save.disabled = !editor.edits.dirty || Boolean(editor.saving);
     this.save.textContent = editor.saving ? "Saving …" : "Save";
     this.syncTask();
+    this.syncSuggestion();
     this.report();
   }
 
@@ -74,8 +109,8 @@ class EditorBar {
     const under = value === null || value === undefined ? "" : `${editor.nameOf(value)} at ${Math.floor(editor.cursor[0])}, ${Math.floor(editor.cursor[1])} · `;
     const waiting = DRAFTS.names(editor.settings.key);
     const others = waiting.length ? ` · ${waiting.length} other ${waiting.length === 1 ? "image" : "images"} not saved` : "";
-    this.status.textContent = `${under}${editor.edits.dirty ? "not saved" : "saved"}${others}`;
-    this.status.title = waiting.length ? `Not saved yet: ${waiting.join(", ")}` : "";
+    editor.status.textContent = `${under}${editor.edits.dirty ? "not saved" : "saved"}${others}`;
+    editor.status.title = waiting.length ? `Not saved yet: ${waiting.join(", ")}` : "";
   }
 }
 

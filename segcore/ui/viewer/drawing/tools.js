@@ -8,10 +8,15 @@ const TOOLS = {
   lasso: { key: "l", title: "Lasso", help: "Draw around pixels to paint them" },
   fill: { key: "f", title: "Fill", help: "Paint a connected region" },
   accept: { key: "a", title: "Accept", help: "Take over a connected region of the proposal, or draw around pixels to take them over" },
+  scribble: { key: "s", title: "Scribble", help: "Draw a few strokes of each class; Enter spreads them over the pixels that look alike", asks: true },
+  cut: { key: "c", title: "Cut out", help: "Drag a box over an object, or draw around it: it is cut out by its colours", asks: true },
+  object: { key: "m", title: "Object", help: "Click an object, or drag a box over it; Shift + click, or a click in the proposal, takes a part away", asks: true },
   pick: { key: "i", title: "Pick", help: "Choose the class under the pointer (Alt + click with any tool)" },
 };
 
 const BRUSHES = ["brush", "erase", "replace"];
+const CLICKS = ["polygon", "fill", "pick"]; // what they do is done when the pointer goes down
+const SIZED = [...BRUSHES, "scribble"];
 const SMALLEST = 1;
 const LARGEST = 512;
 
@@ -21,6 +26,7 @@ class Strokes {
     this.editor = editor;
     this.way = null; // points since the pointer went down, or the corners of a polygon
     this.only = null;
+    this.not = false; // whether the gesture says what does not belong to an object
   }
 
   get busy() {
@@ -31,8 +37,9 @@ class Strokes {
     return this.editor.tool;
   }
 
-  down(point) {
+  down(point, not = false) {
     const { editor } = this;
+    this.not = not;
     if (this.tool === "pick") return editor.choose(editor.valueAt(point));
     if (this.tool === "fill") return this.region(editor.edits.plane.levels[0], point, editor.chosen);
     if (this.tool === "polygon") return this.corner(point);
@@ -58,6 +65,7 @@ class Strokes {
     const way = this.way;
     this.way = null;
     if (BRUSHES.includes(this.tool)) this.editor.commit();
+    else if (TOOLS[this.tool].asks) this.editor.suggestions.take(this.tool, way, this.not);
     else if (way.length > 2) this.inside(way);
     else if (this.tool === "accept") this.region(this.editor.proposalPlane, point, this.proposed());
   }
