@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from segcore.errors import SegcoreError
 from segcore.runs.dispatch.warm_process import Answer, Arrays
-from segcore.training.optional import is_installed, require
+from segcore.training.optional import install_hint, is_installed, require
 
 FloatArray = npt.NDArray[np.float32]
 Shape = tuple[int | None, ...]
@@ -274,7 +274,7 @@ def _read(role: str, file: Path) -> Network:
     if not runtimes:
         raise SegcoreError(
             "Expected the package openvino or onnxruntime to run a promptable network, found "
-            "neither: pip install openvino."
+            f"neither: {install_hint('openvino')}."
         )
     problem = ""
     for name in runtimes:

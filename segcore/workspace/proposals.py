@@ -204,8 +204,8 @@ class MaskProposals:
         files = self.promptable
         if files is None:
             raise SegcoreError(
-                "Expected the files of a promptable network, found none chosen: choose them under "
-                "Settings of the editor, or with segscope promptable."
+                "Expected the files of a promptable network, found none chosen: choose them above "
+                "the editor, or with segscope promptable."
             )
         dataset = self._datasets.open(name)
         _check_values(dataset, np.array([value]))

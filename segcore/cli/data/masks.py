@@ -78,11 +78,43 @@ def _show_masks(result: dict[str, Any]) -> str:
     return table(head, rows) + "\n* in use"
 
 
+def _promptable_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "encoder",
+        nargs="?",
+        help="ONNX file of the encoder, as Segment Anything is exported; 'none' removes both files",
+    )
+    parser.add_argument("decoder", nargs="?", help="ONNX file of the decoder of the same export")
+
+
+def _promptable(options: Options) -> dict[str, Any]:
+    proposals = workspace_of(options).proposals
+    if options.encoder == "none":
+        proposals.set_promptable("", "")
+    elif options.encoder:
+        proposals.set_promptable(options.encoder, options.decoder or "")
+    files = proposals.promptable
+    return {"promptable": None if files is None else dataclasses.asdict(files)}
+
+
+def _show_promptable(result: dict[str, Any]) -> str:
+    files = result["promptable"]
+    if files is None:
+        return "No promptable network. Choose one with: segscope promptable ENCODER DECODER"
+    return f"Encoder: {files['encoder']}\nDecoder: {files['decoder']}"
+
+
 MASK_COMMANDS: dict[str, Command] = {
+    "promptable": Command(
+        "show or choose the network that masks a clicked object in the mask editor",
+        _promptable_arguments,
+        _promptable,
+        _show_promptable,
+    ),
     "masks": Command(
         "list versions of edited masks, go back to one, or save a mask from a file",
         _masks_arguments,
         _masks,
         _show_masks,
-    )
+    ),
 }

@@ -9,6 +9,7 @@ import streamlit as st
 
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.editing.versions import MaskChanged
+from segcore.errors import SegcoreError
 from segcore.ui import viewer
 from segcore.ui.shared import band_choice, session
 from segcore.ui.shared.band_choice import display_stamp
@@ -46,7 +47,9 @@ def choose(dataset: Dataset) -> tuple[str, str]:
         _step(listed, 1, "Next image", ":material/chevron_right:")
         with session.errors_shown():
             band_choice.choose(dataset.name, "edit_bands")
-            return sample, _choose_proposal(dataset.name, sample)
+            proposer = _choose_proposal(dataset.name, sample)
+        _choose_network()
+    return sample, proposer
 
 
 def _step(listed: list[str], by: int, label: str, icon: str) -> None:
@@ -128,6 +131,30 @@ def save(
         return viewer.SaveAnswer(False, str(error), "", kept=True)
     base = known_as(version.digest, session.workspace().datasets.open(dataset))
     return viewer.SaveAnswer(True, f"Saved as version {version.number}", base)
+
+
+def _choose_network() -> None:
+    """Let the user name the two files of a promptable network; none are named as a rule."""
+    proposals = session.workspace().proposals
+    with (
+        session.errors_shown(),
+        st.popover("", icon=":material/settings:", help="A network that masks what you click"),
+    ):
+        files = proposals.promptable
+        st.caption(
+            "Two ONNX files of a Segment Anything export. With them, the tool Object masks what "
+            "you click or box. They stay where they are, for all who use this workspace."
+        )
+        encoder = st.text_input("Encoder", files.encoder if files else "", key="promptable_encoder")
+        decoder = st.text_input("Decoder", files.decoder if files else "", key="promptable_decoder")
+        if st.button("Use these files", icon=":material/check:", key="promptable_use"):
+            try:
+                with st.spinner("Loading and checking both files …"):
+                    proposals.set_promptable(encoder.strip(), decoder.strip())
+            except SegcoreError as error:
+                st.error(str(error), icon=":material/error:")
+            else:
+                st.rerun()
 
 
 def _choose_proposal(dataset: str, sample: str) -> str:
