@@ -42,6 +42,8 @@ def _combine(choice: Choice, split: str) -> str | None:
     except SegcoreError as error:
         st.warning(str(error), icon=":material/warning:")
         return None
+    if not run and not choice.weights:  # with a CRF or a name, the members' mean is in it
+        run = next((r for r in ensembles.names(members, split) if choice.rule in r), None)
     count = formatting.plural(len(members), "member")
     if not run and st.button(
         f"Combine on {split}",
@@ -55,10 +57,6 @@ def _combine(choice: Choice, split: str) -> str | None:
     saved = _save(choice, split)
     if saved:
         return saved
-    if not run:
-        others = ensembles.names(members, split)
-        alike = [r for r in others if choice.rule in r and not choice.weights]
-        run = alike[0] if alike else None
     if run:
         query = {"run": run, "split": split}
         run_links.compare_masks(query)

@@ -155,11 +155,12 @@ def table(rows: Sequence[RunRow]) -> tuple[list[RunRow], list[str]]:
         if chosen and st.session_state.get("run") not in chosen:
             session.request("run", chosen[-1])
 
+    cells = [_heading(line) if line.heading else _line(line.rows[0]) for line in lines]
     event = tables.draw(
-        [_heading(line) if line.heading else _line(line.rows[0]) for line in lines],
+        cells,
         height=min(560, 38 + ROW_PIXELS * max(len(lines), 1)),
         column_config=COLUMNS,
-        column_order=st.session_state.get("runs_columns") or USUAL_COLUMNS,
+        column_order=_columns(cells),
         key=key,
         on_select=follow,
         selection_mode="multi-row",
@@ -171,6 +172,15 @@ def table(rows: Sequence[RunRow]) -> tuple[list[RunRow], list[str]]:
         st.caption("No run matches the filters.")
     actions.show({row.run: row for row in shown}, chosen)
     return shown, chosen
+
+
+def _columns(cells: Sequence[dict[str, Any]]) -> list[str]:
+    """Return the chosen columns; of the usual ones those that say something about these rows."""
+    chosen = list(st.session_state.get("runs_columns") or USUAL_COLUMNS)
+    if chosen != list(USUAL_COLUMNS):
+        return chosen
+    empty: tuple[Any, ...] = (None, "", [])
+    return [name for name in chosen if any(row[name] not in empty for row in cells)]
 
 
 def of_most_interest(rows: Sequence[RunRow]) -> str:
