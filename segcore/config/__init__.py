@@ -13,7 +13,7 @@ from segcore.config.mapping import from_json, to_json
 from segcore.config.robustness import RobustnessConfig
 from segcore.config.training import ModelConfig, RecipeConfig, TrainConfig, shared_labels
 from segcore.config.tuning import Range, SearchSpace, TuneConfig
-from segcore.config.using import EvaluateConfig, PredictConfig, PredictOptions
+from segcore.config.using import EvaluateConfig, PredictConfig, PredictOptions, at_training_scale
 from segcore.errors import unknown
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "SubsetsConfig",
     "TrainConfig",
     "TuneConfig",
+    "at_training_scale",
     "config_from_json",
     "from_json",
     "shared_labels",

@@ -255,6 +255,15 @@ class RecipeConfig:
         high=1,
         step=0.1,
     )
+    crops: int = option(
+        0,
+        "Crops per image",
+        "Train on so many random crops of each image and epoch, as large as the image size and at the "
+        "image's own resolution, instead of the whole image resized; 0 resizes. Made for large images: "
+        "validation and prediction then go over all of an image in tiles of that size.",
+        low=0,
+        high=100_000,
+    )
     jit: bool = option(
         False,
         "Compile with XLA",
@@ -273,6 +282,11 @@ class RecipeConfig:
                 "Expected no augmentation and no CutMix with cached features, which are those of "
                 f"the images as they are, received augmentation {self.augmentation!r} and cut_mix "
                 f"{self.cut_mix:g}: set them to none and 0, or turn cached features off."
+            )
+        if self.cache_features and self.crops:
+            raise SegcoreError(
+                "Expected whole images with cached features, which are computed once, received "
+                f"crops {self.crops}: set crops to 0, or turn cached features off."
             )
         if self.cache_features and self.freeze_epochs not in (0, self.epochs):
             raise SegcoreError(
@@ -427,6 +441,7 @@ class TrainConfig:
         self._check_hosts()
         self._check_engine()
         self._check_features()
+        self._check_crops()
 
     def _check_size(self) -> None:
         if len(self.size) != 2:
@@ -442,6 +457,21 @@ class TrainConfig:
                     f"{self.model.architecture} with {self.model.encoder}, received {value}: use "
                     f"{low} or {low + stride}."
                 )
+
+    def _check_crops(self) -> None:
+        """Refuse what crops cannot do."""
+        if not self.recipe.crops:
+            return
+        if self.model.preprocessing != "none":
+            raise SegcoreError(
+                "Expected no preprocessing with crops, which sees an image whole, received "
+                f"{self.model.preprocessing!r}: set preprocessing to none, or crops to 0."
+            )
+        if self.distillation is not None:
+            raise SegcoreError(
+                "Expected a student that sees what its teachers saw, whole images, received crops "
+                f"{self.recipe.crops}: set crops to 0."
+            )
 
     def _check_features(self) -> None:
         """Refuse what cached features cannot do."""

@@ -1,7 +1,7 @@
 """What is done with trained runs: predict, combine, refine, score."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from segcore.catalog import (
     BACKENDS,
@@ -60,6 +60,17 @@ class PredictOptions:
         if self.tta == "none":
             return tiles
         return f"{tiles}, {TEST_TIME_AUGMENTATIONS[self.tta].title.lower()}"
+
+
+def at_training_scale(options: PredictOptions, crops: int) -> PredictOptions:
+    """Return the options with which a network sees images as large as in training.
+
+    Args:
+        options: What was asked for.
+        crops: ``RecipeConfig.crops`` of the training: above 0 the network never saw a resized image,
+            so that tiles are used.
+    """
+    return replace(options, tile=True) if crops and not options.tile else options
 
 
 @dataclass(frozen=True)

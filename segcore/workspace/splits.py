@@ -7,7 +7,7 @@ from segcore.data.balance.crop_shares import CropShares, measure_crops
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.dataset.split_history import PastSplits, read_split_history, undo_splits
 from segcore.data.splits.folds import fold_name, folds_of, write_folds
-from segcore.data.splits.splits import SplitPart, make_folds, split_report
+from segcore.data.splits.splits import SplitPart, default_method, make_folds, split_report
 from segcore.workspace.datasets.datasets import Datasets, Progress
 from segcore.workspace.runs.runs import Runs
 
@@ -119,7 +119,7 @@ class Splits:
         Args:
             name: Name of the dataset.
             folds: k, 2 or more.
-            method: A name in ``splits.METHODS``.
+            method: A name in ``splits.METHODS``; "" for the one that suits the dataset.
             seed: Seed of the draw.
             group_by: A name in ``splits.GROUPINGS``, for "grouped".
             hold_out: A current split that stays as it is in every fold, "test"; "" divides all
@@ -131,6 +131,7 @@ class Splits:
                 a fold's name is taken.
         """
         dataset, counts = self._datasets.open(name), self._datasets.counts_by_sample(name)
+        method = method or default_method(dataset)
         assigned = make_folds(
             dataset, folds, method, seed, counts=counts, group_by=group_by, hold_out=hold_out
         )

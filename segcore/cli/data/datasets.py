@@ -12,6 +12,7 @@ from segcore.data.balance.planner import parse_target
 from segcore.data.dataset.documents import check_name
 from segcore.data.formats.exporters import FORMS
 from segcore.data.formats.importers import Pairing, Windows, parse_bands
+from segcore.data.splits.blocks import Blocks
 from segcore.formatting import frequency, number, percent
 from segcore.labels import list_names, plural
 
@@ -188,7 +189,24 @@ def _show_stats(result: dict[str, Any]) -> str:
 def _split_arguments(parser: argparse.ArgumentParser) -> None:
     _dataset_arguments(parser)
     parser.add_argument(
-        "--method", default="stratified", help="random, stratified or grouped (default: stratified)"
+        "--method",
+        default="",
+        help="random, stratified, grouped or blocks (default: blocks for windows of rasters, else "
+        "stratified)",
+    )
+    parser.add_argument(
+        "--block",
+        type=int,
+        default=0,
+        metavar="PIXELS",
+        help="with --method blocks: side of a block (default: chosen at the import)",
+    )
+    parser.add_argument(
+        "--gap",
+        type=int,
+        default=0,
+        metavar="PIXELS",
+        help="with --method blocks: leave out windows nearer than this to another split's",
     )
     parser.add_argument(
         "--validation",
@@ -202,7 +220,7 @@ def _split_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--group-by",
         default="",
-        help="with --method grouped: folder or prefix (default: folder if there are several)",
+        help="with --method grouped: folder, prefix or scene (default: folder if there are several)",
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
@@ -245,10 +263,10 @@ def _split(options: Options) -> dict[str, Any]:
         "validation": options.validation,
         "test": options.test,
     }
+    how = {"group_by": options.group_by, "blocks": Blocks(options.block, options.gap)}
     datasets = workspace_of(options).datasets
-    return datasets.make_splits(
-        options.dataset, options.method, fractions, options.seed, group_by=options.group_by
-    ).to_json()
+    made = datasets.make_splits(options.dataset, options.method, fractions, options.seed, **how)
+    return made.to_json()
 
 
 def _show_split(result: dict[str, Any]) -> str:

@@ -115,6 +115,16 @@ def window_of(sample: Sample) -> Window | None:
     return None if sample.window is None else Window(*sample.window, sample.height, sample.width)
 
 
+def part_of(sample: Sample, part: Window) -> Sample:
+    """Return a rectangle of a sample's image as a sample, whose image can be read.
+
+    Its mask is still that of the whole, and so is its id.
+    """
+    top, left = sample.window or (0, 0)
+    corner = (top + part.top, left + part.left)
+    return dataclasses.replace(sample, window=corner, height=part.height, width=part.width)
+
+
 def digest_mask(mask: npt.NDArray[Any]) -> str:
     """Return the SHA-256, in hexadecimal, of a mask's shape, dtype and indices, (H, W) integers."""
     digest = hashlib.sha256(f"{mask.shape} {mask.dtype.name} ".encode())

@@ -181,7 +181,8 @@ class DatasetWriter:
         """Write the mask of a sample that is a part of a larger image.
 
         Args:
-            draft: Its id, split, size, group (the scene's id) and window; the rest is filled in.
+            draft: Its id (that of the scene before the last "/"), split, size, group and window; the
+                rest is filled in.
             scene: The image file that it is a part of.
             mask: As in :meth:`add`.
             copy: Whether the image file is copied in, once for all its windows.
@@ -199,7 +200,7 @@ class DatasetWriter:
         if copy:
             with self._copying:
                 if scene not in self._copied:
-                    self._copied[scene] = self._copy(scene, draft.group)
+                    self._copied[scene] = self._copy(scene, draft.id.rpartition("/")[0])
             image = self._copied[scene]
         return self._noted(dataclasses.replace(draft, image=image, mask=place, mask_digest=digest))
 

@@ -20,6 +20,7 @@ from segcore.data.health.sequences import (
     neighbours,
     shared_sequences,
 )
+from segcore.data.splits.blocks import neighbouring
 from segcore.data.statistics.statistics import ClassStatistics
 
 NEAR_BITS = 6
@@ -29,6 +30,9 @@ On CamVid no two frames of different drives are within 6 bits; 983 pairs of one 
 """
 
 SINGLE_CLASS_SHARE = 0.995
+
+TOUCHING_SHARE = 0.5
+"""Share of the windows outside train that may touch another split's before it is a warning."""
 
 PAIRS = 6
 """Pairs that a finding shows at most."""
@@ -319,6 +323,40 @@ def _describe(shared: SharedSequence, split_size: int) -> str:
     return sentence
 
 
+def find_neighbouring_windows(evidence: Evidence) -> list[Finding]:
+    """Windows of one raster that touch or overlap and are in different splits."""
+    samples = evidence.dataset.samples
+    pairs = [
+        (samples[i], samples[j])
+        for i, j in neighbouring(samples).tolist()
+        if samples[i].split and samples[j].split and samples[i].split != samples[j].split
+    ]
+    if not pairs:
+        return []
+    scored = [s for s in samples if s.split not in ("", "train")]
+    touching = {s.id for pair in pairs for s in pair}
+    leaking = tuple(s.id for s in scored if s.id in touching)
+    shared = [pair for pair in pairs if _overlap(*pair)]
+    what = f"{len(leaking)} of the {len(scored)} windows outside train touch one of another split"
+    if shared:
+        what += f", and {_some(len(shared), 'pair')} of them share pixels"
+    much = bool(shared) or len(leaking) > TOUCHING_SHARE * len(scored)
+    level = "problem" if shared else "warning" if much else "note"
+    fix = "split by blocks, with a gap if scores shall hold for new ground (method 'blocks', --gap)"
+    examples = tuple((a.id, b.id) for a, b in (shared or pairs)[:PAIRS])
+    return [Finding("neighbours", level, leaking, what, fix, examples, "blocks")]
+
+
+def _overlap(one: Sample, other: Sample) -> bool:
+    (top, left), (row, column) = one.window or (0, 0), other.window or (0, 0)
+    return (
+        row < top + one.height
+        and top < row + other.height
+        and column < left + one.width
+        and left < column + other.width
+    )
+
+
 def find_missing_classes(evidence: Evidence) -> list[Finding]:
     """Classes that no sample contains, or that one split contains and another lacks."""
     names, splits = evidence.dataset.label_set.class_names, evidence.dataset.splits
@@ -370,6 +408,7 @@ CHECKS: dict[str, Callable[[Evidence], list[Finding]]] = {
     "bare_masks": find_bare_masks,
     "duplicates": find_duplicates,
     "sequences": find_shared_sequences,
+    "neighbours": find_neighbouring_windows,
     "classes": find_missing_classes,
 }
 """Every check, in the order its findings are listed."""

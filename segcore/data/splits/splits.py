@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.data.dataset.dataset import SPLITS, Dataset, Sample
+from segcore.data.splits.blocks import Blocks, groups_by_block, scene_of, without_gap
 from segcore.errors import SegcoreError, unknown
 
 Assigned = dict[str, str]
@@ -29,9 +30,15 @@ def group_by_prefix(sample: Sample) -> str:
     return f"{folder}/{found[1] if found else stem}".strip("/")
 
 
+def group_by_scene(sample: Sample) -> str:
+    """The raster that a window is a part of; else the folder part of a sample's id."""
+    return scene_of(sample) or group_by_folder(sample)
+
+
 GROUPINGS: dict[str, Callable[[Sample], str]] = {
     "folder": group_by_folder,
     "prefix": group_by_prefix,
+    "scene": group_by_scene,
 }
 """What may group samples."""
 
@@ -44,6 +51,7 @@ def make_splits(
     *,
     counts: npt.NDArray[Any] | None = None,
     group_by: str = "",
+    blocks: Blocks | None = None,
 ) -> Assigned:
     """Assign every sample to one split.
 
@@ -51,16 +59,18 @@ def make_splits(
         dataset: The dataset; its present splits are not looked at.
         method: A name in :data:`METHODS`: "random", "stratified" (every split gets its share of
             every class's pixels and images), or "grouped" (samples of one folder or name prefix
-            stay together; shares of classes are kept where groups allow).
+            stay together; shares of classes are kept where groups allow), or "blocks" (the same
+            for neighbouring windows of rasters).
         fractions: Split to share; must sum to 1. None for train .7, validation .15, test .15.
         seed: Seed of the draw; the same seed gives the same splits.
         counts: (N, C) pixels of each class by sample, in the dataset's order; needed by
             "stratified", used by "grouped".
         group_by: A name in :data:`GROUPINGS`; "" takes folders where there is more than one, else
             name prefixes.
+        blocks: For "blocks": their size, and the gap between splits. None for those of the import.
 
     Returns:
-        Sample id to split, for :meth:`Dataset.with_splits`.
+        Sample id to split (windows within a gap have none), for :meth:`Dataset.with_splits`.
 
     Raises:
         SegcoreError: An unknown method, fractions that do not sum to 1, counts that do not fit, or
@@ -69,13 +79,14 @@ def make_splits(
     if method not in METHODS:
         raise unknown("split method", method, METHODS)
     shares = _shares(fractions or {"train": 0.7, "validation": 0.15, "test": 0.15})
-    groups = (
-        groups_of(dataset, group_by)
-        if method == "grouped"
-        else [[i] for i in range(len(dataset.samples))]
-    )
+    if method == "grouped":
+        groups = groups_of(dataset, group_by)
+    elif method == "blocks":
+        groups = _alike(groups_by_block(dataset.samples, blocks.size if blocks else 0))
+    else:
+        groups = [[i] for i in range(len(dataset.samples))]
     if len(groups) < len(shares):
-        what = "groups" if method == "grouped" else "samples"
+        what = {"grouped": "groups", "blocks": "blocks"}.get(method, "samples")
         raise SegcoreError(
             f"Expected at least {len(shares)} {what} for as many splits, received "
             f"{len(groups)}: ask for fewer splits."
@@ -90,9 +101,17 @@ def make_splits(
         groups, features, np.array(list(shares.values())), np.random.default_rng(seed)
     )
     names = list(shares)
-    return {
+    assigned = {
         dataset.samples[i].id: names[of_group[g]] for g, group in enumerate(groups) for i in group
     }
+    gap = blocks.gap if blocks and method == "blocks" else 0
+    return without_gap(dataset.samples, assigned, gap)
+
+
+def default_method(dataset: Dataset) -> str:
+    """Return the method that suits a dataset: blocks where its samples are windows of rasters."""
+    windows = bool(dataset.samples) and all(s.window is not None for s in dataset.samples)
+    return "blocks" if windows else "stratified"
 
 
 def _shares(fractions: Mapping[str, float]) -> dict[str, float]:
@@ -221,9 +240,14 @@ def groups_of(dataset: Dataset, group_by: str) -> list[list[int]]:
     chosen = group_by or (
         "folder" if len({group_by_folder(s) for s in dataset.samples}) > 1 else "prefix"
     )
+    return _alike([GROUPINGS[chosen](sample) for sample in dataset.samples])
+
+
+def _alike(names: Sequence[str]) -> list[list[int]]:
+    """Return the positions of each name, in the order of their first."""
     groups: dict[str, list[int]] = defaultdict(list)
-    for index, sample in enumerate(dataset.samples):
-        groups[GROUPINGS[chosen](sample)].append(index)
+    for index, name in enumerate(names):
+        groups[name].append(index)
     return list(groups.values())
 
 
@@ -322,5 +346,6 @@ METHODS: dict[str, str] = {
     "random": "Random assignment.",
     "stratified": "Random, with class frequencies preserved in every split.",
     "grouped": ("Keeps folders, tiles or drives in one split, so that related frames do not leak."),
+    "blocks": "Keeps neighbouring windows of a raster in one split, so that the ground does not leak.",
 }
 """The ways to make splits."""

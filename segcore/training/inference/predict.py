@@ -9,13 +9,14 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from segcore.config import PredictConfig, TrainConfig
+from segcore.config import PredictConfig, TrainConfig, at_training_scale
 from segcore.data.bands.learned import load_learned
 from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
@@ -82,12 +83,15 @@ def predict(run: RunFolder, source: RunFolder, dataset: Dataset) -> None:
                 f"{dataset.name!r}: choose a dataset with the same classes."
             )
         progress.log(f"Device: {devices.describe(configure(config.device))}")
-        work = _Work(run, config, reader, progress, len(samples))
+        options = at_training_scale(config.options, crops_of(source))
+        if options != config.options:
+            progress.log("Predicted in tiles, as the network was trained on crops")
+        work = _Work(run, replace(config, options=options), reader, progress, len(samples))
         missing = [sample for sample in samples if not work.is_stored(sample)]
         if missing:
             most = len(missing) if work.plain else TILES_AT_ONCE
             work.predict(
-                Predictor(source.model_path, config.batch_size, config.options.backend, most),
+                Predictor(source.model_path, config.batch_size, options.backend, most),
                 missing,
             )
         work.count_stored([sample for sample in samples if sample.id not in work.counts])
@@ -114,6 +118,12 @@ def preprocessing_of(source: RunFolder) -> str:
             "name what was trained."
         )
     return config.model.preprocessing
+
+
+def crops_of(source: RunFolder) -> int:
+    """Return ``RecipeConfig.crops`` of a training run; 0 for any other."""
+    config = source.config
+    return config.recipe.crops if isinstance(config, TrainConfig) else 0
 
 
 def read_labels(source: RunFolder) -> tuple[LabelSet, LabelMap | None]:

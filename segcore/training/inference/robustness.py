@@ -23,7 +23,7 @@ from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.queue.stopping import Stopped
 from segcore.training.engines.engine import devices
 from segcore.training.inference.combine import combine_networks, submodel_rule
-from segcore.training.inference.predict import preprocessing_of, read_labels
+from segcore.training.inference.predict import crops_of, preprocessing_of, read_labels
 from segcore.training.inference.predictor import Predictor
 from segcore.training.input.pipeline import load_ahead
 from segcore.training.input.reader import SampleReader, resize_image
@@ -67,6 +67,11 @@ def measure_robustness(run: RunFolder, sources: Sequence[RunFolder], dataset: Da
         raise SegcoreError(
             f"Expected a robustness run, received a run of kind {config.kind!r}: choose a "
             "robustness run."
+        )
+    if any(map(crops_of, sources)):
+        raise SegcoreError(
+            "Expected networks that were trained on resized images, received one that was trained "
+            "on crops, which this test would show at another scale: choose another network."
         )
     samples = choose_samples(dataset.select(config.split), config.images)
     ids = [sample.id for sample in samples]

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 
-from segcore.config import PredictOptions, from_json
+from segcore.config import PredictOptions, at_training_scale, from_json
 from segcore.data.augmentation.preprocessing import prepare
 from segcore.data.bands.learned import load_learned
 from segcore.data.files.borders import foreign_bytes
@@ -25,7 +25,7 @@ from segcore.postprocess.ensemble import resize_probabilities
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.training.export import export
 from segcore.training.inference.combine import combine_networks
-from segcore.training.inference.predict import preprocessing_of
+from segcore.training.inference.predict import crops_of, preprocessing_of
 from segcore.training.inference.predictor import Predictor
 from segcore.training.inference.views import check_memory, equal_strips, predict_strips
 from segcore.training.input.reader import resize_image
@@ -185,4 +185,5 @@ def _read(request: dict[str, Any]) -> npt.NDArray[Any]:
 
 
 def _options(request: dict[str, Any]) -> PredictOptions:
-    return from_json(PredictOptions, request.get("options") or {})
+    options = from_json(PredictOptions, request.get("options") or {})
+    return at_training_scale(options, max(map(crops_of, _runs(request))))

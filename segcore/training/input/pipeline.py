@@ -20,7 +20,6 @@ from typing import TypeVar
 import numpy as np
 
 from segcore.data.augmentation.transforms import cut_mix as mix
-from segcore.data.augmentation.transforms import draw as draw_augmentation
 from segcore.data.balance.plans import BalancePlan
 from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
@@ -120,7 +119,7 @@ def training_batches(
 
     def load(position: int) -> tuple[Image, Mask]:
         index = order[position % len(order)]
-        if draw.augmentation == "none" and not draw.cut_mix:
+        if draw.augmentation == "none" and not draw.cut_mix and not reader.crops:
             return reader.training_pair(samples[index])
         rng = np.random.default_rng((_DRAW, draw.seed, draw.epoch, position))
         return augmented(reader, samples, index, draw.augmentation, rng, draw.cut_mix)
@@ -268,7 +267,7 @@ def augmented(
     """
 
     def drawn(sample: Sample) -> tuple[Image, Mask]:
-        return reader.training_pair(sample, draw_augmentation(augmentation, rng, reader.size))
+        return reader.drawn_pair(sample, augmentation, rng)
 
     first = drawn(samples[index])
     if cut_mix and rng.random() < cut_mix:

@@ -1,6 +1,7 @@
 """Samples as a network takes them: prepared, resized, labels merged, cached within a budget."""
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -9,6 +10,7 @@ import numpy.typing as npt
 
 from segcore.data.augmentation.preprocessing import prepare
 from segcore.data.augmentation.transforms import Augmentation
+from segcore.data.augmentation.transforms import draw as draw_augmentation
 from segcore.data.bands.learned import LearnedBands, check_pictures
 from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.data.files.masks import resize_mask
@@ -36,10 +38,13 @@ class SampleReader:
 
     Attributes:
         label_set: The classes after the merge.
+        crops: Whether samples are cropped at their own resolution instead of resized.
 
     Raises:
         SegcoreError: The dataset holds other channels than the network takes.
     """
+
+    crops = False
 
     def __init__(
         self,
@@ -84,11 +89,39 @@ class SampleReader:
             resize_image(self.read_image(sample), self.size),
             resize_mask(self.read_mask(sample), self.size),
         )
-        needed = pair[0].nbytes + pair[1].nbytes
-        if needed <= self._room:
-            self._room -= needed
-            self._kept[sample.id] = pair
+        self.keep(sample.id, pair)
         return pair
+
+    def keep(self, sample_id: str, pair: tuple[Image, Mask]) -> None:
+        """Keep what was read while the budget lasts."""
+        if self.spend(pair[0].nbytes + pair[1].nbytes):
+            self._kept[sample_id] = pair
+
+    def spend(self, needed: int) -> bool:
+        """Take bytes from the budget of what is kept; whether there were so many left."""
+        if needed > self._room:
+            return False
+        self._room -= needed
+        return True
+
+    def parts(self, samples: Sequence[Sample]) -> list[Sample]:
+        """Return what is read when all of some samples is: the samples themselves."""
+        return list(samples)
+
+    def drawn_pair(
+        self, sample: Sample, augmentation: str, rng: np.random.Generator
+    ) -> tuple[Image, npt.NDArray[Any]]:
+        """Return an image and what is learned of it, augmented by a draw.
+
+        Args:
+            sample: Which one.
+            augmentation: A name in ``catalog.AUGMENTATIONS``.
+            rng: Source of all randomness.
+
+        Raises:
+            SegcoreError: A file is gone or damaged, or the augmentation is unknown.
+        """
+        return self.training_pair(sample, draw_augmentation(augmentation, rng, self.size))
 
     def training_pair(
         self, sample: Sample, draw: Augmentation | None = None

@@ -29,6 +29,7 @@ from segcore.runs.folder.run_folder import RunFolder, note_device, replacing
 from segcore.runs.machine.engines import AUTO
 from segcore.runs.queue.stopping import Stopped
 from segcore.training.engines.engine import devices
+from segcore.training.input.crops import CropReader
 from segcore.training.input.features import FeatureReader, cache_features
 from segcore.training.input.pipeline import (
     Batch,
@@ -125,22 +126,24 @@ class Training:
         check_batch_size(self.recipe.batch_size, strategy)
         label_map = dataset.load_label_map(config.label_map) if config.label_map else None
         bands = self._learn_bands(dataset)
-        self.reader = SampleReader(
+        make = CropReader if self.recipe.crops else SampleReader
+        self.reader = make(
             dataset, config.size, label_map, preprocessing=config.model.preprocessing, bands=bands
         )
-        self.samples = planned_samples(dataset, config.train_split, config.balance_plan)
+        self.images = planned_samples(dataset, config.train_split, config.balance_plan)
+        self.samples = self.images * max(1, self.recipe.crops)
         if config.balance_plan:
             progress.log(
-                f"Balance plan {config.balance_plan!r}: {len(self.samples)} images an epoch"
+                f"Balance plan {config.balance_plan!r}: {len(self.images)} images an epoch"
             )
+        if self.recipe.crops:
+            progress.log(f"{len(self.samples):,} crops of {len(self.images):,} images an epoch")
         self.training_reader = student_reader(run, dataset, self.reader, self.samples)
         self.scoring_reader = self.reader
-        self.validation: list[Sample] = (
-            with_masks(dataset, config.validation_split) if config.validation_split else []
-        )
-        self.mask_history = MaskHistory(
-            run, self.reader, config.validation_split, self.validation if task == 0 else []
-        )
+        validation = with_masks(dataset, config.validation_split) if config.validation_split else []
+        self.validation: list[Sample] = self.reader.parts(validation)
+        watched = validation if task == 0 and not self.recipe.crops else []
+        self.mask_history = MaskHistory(run, self.reader, config.validation_split, watched)
         self.steps = -(-len(self.samples) // self.recipe.batch_size)
         if task == 0:
             run.write_json("labels", self.reader.labels())
@@ -224,7 +227,7 @@ class Training:
         labels, weights = self.reader.label_set, None
         if self.recipe.class_weights != "none":
             self.progress.say("Counting classes")
-            masks = (self.reader.read_mask(sample) for sample in self.samples)
+            masks = (self.reader.read_mask(sample) for sample in self.images)
             weights = class_weights(
                 self.recipe.class_weights, count_classes(masks, labels.num_classes)
             )

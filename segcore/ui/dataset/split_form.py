@@ -9,7 +9,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from segcore import formatting
 from segcore.data.dataset.dataset import Dataset
-from segcore.data.splits.splits import GROUPINGS, METHODS, SplitPart
+from segcore.data.splits.blocks import Blocks
+from segcore.data.splits.splits import GROUPINGS, METHODS, SplitPart, default_method
 from segcore.ui.dataset import charts
 from segcore.ui.shared import session, tables
 from segcore.ui.shared.dataset_scans import stamp, table_behind
@@ -37,6 +38,7 @@ class Wish:
         test: Per cent for test (three parts).
         folds: k, 0 for three parts.
         hold_out: The split that stays in every fold, or "".
+        gap: Pixels between windows of different splits, for blocks.
     """
 
     dataset: str
@@ -47,6 +49,7 @@ class Wish:
     test: int = 15
     folds: int = 0
     hold_out: str = ""
+    gap: int = 0
 
     def make(self, workspace: Workspace, save: bool) -> NewSplits | Folds:
         """Return the splits or folds of this form, saved if ``save`` is set."""
@@ -62,8 +65,13 @@ class Wish:
             )
         shares = (1 - (self.validation + self.test) / 100, self.validation / 100, self.test / 100)
         fractions = dict(zip(("train", "validation", "test"), shares, strict=True))
+        how: dict[str, Any] = {
+            "group_by": self.group_by,
+            "blocks": Blocks(gap=self.gap),
+            "save": save,
+        }
         return workspace.datasets.make_splits(
-            self.dataset, self.method, fractions, self.seed, group_by=self.group_by, save=save
+            self.dataset, self.method, fractions, self.seed, **how
         )
 
 
@@ -96,7 +104,8 @@ def _ask(dataset: Dataset) -> Wish | None:
     )
     with st.form("make_splits", border=True):
         one, two, three, four, five = st.columns([3, 3, 2, 2, 2], vertical_alignment="bottom")
-        st.session_state.setdefault("split_method", "stratified")
+        windows = default_method(dataset) == "blocks"
+        st.session_state.setdefault("split_method", "blocks" if windows else "stratified")
         method = one.selectbox(
             "Method", list(METHODS), format_func=str.capitalize, key="split_method"
         )
@@ -107,6 +116,7 @@ def _ask(dataset: Dataset) -> Wish | None:
                 "": "Auto-detect",
                 "folder": "folders",
                 "prefix": "drives (name before the number)",
+                "scene": "scenes (whole rasters)",
             }[g],
             key="split_groups",
             help="Only for the grouped method: frames that stay together.",
@@ -122,16 +132,36 @@ def _ask(dataset: Dataset) -> Wish | None:
                 help="The same seed gives the same splits.",
             )
         )
+        gap = _ask_gap() if windows and kind == PARTS else 0
         st.caption(
             "  \n".join(
                 f"**{known.capitalize()}**: {meaning}" for known, meaning in METHODS.items()
             )
         )
         asked = st.form_submit_button("Preview splits", icon=":material/call_split:")
-    wish = Wish(dataset.name, str(method), str(group_by), seed, **sizes)
+    wish = Wish(dataset.name, str(method), str(group_by), seed, gap=gap, **sizes)
     if asked:
         st.session_state["proposed_splits"] = wish
     return wish if st.session_state.get("proposed_splits") == wish else None
+
+
+def _ask_gap() -> int:
+    """Ask for the gap between windows of different splits, in pixels."""
+    return int(
+        st.number_input(
+            "Gap, pixels",
+            0,
+            100_000,
+            0,
+            step=256,
+            key="split_gap",
+            width=220,
+            help=(
+                "Only for the blocks method: windows nearer than this to a window of another split "
+                "are left without a split, those of train first."
+            ),
+        )
+    )
 
 
 def _ask_folds(dataset: Dataset, left: DeltaGenerator, right: DeltaGenerator) -> dict[str, Any]:

@@ -136,6 +136,7 @@ def _ask_shift(dataset: Dataset) -> ShiftQuestion:
                 "": "single images",
                 "folder": "whole folders",
                 "prefix": "whole drives (name before the number)",
+                "scene": "whole scenes",
             }[g],
             key="shift_groups",
             help=(

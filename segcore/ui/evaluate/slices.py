@@ -18,6 +18,7 @@ KINDS = {
     "tag": "tag",
     "folder": "group or folder",
     "prefix": "name prefix",
+    "scene": "scene",
     "brightness": "brightness",
     "size": "object size",
 }

@@ -119,7 +119,7 @@ def plan_sentence(
         return ""
 
 
-UNITS = {"folder": "folders or drives", "prefix": "name prefixes"}
+UNITS = {"folder": "folders or drives", "prefix": "name prefixes", "scene": "scenes"}
 """What can be resampled besides images, by the name in ``GROUPINGS`` of the splits."""
 
 

@@ -35,8 +35,15 @@ from segcore.data.health.interval_groups import (
     drawn_by,
     interval_groups,
 )
+from segcore.data.splits.blocks import Blocks
 from segcore.data.splits.shift import Shift, measure_shift
-from segcore.data.splits.splits import GROUPINGS, SplitPart, make_splits, split_report
+from segcore.data.splits.splits import (
+    GROUPINGS,
+    SplitPart,
+    default_method,
+    make_splits,
+    split_report,
+)
 from segcore.data.statistics.appearance import ImageStatistics, collect_appearance
 from segcore.data.statistics.instances import InstanceStatistics, collect_instances
 from segcore.data.statistics.statistics import FILE_NAME as COUNTS_FILE
@@ -334,25 +341,27 @@ class Datasets:
         seed: int,
         *,
         group_by: str = "",
+        blocks: Blocks | None = None,
         save: bool = True,
     ) -> NewSplits:
         """Assign every sample to a split, and save that with the dataset.
 
         Args:
             name: Name of the dataset.
-            method: A name in ``splits.METHODS``.
+            method: A name in ``splits.METHODS``; "" for the one that suits the dataset.
             fractions: Split to share; they sum to 1.
             seed: Seed of the draw.
             group_by: A name in ``splits.GROUPINGS``, for "grouped".
+            blocks: Size of blocks of windows and the gap between splits, for "blocks".
             save: Whether to save them; False only returns what they would be.
 
         Raises:
             SegcoreError: The method is unknown or the fractions do not add up.
         """
         dataset, counts = self.open(name), self.counts_by_sample(name)
-        assigned = make_splits(
-            dataset, method=method, fractions=fractions, seed=seed, counts=counts, group_by=group_by
-        )
+        method = method or default_method(dataset)
+        how: dict[str, Any] = {"counts": counts, "group_by": group_by, "blocks": blocks}
+        assigned = make_splits(dataset, method, fractions, seed, **how)
         changed = (
             change_splits(dataset, assigned, f"{method}, seed {seed}")
             if save

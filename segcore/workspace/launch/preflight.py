@@ -137,6 +137,10 @@ class Launches:
                 if plan_split in ("", config.train_split)
                 else None
             )
+        crops = max(1, config.recipe.crops)
+        if config.train_split in splits:
+            splits[config.train_split] *= crops
+        repeated = None if repeated is None else repeated * crops
         free = shutil.disk_usage(self._workspace).free
         cluster = cluster_address(self._workspace)
         return Facts(
@@ -166,8 +170,10 @@ class Launches:
     def _shrinkage(self, config: TrainConfig) -> list[Shrinkage]:
         """Return the classes that nearly disappear at the size; none before masks are counted.
 
-        The answer is kept: the form asks again after every change.
+        The answer is kept: the form asks again after every change. Crops shrink nothing.
         """
+        if config.recipe.crops:
+            return []
         opened = self._datasets.open(config.dataset)
         label_map = opened.load_label_map(config.label_map) if config.label_map else None
         groups = label_map.groups if label_map else ()

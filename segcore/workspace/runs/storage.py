@@ -73,7 +73,7 @@ class ProbabilityStorage:
         if config.label_map:
             classes = dataset.load_label_map(config.label_map).num_groups
         samples = dataset.select(split)
-        if options is not None and options.tile:
+        if config.recipe.crops or (options is not None and options.tile):
             return sum(expected_bytes(kind, 1, s.height * s.width, classes) for s in samples)
         return expected_bytes(kind, len(samples), config.size[0] * config.size[1], classes)
 

@@ -8,7 +8,12 @@ from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.data.dataset.writing import ArraySample, write_dataset
 from segcore.data.formats.importers import import_dataset
 from segcore.data.health import image_hashes
-from segcore.data.health.health import CHECKS, check_health
+from segcore.data.health.health import (
+    CHECKS,
+    Evidence,
+    check_health,
+    find_neighbouring_windows,
+)
 from segcore.data.health.image_hashes import hash_image, hash_images, near_groups
 from segcore.data.health.sequences import Sequence, neighbours, shared_sequences
 from segcore.data.statistics.statistics import collect_statistics
@@ -220,3 +225,23 @@ def test_a_shared_video_shows_frames_beside_their_nearest_neighbours():
         ("A_001", "A_000"),
         ("A_009", "A_010"),
     )  # 30 is nearest to 10 too, which 9 has
+
+
+def test_neighbouring_windows_in_two_splits_are_found(tmp_path):
+    def found(columns, splits):
+        samples = tuple(
+            Sample(f"x/0_{c}", "x.tif", None, split, 10, 10, window=(0, c))
+            for c, split in zip(columns, splits, strict=True)
+        )
+        dataset = Dataset(tmp_path, "d", LABELS, samples)
+        return find_neighbouring_windows(Evidence(dataset, None, None, None))
+
+    assert not found((0, 10, 30), ("train", "train", "test"))
+    (touching,) = found((0, 10, 30, 50, 70), ("train", "test", "test", "test", "test"))
+    assert (touching.level, touching.samples) == ("note", ("x/0_10",))
+    (mostly,) = found((0, 10), ("train", "test"))
+    assert (mostly.level, mostly.split_method) == ("warning", "blocks")
+    (shared,) = found((0, 8), ("train", "validation"))
+    assert shared.level == "problem"
+    assert "share pixels" in shared.what
+    assert not found((0, 10), ("train", ""))

@@ -36,7 +36,7 @@ def counts():
     return rng.integers(1, 1000, (100, 6)) * (rng.random((100, 6)) < [1, 0.8, 0.5, 0.3, 0.12, 0.08])
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", sorted(METHODS.keys() - {"blocks"}))  # which needs windows
 def test_every_sample_is_in_one_split_and_the_seed_decides(frames, counts, method):
     first = make_splits(frames, method, SHARES, 3, counts=counts)
     assert list(first) != [] and set(first) == {s.id for s in frames.samples}
@@ -87,7 +87,7 @@ def test_groupings_read_folders_and_prefixes(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", sorted(METHODS.keys() - {"blocks"}))  # which needs windows
 def test_folds_validate_every_sample_once(frames, counts, method):
     folds = make_folds(frames, 3, method, 7, counts=counts)
     for sample in frames.samples:

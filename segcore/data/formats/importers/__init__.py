@@ -62,6 +62,7 @@ from segcore.data.formats.importers.rasters import Rasters, convert_rasters, par
 from segcore.data.formats.importers.report import ImportReport, Problem
 from segcore.data.formats.importers.source import Layout, Pair, Reader, Source
 from segcore.data.formats.importers.windows import Windows, cut_windows
+from segcore.data.splits.blocks import scene_of
 from segcore.errors import SegcoreError
 from segcore.labels import LabelSet, plural
 from segcore.text_files import MAX_JSON_BYTES, read_text
@@ -355,7 +356,7 @@ def _import_into(
         if kept:
             writer.note(BAND_SET, kept.bands.to_json())
             writer.note(BAND_DISPLAY, kept.display.to_json())
-        lying = {s.id if s.window is None else s.group for s in samples}
+        lying = {scene_of(s) or s.id for s in samples}
         places = {name: place for name, place in rasters.places.items() if name in lying}
         if places:
             writer.note(GEOREFERENCE, georeferences_to_json(places))

@@ -21,6 +21,7 @@ from segcore.data.formats.importers.bands.kept_bands import keep_bands
 from segcore.data.formats.importers.rasters import Rasters, choose_limits
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import Layout, Pair, Part
+from segcore.data.splits.blocks import block_name, choose_block_size
 from segcore.errors import SegcoreError
 from segcore.labels import plural
 
@@ -124,7 +125,7 @@ def cut_windows(
         progress: Called with (done, total, what).
 
     Returns:
-        The layout with a pair for each window (group: the id of its scene), where each scene lies
+        The layout with a pair for each window (group: its block), where each scene lies
         by its id, and how bands become pictures.
 
     Raises:
@@ -150,7 +151,10 @@ def cut_windows(
     problems += [
         Problem(s.pair.id, s.note, "compare a window with its mask") for s in sound if s.note
     ]
-    pairs = tuple(pair for scene in sound for pair in _windows_of(scene, windows))
+    cuts = {scene.pair.id: _cuts(scene.grid, windows) for scene in sound if scene.grid}
+    corners = {name: [(w.top, w.left) for w in own] for name, own in cuts.items()}
+    block = choose_block_size(corners, windows.size - windows.overlap)
+    pairs = tuple(pair for s in sound for pair in _windows_of(s, cuts[s.pair.id], block))
     by = layout.by if layout.draw is not None else _by(sound)
     cut = replace(
         layout,
@@ -271,20 +275,20 @@ def _offset(name: str, image: _Grid, mask: Path) -> tuple[tuple[int, int], str]:
     return (row, column), note
 
 
-def _windows_of(scene: _Scene, windows: Windows) -> list[Pair]:
-    grid = scene.grid
-    if grid is None:
-        return []
-    cuts = [
+def _cuts(grid: _Grid, windows: Windows) -> list[Window]:
+    return [
         Window(top, left, height, width)
         for top, height in spans(grid.height, windows.size, windows.overlap)
         for left, width in spans(grid.width, windows.size, windows.overlap)
     ]
+
+
+def _windows_of(scene: _Scene, cuts: Sequence[Window], block: int) -> list[Pair]:
     return [
         replace(
             scene.pair,
             id=window_id(scene.pair.id, window),
-            group=scene.pair.id,
+            group=block_name(scene.pair.id, (window.top, window.left), block),
             part=Part(window, window.moved(*scene.offset)),
         )
         for window in cuts

@@ -64,7 +64,9 @@ def test_windows_sewn_together_are_the_scene(tmp_path: Path, copy: bool) -> None
     np.testing.assert_array_equal(image, IMAGE)
     np.testing.assert_array_equal(mask, LABELS)
     assert dataset.samples[1].id == "a/00000_00032"
-    assert {sample.group for sample in dataset.samples} == {"a"}
+    assert {sample.group for sample in dataset.samples} == {
+        f"a/block {row}_{column}" for row in range(2) for column in range(3)
+    }
     assert len(list((tmp_path / "set" / "images").rglob("*.tif"))) == copy
     assert json.loads((tmp_path / "set" / "dataset.json").read_text())["version"] == 2
     assert "a" in load_georeferences(tmp_path / "set")
