@@ -12,6 +12,7 @@ from segcore.ui.dataset import (
     health_tab,
     images_tab,
     import_form,
+    label_next_tab,
     locations_tab,
     splits_tab,
 )
@@ -25,6 +26,7 @@ TABS = (
     "Health",
     "Splits",
     "Classes",
+    "Label next",
 )
 
 workspace = session.workspace()
@@ -102,5 +104,7 @@ with next((tab for tab in tabs.values() if tab.open), tabs["Images"]):
         splits_tab.show(dataset, name)
     elif tabs["Classes"].open:
         classes_tab.show(dataset, statistics)
+    elif tabs["Label next"].open:
+        label_next_tab.show(dataset)
     else:
         gallery.show(dataset, split)

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from segcore.ui.dataset import label_next_exchange as exchange
 from segcore.ui.edit import drawing, history, suspected
 from segcore.ui.shared import session
 
@@ -13,6 +14,8 @@ if suspected.is_asked():
     sample = suspected.show(dataset)
 else:
     sample, proposer = drawing.choose(dataset)
+    if any(waiting.id == sample for waiting in dataset.pool):
+        exchange.first_mask(dataset, drawing.JOINS)
     drawing.show(dataset, sample, proposer)
 if sample:
     with st.expander("Versions of this mask", icon=":material/history:", key="versions"):

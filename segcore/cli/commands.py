@@ -12,9 +12,11 @@ from segcore.cli.data.classes import CLASS_COMMANDS
 from segcore.cli.data.datasets import DATASET_COMMANDS
 from segcore.cli.data.health import HEALTH_COMMANDS
 from segcore.cli.data.masks import MASK_COMMANDS
+from segcore.cli.data.pool import POOL_COMMANDS
 from segcore.cli.data.tags import TAG_COMMANDS
 from segcore.cli.doctor import DOCTOR_COMMANDS
 from segcore.cli.ensembles import ENSEMBLE_COMMANDS
+from segcore.cli.label_next import LABEL_NEXT_COMMANDS
 from segcore.cli.one_network import ONE_NETWORK_COMMANDS
 from segcore.cli.pixel_metrics import PIXEL_COMMANDS
 from segcore.cli.predictions import PREDICTION_COMMANDS
@@ -95,6 +97,8 @@ COMMANDS: dict[str, Command] = {
     **CLASS_COMMANDS,
     **TAG_COMMANDS,
     **MASK_COMMANDS,
+    **POOL_COMMANDS,
+    **LABEL_NEXT_COMMANDS,
     **TRAINING_COMMANDS,
     **SEARCH_COMMANDS,
     **ABLATION_COMMANDS,

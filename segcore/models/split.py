@@ -81,6 +81,23 @@ def split_network(model: keras.Model) -> SplitNetwork:
     return SplitNetwork(keras.Model(model.input, maps), keras.Model(row, logits), values)
 
 
+def pooled_encoder(model: keras.Model) -> keras.Model:
+    """Return the encoder with its deepest maps averaged over the image: (B, H, W, 3) to (B, D).
+
+    Raises:
+        SegcoreError: The network has no encoder whose maps lie in rows and columns.
+    """
+    maps = [tensor for tensor in _border(model.output) if len(tensor.shape) == 4]
+    if not maps:
+        raise SegcoreError(
+            f"Expected a network with an encoder, found none in {model.name!r}: compare images by "
+            "their predictions."
+        )
+    deepest = min(maps, key=lambda tensor: (tensor.shape[1] * tensor.shape[2], -tensor.shape[3]))
+    pooled = keras.layers.GlobalAveragePooling2D(dtype="float32", name="pooled")(deepest)
+    return keras.Model(model.input, pooled)
+
+
 def _again(output: Any, known: dict[int, Any]) -> Any:
     """Call the layers that lead to a tensor once more, on other tensors.
 

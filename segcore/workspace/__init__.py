@@ -17,6 +17,7 @@ from segcore.workspace.compression.merges import Merges
 from segcore.workspace.compression.tiers import Tiers
 from segcore.workspace.datasets.bands import DatasetBands
 from segcore.workspace.datasets.datasets import Datasets
+from segcore.workspace.datasets.pool import UnlabelledPool
 from segcore.workspace.datasets.tags import DatasetTags
 from segcore.workspace.demo import Demo
 from segcore.workspace.ensembles.crf import CRFEffects
@@ -24,6 +25,8 @@ from segcore.workspace.ensembles.ensembles import Ensembles
 from segcore.workspace.ensembles.network_verdict import NetworkVerdicts
 from segcore.workspace.ensembles.one_network import OneNetworks
 from segcore.workspace.fixes import LabelFixes
+from segcore.workspace.label_next.annotations import Annotations
+from segcore.workspace.label_next.label_next import LabelNext
 from segcore.workspace.launch.configs import Configs
 from segcore.workspace.launch.doctor import Doctor
 from segcore.workspace.launch.preflight import Launches
@@ -67,7 +70,10 @@ class Workspace:
         folder: Its absolute path; created on first use.
         datasets: Its datasets.
         bands: Bands that keep their values: figures, and which are shown.
+        pool: Images without masks that wait to be labelled.
         tags: Tags of single images.
+        label_next: Which unlabelled images to label next, and why.
+        annotation_tools: Images for annotation tools, and their answers taken back.
         masks: Editing of masks, every version kept.
         proposals: Regions proposed while a mask is edited: strokes that spread, objects cut out.
         splits: Contents and history of splits, and folds.
@@ -127,6 +133,7 @@ class Workspace:
         self.runs = Runs(self.folder, self.datasets)
         self.bands = DatasetBands(self.datasets)
         self.tags = DatasetTags(self.datasets)
+        self.pool = UnlabelledPool(self.datasets)
         self.splits = Splits(self.datasets, self.runs)
         self.queue = QueuedRuns(self.folder)
         self.annotations = RunAnnotations(self.folder, self.runs)
@@ -140,8 +147,10 @@ class Workspace:
         self.scores = Scores(self.datasets, self.runs)
         self.probability_storage = ProbabilityStorage(self.datasets, self.runs)
         self.scenes = Scenes(self.datasets, self.runs)
+        self.label_next = LabelNext(self.datasets, self.runs, self.scenes)
         self.masks = MaskEdits(self.datasets, self.runs, self.scenes)
         self.proposals = MaskProposals(self.folder, self.datasets, self.scenes)
+        self.annotation_tools = Annotations(self.datasets, self.scenes, self.masks)
         self.recounts = Recounts(self.datasets, self.runs, self.scores, self.scenes)
         self.rankings = Rankings(self.runs, self.scores, self.scenes)
         self.pixel_metrics = RunPixelMetrics(self.scores, self.scenes)

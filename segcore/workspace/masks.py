@@ -108,6 +108,7 @@ class MaskEdits:
         author: str = "",
         origin: str = "editor",
         class_ids: tuple[int, ...] | None = None,
+        split: str = "train",
     ) -> MaskVersion:
         """Save a mask as the version in use, see :func:`segcore.data.editing.versions.save_mask`.
 
@@ -119,6 +120,7 @@ class MaskEdits:
             author: Who saves it; "" for the user of this computer.
             origin: What it was made from: "editor", "prediction of r003".
             class_ids: ``class_ids`` of the mask as it was opened; None for the classes of now.
+            split: The split that an unlabelled image joins.
 
         Raises:
             MaskChanged: Somebody else saved it meanwhile; this one is kept aside.
@@ -133,10 +135,13 @@ class MaskEdits:
             author=author or user_name(),
             origin=origin,
             class_ids=class_ids,
+            split=split,
         )
 
-    def save_file(self, name: str, sample: str, file: Path, author: str = "") -> MaskVersion:
-        """Save a file of class indices as the mask in use.
+    def save_file(
+        self, name: str, sample: str, file: Path, author: str = "", split: str = "train"
+    ) -> MaskVersion:
+        """Save a file of class indices as the mask in use; an unlabelled image joins ``split``.
 
         Raises:
             SegcoreError: The file is no mask of this image's size and of this dataset's classes.
@@ -144,7 +149,15 @@ class MaskEdits:
         opened = self.open(name, sample)
         origin = f"file {file.name}"
         mask = read_ids(file)
-        return self.save(name, sample, mask, based_on=opened.digest, author=author, origin=origin)
+        return self.save(
+            name,
+            sample,
+            mask,
+            based_on=opened.digest,
+            author=author,
+            origin=origin,
+            split=split,
+        )
 
     def restore(
         self, name: str, sample: str, number: int, *, based_on: str, author: str = ""

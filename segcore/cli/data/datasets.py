@@ -54,6 +54,11 @@ def _import_arguments(parser: argparse.ArgumentParser) -> None:
         help="treat each number in the masks as a class, even if they look like instance numbers",
     )
     parser.add_argument(
+        "--unlabelled",
+        action="store_true",
+        help="keep images without a mask as unlabelled images (default: leave them out)",
+    )
+    parser.add_argument(
         "--bands",
         default="",
         metavar="BANDS",
@@ -96,6 +101,7 @@ def _import(options: Options) -> dict[str, Any]:
         copy=not options.reference,
         pairing=Pairing(options.mask_suffix, options.match, options.masks, options.images),
         many_classes=options.many_classes,
+        unlabelled=options.unlabelled,
         bands=parse_bands(options.bands, options.indices),
         windows=Windows(options.windows, options.overlap, options.class_field),
         progress=ProgressLine("Importing"),
@@ -108,6 +114,8 @@ def _show_import(result: dict[str, Any]) -> str:
         ", ".join(f"{k or 'no split'} {v}" for k, v in result["splits"].items()) or "no splits yet"
     )
     samples = plural(result["num_samples"], "sample")
+    if result["num_unlabelled"]:
+        samples += f" and {plural(result['num_unlabelled'], 'unlabelled image')}"
     lines = [f"Imported {samples} as {result['name']!r} ({splits})."]
     if result.get("bands"):
         lines.append(f"Bands keep their values: {result['bands']}")
@@ -430,10 +438,11 @@ def _show_datasets(result: list[dict[str, Any]]) -> str:
             d["num_samples"],
             d["num_classes"],
             d.get("problem") or ", ".join(f"{k or 'no split'} {v}" for k, v in d["splits"].items()),
+            d["num_unlabelled"],
         ]
         for d in result
     ]
-    return table(["dataset", "samples", "classes", "splits"], rows)
+    return table(["dataset", "samples", "classes", "splits", "unlabelled"], rows)
 
 
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:

@@ -21,6 +21,11 @@ def _masks_arguments(parser: argparse.ArgumentParser) -> None:
         "--save", metavar="FILE", help="save this file of class indices as the image's mask"
     )
     parser.add_argument(
+        "--split",
+        default="train",
+        help="split that an unlabelled image joins by its first mask (default: train)",
+    )
+    parser.add_argument(
         "--by", default="", metavar="NAME", help="who saves it (default: the system's user name)"
     )
 
@@ -44,7 +49,7 @@ def _masks(options: Options) -> dict[str, Any]:
     if options.restore is not None and options.save:
         raise SegcoreError("Expected --restore or --save, received both: give one of them.")
     if options.save:
-        masks.save_file(name, image, Path(options.save), options.by)
+        masks.save_file(name, image, Path(options.save), options.by, options.split)
     elif options.restore is not None:
         digest = masks.open(name, image).digest
         masks.restore(name, image, options.restore, based_on=digest, author=options.by)

@@ -31,10 +31,13 @@ from segcore.errors import SegcoreError, unknown
 from segcore.labels import LabelMap, LabelSet
 
 VERSION = 2
-"""Version of ``dataset.json``; without windows 1 is written, which older versions read too."""
+"""Version of ``dataset.json``; without windows and unlabelled images 1 is written, which older ones read."""
 
 SPLITS = ("train", "validation", "test")
 """The usual splits, in the order they are shown."""
+
+POOL = "unlabelled"
+"""What the images without a mask that wait for one are predicted as; no split has this name."""
 
 
 def check_sample_id(sample_id: str) -> str:
@@ -125,6 +128,11 @@ def part_of(sample: Sample, part: Window) -> Sample:
     return dataclasses.replace(sample, window=corner, height=part.height, width=part.width)
 
 
+def _rows(samples: tuple[Sample, ...]) -> str:
+    """Write samples as JSON, one a line: quick, and easy to compare."""
+    return ",\n".join(json.dumps(sample.to_json(), ensure_ascii=False) for sample in samples)
+
+
 def digest_mask(mask: npt.NDArray[Any]) -> str:
     """Return the SHA-256, in hexadecimal, of a mask's shape, dtype and indices, (H, W) integers."""
     digest = hashlib.sha256(f"{mask.shape} {mask.dtype.name} ".encode())
@@ -141,6 +149,8 @@ class Dataset:
         name: What the user calls it.
         label_set: Its classes.
         samples: Its samples, in a fixed order; ``source`` says where they came from, for display.
+        pool: Images without a mask, each with the split :data:`POOL`. They are predicted, and
+            neither trained on, scored nor counted: no split, statistic or fingerprint holds them.
     """
 
     folder: Path
@@ -148,13 +158,19 @@ class Dataset:
     label_set: LabelSet
     samples: tuple[Sample, ...]
     source: str = ""
+    pool: tuple[Sample, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse ids that stand twice or are no plain relative paths."""
-        if len(self._by_id) != len(self.samples):
+        """Refuse ids that stand twice or are no plain relative paths, and masks in the pool."""
+        twice = len(self.samples) + len(self.pool) - len(self._by_id)
+        if twice:
             raise SegcoreError(
-                "Expected each sample id once, received "
-                f"{len(self.samples) - len(self._by_id)} twice: rename them."
+                f"Expected each sample id once, received {twice} twice: rename them."
+            )
+        if any(sample.mask is not None or sample.split != POOL for sample in self.pool):
+            raise SegcoreError(
+                f"Expected unlabelled images without masks in {self.folder}, received others: "
+                "import the dataset again."
             )
         for sample_id in self._by_id:
             check_sample_id(sample_id)
@@ -187,23 +203,22 @@ class Dataset:
                 LabelSet.from_json(data["label_set"]),
                 tuple(sample_from_json(row) for row in data["samples"]),
                 str(data.get("source", "")),
+                tuple(sample_from_json(row) for row in data.get("pool", ())),
             )
 
     def save(self) -> "Dataset":
         """Write ``dataset.json`` and return the dataset itself."""
         head = {
-            "version": VERSION if any(sample.window for sample in self.samples) else 1,
+            "version": VERSION if self.pool or any(s.window for s in self.samples) else 1,
             "name": self.name,
             "source": self.source,
             "label_set": self.label_set.to_json(),
         }
-        rows = ",\n".join(
-            json.dumps(sample.to_json(), ensure_ascii=False) for sample in self.samples
-        )  # one a line: quick, and easy to compare
-        text = (
-            json.dumps(head, indent=1, ensure_ascii=False).removesuffix("\n}")
-            + f',\n "samples": [\n{rows}\n ]\n}}'
-        )
+        text = json.dumps(head, indent=1, ensure_ascii=False).removesuffix("\n}")
+        text += f',\n "samples": [\n{_rows(self.samples)}\n ]'
+        if self.pool:
+            text += f',\n "pool": [\n{_rows(self.pool)}\n ]'
+        text += "\n}"
         write_document(self.folder / "dataset.json", text.encode())
         return self
 
@@ -262,10 +277,30 @@ class Dataset:
             self._ids[split] = tuple(sample.id for sample in self._selected(split))
         return self._ids[split]
 
+    def predictable(self, split: str) -> list[Sample]:
+        """Return the samples of a split, or with :data:`POOL` the images without a mask, in order.
+
+        Raises:
+            SegcoreError: There is no such split, or no image waits for a mask.
+        """
+        if split != POOL or POOL in self.splits:
+            return self.select(split)
+        if not self.pool:
+            raise SegcoreError(
+                f"Expected unlabelled images in {self.name!r}, found none: add some first "
+                f"(segscope pool {self.name} --add FOLDER)."
+            )
+        return list(self.pool)
+
     def _selected(self, split: str | None) -> tuple[Sample, ...]:
         if split is None:
             return self.samples
         if split not in self.splits:
+            if split == POOL and self.pool:
+                raise SegcoreError(
+                    f"Expected a split whose images have masks, received {POOL!r}, whose images "
+                    "have none: choose another, or label some of them first."
+                )
             raise unknown("split", split, self.splits)
         if split not in self._by_split:
             self._by_split[split] = tuple(s for s in self.samples if s.split == split)
@@ -282,7 +317,7 @@ class Dataset:
 
     @cached_property
     def _by_id(self) -> dict[str, Sample]:
-        return {sample.id: sample for sample in self.samples}
+        return {sample.id: sample for sample in (*self.samples, *self.pool)}
 
     def sample(self, sample_id: str) -> Sample:
         """Return the sample with that id.
@@ -406,6 +441,11 @@ class Dataset:
             self.sample(sample_id)
             if split:
                 check_name(split, "split")
+            if split == POOL or self._by_id[sample_id].split == POOL:
+                raise SegcoreError(
+                    f"Expected splits of images with masks, received {sample_id!r} in {split!r}: "
+                    f"unlabelled images have no split, and {POOL!r} is no name for one."
+                )
         samples = tuple(dataclasses.replace(s, split=splits.get(s.id, "")) for s in self.samples)
         return dataclasses.replace(self, samples=samples)
 

@@ -251,8 +251,12 @@ class DatasetWriter:
         """Put a JSON file next to ``dataset.json``."""
         (self.partial / file).write_text(json.dumps(data, indent=1, ensure_ascii=False), "utf-8")
 
-    def finish(self, samples: Iterable[Sample]) -> Dataset:
+    def finish(self, samples: Iterable[Sample], pool: Iterable[Sample] = ()) -> Dataset:
         """Write ``dataset.json`` and put the folder in its place.
+
+        Args:
+            samples: What :meth:`add` returned, in the order of the dataset.
+            pool: The images without a mask that wait for one.
 
         Raises:
             SegcoreError: There is no sample, or another dataset took the place meanwhile.
@@ -260,7 +264,7 @@ class DatasetWriter:
         kept = tuple(samples)
         if not kept:
             raise SegcoreError("Expected at least one sample, received none: check the source.")
-        Dataset(self.partial, self.name, self.label_set, kept, self.source).save()
+        Dataset(self.partial, self.name, self.label_set, kept, self.source, tuple(pool)).save()
         if self._journal is not None:
             self._journal.close()
             (self.partial / JOURNAL).unlink()

@@ -20,13 +20,13 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.data.dataset.changes import changing
-from segcore.data.dataset.dataset import Dataset, Sample, digest_mask
+from segcore.data.dataset.dataset import POOL, Dataset, Sample, digest_mask
 from segcore.data.dataset.documents import write_document
 from segcore.data.dataset.relabel import rewrite_origin
 from segcore.data.editing.differences import ClassChange, class_changes
 from segcore.data.files.borders import foreign_bytes
 from segcore.data.files.images import encode_png, read_indices
-from segcore.errors import SegcoreError
+from segcore.errors import SegcoreError, unknown
 
 FOLDER = "mask_versions"
 FORMAT = 1
@@ -142,8 +142,9 @@ def save_mask(
     author: str,
     origin: str = "editor",
     class_ids: Sequence[int] | None = None,
+    split: str = "train",
 ) -> MaskVersion:
-    """Save a mask as the version in use.
+    """Save a mask as the version in use; an unlabelled image becomes a labelled sample by it.
 
     Args:
         folder: The dataset's folder.
@@ -155,6 +156,8 @@ def save_mask(
         origin: What it was made from, for the history.
         class_ids: Ids of the classes that its indices stand for, by position; None for those of
             the dataset. Classes that are ignored by now become ``ignore_index``.
+        split: Which split an unlabelled image joins, where the dataset has splits; nothing changes
+            for an image with a mask.
 
     Returns:
         The new version; the one in use where nothing changed.
@@ -162,14 +165,16 @@ def save_mask(
     Raises:
         MaskChanged: Somebody saved this mask since it was opened: theirs stays in use and this one
             is kept as a version put aside.
-        SegcoreError: The mask has another size or holds an index of no class, the sample is
-            unknown, or the folder cannot be written. Nothing is changed then.
+        SegcoreError: The mask has another size or holds an index of no class, the sample or the
+            split is unknown, or the folder cannot be written. Nothing is changed then.
     """
     with changing(folder) as dataset:
         sample = dataset.sample(sample_id)
         if class_ids is not None and tuple(class_ids) != tuple(dataset.label_set.class_ids):
             mask = _in_classes_of_today(dataset, mask, class_ids)
         new = _checked(dataset, sample, mask)
+        if sample.split == POOL:
+            split = _joined(dataset, split)
         versions = mask_history(dataset, sample_id)
         used = current(versions, sample)
         digest = digest_mask(new)
@@ -193,7 +198,7 @@ def save_mask(
         _write_history(dataset, sample, [*versions, version])
         if version.aside:
             raise _changed_meanwhile(sample_id, used, version)
-        _use(dataset, sample, version, new)
+        _use(dataset, sample, version, new, split)
         return version
 
 
@@ -264,7 +269,18 @@ def _checked(dataset: Dataset, sample: Sample, mask: npt.NDArray[Any]) -> npt.ND
     return np.ascontiguousarray(mask, labels.mask_dtype)
 
 
-def _use(dataset: Dataset, sample: Sample, version: MaskVersion, mask: npt.NDArray[Any]) -> None:
+def _joined(dataset: Dataset, split: str) -> str:
+    """Return the split that an unlabelled image joins; "" where the dataset has none."""
+    if not dataset.splits:
+        return ""
+    if split not in dataset.splits:
+        raise unknown("split", split, dataset.splits)
+    return split
+
+
+def _use(
+    dataset: Dataset, sample: Sample, version: MaskVersion, mask: npt.NDArray[Any], split: str
+) -> None:
     """Name a version in ``dataset.json``; its file lies beside the mask before."""
     name = f"{sample.id}.v{version.number}-{version.digest[:8]}"  # no other sample's id
     place = f"{_masks_folder(dataset)}/{name}.png"
@@ -272,7 +288,10 @@ def _use(dataset: Dataset, sample: Sample, version: MaskVersion, mask: npt.NDArr
     write_document(dataset.folder / place, encode_png(mask))
     row = dataclasses.replace(sample, mask=place, mask_digest=version.digest)
     samples = tuple(row if s.id == sample.id else s for s in dataset.samples)
-    dataclasses.replace(dataset, samples=samples).save()
+    pool = tuple(s for s in dataset.pool if s.id != sample.id)
+    if len(pool) < len(dataset.pool):
+        samples = (*samples, dataclasses.replace(row, split=split))
+    dataclasses.replace(dataset, samples=samples, pool=pool).save()
 
 
 def _masks_folder(dataset: Dataset) -> str:

@@ -99,7 +99,12 @@ def to_ids(dataset: Dataset, mask: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return table[mask]
 
 
-def _copy_image(dataset: Dataset, sample: Sample, place: Path) -> Path:
+def copy_image(dataset: Dataset, sample: Sample, place: Path) -> Path:
+    """Copy an image to a place, with its own ending; return the file.
+
+    Raises:
+        SegcoreError: The image is gone or cannot be read.
+    """
     source = dataset.image_path(sample)
     if sample.window is not None:
         target = place.with_name(f"{place.name}.png")
@@ -126,7 +131,7 @@ def _write_classes(folder: Path, rows: list[tuple[int, str, str, str]]) -> None:
 
 def _index_sample(dataset: Dataset, folder: Path, sample: Sample) -> None:
     below = f"{sample.split}/{sample.id}" if sample.split else sample.id
-    _copy_image(dataset, sample, folder / "images" / below)
+    copy_image(dataset, sample, folder / "images" / below)
     mask = dataset.read_mask(sample)
     write_bytes(folder / "masks" / f"{below}.png", encode_png(to_ids(dataset, mask)))
 
@@ -140,7 +145,8 @@ def _index_tables(dataset: Dataset, folder: Path, results: list[Any]) -> None:
     )
 
 
-def _flat(sample: Sample) -> str:
+def flat_name(sample: Sample) -> str:
+    """Return a sample's id as the name of a file in one folder."""
     return sample.id.replace("/", "__")
 
 
@@ -150,12 +156,12 @@ def _voc_sample(dataset: Dataset, folder: Path, sample: Sample) -> tuple[str, st
             "Expected at most 255 classes for palette masks, received "
             f"{dataset.label_set.num_classes}: export as 'index'."
         )
-    _copy_image(dataset, sample, folder / "JPEGImages" / _flat(sample))
+    copy_image(dataset, sample, folder / "JPEGImages" / flat_name(sample))
     palette = np.zeros((256, 3), np.uint8)
     palette[: dataset.label_set.num_classes] = dataset.label_set.colors
     data = encode_palette_png(dataset.read_mask(sample), palette)
-    write_bytes(folder / "SegmentationClass" / f"{_flat(sample)}.png", data)
-    return _flat(sample), sample.split
+    write_bytes(folder / "SegmentationClass" / f"{flat_name(sample)}.png", data)
+    return flat_name(sample), sample.split
 
 
 def _voc_tables(dataset: Dataset, folder: Path, results: list[Any]) -> None:
@@ -173,7 +179,7 @@ def _voc_tables(dataset: Dataset, folder: Path, results: list[Any]) -> None:
 
 def _coco_sample(dataset: Dataset, folder: Path, sample: Sample) -> dict[str, Any]:
     split = sample.split or "all"
-    image = _copy_image(dataset, sample, folder / split / sample.id)
+    image = copy_image(dataset, sample, folder / split / sample.id)
     mask = dataset.read_mask(sample)
     labels = dataset.label_set
     table = np.zeros(
@@ -181,7 +187,7 @@ def _coco_sample(dataset: Dataset, folder: Path, sample: Sample) -> dict[str, An
     )  # segment id = index + 1 = R + 256 G; 0 is void
     segments = np.arange(1, labels.num_classes + 1)
     table[: labels.num_classes, 0], table[: labels.num_classes, 1] = segments & 255, segments >> 8
-    png = f"{_flat(sample)}.png"
+    png = f"{flat_name(sample)}.png"
     write_bytes(
         folder / f"annotations/panoptic_{split}" / png,
         encode_png(np.ascontiguousarray(table[mask])),

@@ -1,6 +1,7 @@
 """Perceptual hashes of images: near-duplicates differ in few bits."""
 
 import hashlib
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import replace
@@ -89,8 +90,25 @@ def hash_images(
     Returns:
         (N,) uint64 in the dataset's order, and (N,) bool: whether the image could be read.
     """
-    file = dataset.folder / "hashes.npz"
-    names = (f"{s.image} {s.window}" if s.window else s.image for s in dataset.samples)
+    return _hash_all(dataset, dataset.samples, "hashes.npz", executor, progress)
+
+
+def hash_pool(
+    dataset: Dataset, executor: Executor | None = None, progress: Progress | None = None
+) -> tuple[Hashes, npt.NDArray[np.bool_]]:
+    """As :func:`hash_images`, for the unlabelled images; kept in ``pool-hashes.npz``."""
+    return _hash_all(dataset, dataset.pool, "pool-hashes.npz", executor, progress)
+
+
+def _hash_all(
+    dataset: Dataset,
+    samples: Sequence[Sample],
+    name: str,
+    executor: Executor | None,
+    progress: Progress | None,
+) -> tuple[Hashes, npt.NDArray[np.bool_]]:
+    file = dataset.folder / name
+    names = (f"{s.image} {s.window}" if s.window else s.image for s in samples)
     key = hashlib.sha256("\n".join(names).encode()).hexdigest()
     if file.is_file():
         try:
@@ -101,8 +119,8 @@ def hash_images(
             file.unlink(missing_ok=True)
     found = list(
         scan(
-            partial(_hash_or_none, replace(dataset, samples=())),
-            dataset.samples,
+            partial(_hash_or_none, replace(dataset, samples=(), pool=())),
+            samples,
             executor,
             progress,
             "hashing images",

@@ -95,7 +95,11 @@ def write_folds(
                 f" ({how})" if how else ""
             )
             view = dataclasses.replace(
-                dataset.with_splits(splits), folder=draft, name=target.name, source=source
+                dataset.with_splits(splits),
+                folder=draft,
+                name=target.name,
+                source=source,
+                pool=(),
             ).save()
             made.append(dataclasses.replace(view, folder=target))
         for draft, target in zip(drafts, targets, strict=True):

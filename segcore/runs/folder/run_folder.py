@@ -139,6 +139,10 @@ def _modified(folder: str) -> int:
         return 0
 
 
+FEATURES = "encoder-features"
+"""Arrays kept with predictions of unlabelled images: ``ids`` and ``rows`` (N, D) of the encoder."""
+
+
 class RunFolder:
     """One run on disk; cheap to make, holds nothing open and remembers nothing.
 

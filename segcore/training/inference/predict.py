@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from segcore.config import PredictConfig, TrainConfig, at_training_scale
 from segcore.data.bands.learned import load_learned
-from segcore.data.dataset.dataset import Dataset, Sample
+from segcore.data.dataset.dataset import POOL, Dataset, Sample
 from segcore.errors import SegcoreError
 from segcore.evaluation.counts import scores
 from segcore.evaluation.counts.confusion import count_confusion
@@ -29,6 +29,7 @@ from segcore.runs.folder.probabilities import rounded
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.queue.stopping import Stopped
 from segcore.training.engines.engine import devices
+from segcore.training.inference.pool_features import write_features
 from segcore.training.inference.predictor import Predictor
 from segcore.training.inference.views import predict_strips
 from segcore.training.input.pipeline import load_ahead
@@ -47,9 +48,9 @@ def predict(run: RunFolder, source: RunFolder, dataset: Dataset) -> None:
     """Predict one split with a trained network; what is stored already is only counted.
 
     Writes each sample's probabilities as the config keeps them, its mask where they are not whole,
-    and for samples with ground truth one (C, C) count. At most a few batches, or the mask and one
-    strip of a tiled image, are in memory, whatever the size of the split. The backend and its
-    agreement are written to ``backend.json``.
+    and for samples with ground truth one (C, C) count; with unlabelled images the encoder's
+    features. At most a few batches, or the mask and one strip of a tiled image, are in memory,
+    whatever the size of the split. The backend and its agreement are written to ``backend.json``.
 
     Args:
         run: A run whose config is a :class:`PredictConfig`.
@@ -66,7 +67,7 @@ def predict(run: RunFolder, source: RunFolder, dataset: Dataset) -> None:
             f"Expected a prediction run, received a run of kind {config.kind!r}: choose a "
             "prediction run."
         )
-    samples = dataset.select(config.split)
+    samples = dataset.predictable(config.split)
     labels, label_map = read_labels(source)
     with Progress(run, message="Loading the network") as progress:
         reader = SampleReader(
@@ -102,6 +103,9 @@ def predict(run: RunFolder, source: RunFolder, dataset: Dataset) -> None:
             )
             run.write_counts(config.split, STAGE, counted, joined)
             progress.update(mean_iou=float(scores.mean_iou(joined.total)))
+        if config.split == POOL and dataset.pool:
+            learned = [s for s in dataset.samples if s.split == train_split_of(source)]
+            write_features(run, source.model_path, reader, [*samples, *learned], progress)
         progress.update(progress=1.0, seconds_left=0.0, message=f"Predicted {len(samples)} images")
 
 
@@ -111,13 +115,26 @@ def preprocessing_of(source: RunFolder) -> str:
     Raises:
         SegcoreError: The run is no training run.
     """
+    return _config_of(source).model.preprocessing
+
+
+def train_split_of(source: RunFolder) -> str:
+    """Return the split that a network was trained on.
+
+    Raises:
+        SegcoreError: The run is no training run.
+    """
+    return _config_of(source).train_split
+
+
+def _config_of(source: RunFolder) -> TrainConfig:
     config = source.config
     if not isinstance(config, TrainConfig):
         raise SegcoreError(
             f"Expected a training run, received {source.id!r} of kind {config.kind!r}: "
             "name what was trained."
         )
-    return config.model.preprocessing
+    return config
 
 
 def crops_of(source: RunFolder) -> int:

@@ -40,7 +40,7 @@ def form() -> None:
         ):
             try:
                 with source.files() as files:
-                    _import(files, name, copy, **rules.read())
+                    _import(files, name, copy, **rules.read_all())
             except SegcoreError as error:
                 st.error(session.plain(str(error)), icon=":material/error:")
         previewed = source.given and st.button(
@@ -118,7 +118,12 @@ def outcome(dataset: str) -> None:
     st.success(
         (
             f"Imported {plural(report['num_samples'], 'sample')} as {session.plain(report['name'])} "
-            f"({splits})."
+            f"({splits})"
+            + (
+                f" and {plural(report['num_unlabelled'], 'unlabelled image')}."
+                if report.get("num_unlabelled")
+                else "."
+            )
         ),
         icon=":material/check_circle:",
     )
@@ -142,6 +147,7 @@ class _Rules:
     indices: str
     many_classes: bool
     windows: Windows
+    unlabelled: bool
 
     def read(self) -> dict[str, Any]:
         """Return the arguments of an import.
@@ -155,6 +161,14 @@ class _Rules:
             "many_classes": self.many_classes,
             "windows": self.windows,
         }
+
+    def read_all(self) -> dict[str, Any]:
+        """As :meth:`read`, with what matters for the import alone.
+
+        Raises:
+            SegcoreError: A rule is broken.
+        """
+        return {**self.read(), "unlabelled": self.unlabelled}
 
 
 def _ask_rules() -> _Rules:
@@ -244,8 +258,15 @@ def _ask_rules() -> _Rules:
             max_chars=100,
             help="The attribute of polygons (GeoPackage, GeoJSON, Shapefile) that names their class.",
         )
+        unlabelled = right.toggle(
+            "Keep images without a mask",
+            help=(
+                "They wait on the tab Label next, can be predicted, and are neither trained on nor "
+                "scored until they have a mask. Off: they are left out."
+            ),
+        )
     cut = Windows(max(int(size), LEAST_SIZE) if size else 0, int(overlap), field.strip())
-    return _Rules((suffix, match, masks, images), bands, indices, many, cut)
+    return _Rules((suffix, match, masks, images), bands, indices, many, cut, unlabelled)
 
 
 def _import(source: Path, name: str, copy: bool, **how: Any) -> None:

@@ -18,6 +18,9 @@ from segcore.workspace.masks import OpenedMask
 from segcore.workspace.proposals import Prompt, Scribbles
 
 NO_PROPOSAL = "no proposal"
+JOINS = "joins_split"
+"""Key of the choice which split an unlabelled image joins when its first mask is saved."""
+
 LISTED = 2000
 """Images that the list offers at most; others are reached by a link."""
 
@@ -28,10 +31,8 @@ def choose(dataset: Dataset) -> tuple[str, str]:
     Returns:
         Id of the image, and of the run whose prediction is proposed; "" for none.
     """
-    ids = list(dataset.ids())
     asked = st.session_state.get("sample") or st.query_params.get("sample")
-    split = dataset.sample(asked).split if asked in ids else None
-    siblings = list(dataset.ids(split)) if split else ids
+    siblings = _siblings(dataset, asked)
     listed = siblings[:LISTED]
     if asked in siblings and asked not in listed:
         listed = [asked, *listed]
@@ -50,6 +51,16 @@ def choose(dataset: Dataset) -> tuple[str, str]:
             proposer = _choose_proposal(dataset.name, sample)
         _choose_network()
     return sample, proposer
+
+
+def _siblings(dataset: Dataset, asked: str | None) -> list[str]:
+    """Return the images of the split of one, or the unlabelled images with it; all where unknown."""
+    unlabelled = [sample.id for sample in dataset.pool]
+    if asked in unlabelled:
+        return unlabelled
+    ids = list(dataset.ids())
+    split = dataset.sample(asked).split if asked in ids else None
+    return list(dataset.ids(split)) if split else ids
 
 
 def _step(listed: list[str], by: int, label: str, icon: str) -> None:
@@ -126,6 +137,7 @@ def save(
             based_on=opened.digest,
             origin=origin,
             class_ids=opened.class_ids,
+            split=st.session_state.get(JOINS, "train"),
         )
     except MaskChanged as error:
         return viewer.SaveAnswer(False, str(error), "", kept=True)

@@ -51,6 +51,7 @@ GROUPS = {
         "label-compression",
         "back-off",
         "ablations",
+        "label-next",
         "scaling",
         "formats",
         "cli",

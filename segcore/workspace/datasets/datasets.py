@@ -70,6 +70,7 @@ class DatasetRow:
         num_classes: Scored classes.
         splits: Images of each split.
         problem: Why it cannot be read, one sentence; "" where it can. All else is 0 then.
+        num_unlabelled: Images that wait for a mask.
     """
 
     name: str
@@ -77,6 +78,7 @@ class DatasetRow:
     num_classes: int = 0
     splits: dict[str, int] = field(default_factory=dict)
     problem: str = ""
+    num_unlabelled: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the row as ``segscope datasets --json`` prints it; ``problem`` only if any."""
@@ -169,7 +171,13 @@ class Datasets:
         except SegcoreError as error:
             return DatasetRow(name, problem=str(error))
         splits = {split: len(dataset.select(split)) for split in dataset.splits}
-        return DatasetRow(name, len(dataset.samples), dataset.label_set.num_classes, splits)
+        return DatasetRow(
+            name,
+            len(dataset.samples),
+            dataset.label_set.num_classes,
+            splits,
+            num_unlabelled=len(dataset.pool),
+        )
 
     def import_(
         self,

@@ -341,7 +341,7 @@ class Runs:
                 does not exist.
         """
         source, config = self._member(run)
-        self._datasets.open(config.dataset).select(split)
+        wanted_ids = [s.id for s in self._datasets.open(config.dataset).predictable(split)]
         if isinstance(config, ImportedConfig):
             return self._imported(source, split)
         made_from = source.status().finished or 0.0
@@ -356,7 +356,17 @@ class Runs:
         )
         self._drop_unlike(name, wanted, options is not None, bool(probabilities))
         self.ensure(name, wanted, made_from)
+        folder = RunFolder(self.folder / name)
+        if folder.status().state == "finished":
+            done = folder.ids_with_probabilities(split) | folder.ids_with_mask(split, "prediction")
+            if not done.issuperset(wanted_ids):  # added to the dataset since
+                self._continue(folder, "Images were added.")
         return name
+
+    def _continue(self, folder: RunFolder, cause: str) -> None:
+        """Queue a finished prediction again; it predicts the images that are not on disk."""
+        folder.write_status(state="interrupted", cause=cause, finished=time.time())
+        jobs.resume(self._workspace, folder.id)
 
     def _drop_unlike(
         self, name: str, wanted: PredictConfig, by_options: bool, by_probabilities: bool
@@ -387,7 +397,7 @@ class Runs:
             return run
         folder, samples = (
             RunFolder(self.folder / name),
-            self._datasets.open(self.open(run).config.dataset).select(split),
+            self._datasets.open(self.open(run).config.dataset).predictable(split),
         )
         config = folder.config
         if isinstance(config, PredictConfig) and config.probabilities != "whole":
@@ -400,12 +410,7 @@ class Runs:
         if folder.status().state == "finished" and not all(
             folder.has_probabilities(split, s.id) for s in samples
         ):
-            folder.write_status(
-                state="interrupted",
-                cause="Probabilities of some images are not on disk.",
-                finished=time.time(),
-            )
-            jobs.resume(self._workspace, name)
+            self._continue(folder, "Probabilities of some images are not on disk.")
         return name
 
     def prediction_of(self, run: str, split: str) -> str:

@@ -72,7 +72,7 @@ class ProbabilityStorage:
         classes = dataset.label_set.num_classes
         if config.label_map:
             classes = dataset.load_label_map(config.label_map).num_groups
-        samples = dataset.select(split)
+        samples = dataset.predictable(split)
         if config.recipe.crops or (options is not None and options.tile):
             return sum(expected_bytes(kind, 1, s.height * s.width, classes) for s in samples)
         return expected_bytes(kind, len(samples), config.size[0] * config.size[1], classes)
@@ -164,7 +164,7 @@ class ProbabilityStorage:
         splits = [config.split] if isinstance(config, PredictConfig) else list(dataset.splits)
         freed = []
         for split in filter(None, splits):
-            for sample in dataset.select(split):
+            for sample in (*dataset.samples, *dataset.pool):
                 if folder.has_probabilities(split, sample.id):
                     _keep_mask(folder, split, sample)
                     freed.append(folder.drop_probabilities(split, sample.id))

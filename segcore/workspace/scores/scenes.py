@@ -81,7 +81,7 @@ class Scenes:
         if known is None or [*map(id, known[0])] != [*map(id, sources)]:
             combine = frozenset.intersection if is_ensemble else frozenset.union
             ids = combine(*stored)
-            known = sources, [s for s in dataset.select(split) if s.id in ids]
+            known = sources, [s for s in dataset.predictable(split) if s.id in ids]
             self._predicted[run, split] = known
             while len(self._predicted) > _KEPT:
                 self._predicted.pop(next(iter(self._predicted)), None)

@@ -16,7 +16,7 @@ from segcore.data.bands.band_set import FILE_NAME as BAND_SET
 from segcore.data.bands.band_set import BandChoice
 from segcore.data.bands.display import FILE_NAME as BAND_DISPLAY
 from segcore.data.bands.display import read_picture
-from segcore.data.dataset.dataset import SPLITS
+from segcore.data.dataset.dataset import POOL, SPLITS, Sample
 from segcore.data.dataset.documents import check_name
 from segcore.data.dataset.staging import Staging, reserve
 from segcore.data.dataset.writing import DatasetWriter
@@ -25,8 +25,9 @@ from segcore.data.files.bands import FILE_NAME as BANDS
 from segcore.data.files.borders import foreign_bytes
 from segcore.data.files.georeference import FILE_NAME as GEOREFERENCE
 from segcore.data.files.georeference import georeferences_to_json
-from segcore.data.files.images import read_image
-from segcore.data.files.scanning import Progress
+from segcore.data.files.images import read_image, verify_image
+from segcore.data.files.png import decode_rgb
+from segcore.data.files.scanning import Progress, scan
 from segcore.data.files.windows import read_window
 from segcore.data.formats.importers import (
     ade20k,
@@ -42,11 +43,13 @@ from segcore.data.formats.importers import (
 )
 from segcore.data.formats.importers.annotations import (
     label_studio,
+    label_studio_json,
     run_lengths,
     supervisely,
     via,
     yolo,
 )
+from segcore.data.formats.importers.annotations.unlabelled import part_unlabelled
 from segcore.data.formats.importers.classes.labelling import Labelling
 from segcore.data.formats.importers.conversion import (
     agree_on_labels,
@@ -78,8 +81,10 @@ __all__ = [
     "Preview",
     "Problem",
     "Windows",
+    "as_sent",
     "check_name",
     "import_dataset",
+    "open_source",
     "parse_bands",
     "preview",
     "recognise",
@@ -104,6 +109,9 @@ READERS: dict[str, Reader] = {
     "yolo": Reader("YOLO polygons", yolo.matches, yolo.read),
     "run_lengths": Reader("run lengths in CSV", run_lengths.matches, run_lengths.read),
     "label_studio": Reader("Label Studio brush masks", label_studio.matches, label_studio.read),
+    "label_studio_json": Reader(
+        "Label Studio brush labels", label_studio_json.matches, label_studio_json.read
+    ),
     "parquet": Reader("Parquet", parquet.matches, parquet.read, parquet.unpack),
     VECTORS: Reader("Rasters with polygons", vectors.matches, vectors.read),
     "paired_folders": Reader("Paired folders", paired_folders.matches, paired_folders.read),
@@ -200,8 +208,13 @@ def _with_note(layout: Layout, source: Source) -> Layout:
     return replace(layout, problems=(*layout.problems, Problem("", what, fix))) if what else layout
 
 
-def _open_source(source: Path, staging: Staging, progress: Progress | None = None) -> Source:
-    """List a folder or a lone table, or an archive after unpacking it into the reserved folder."""
+def open_source(source: Path, staging: Staging, progress: Progress | None = None) -> Source:
+    """List a folder or a lone table, or an archive after unpacking it into the reserved folder.
+
+    Raises:
+        SegcoreError: There is no such folder or archive, it holds no file, or it is not safe to
+            unpack.
+    """
     if not source.is_file():
         return Source.scan(source)
     if source.suffix.lower() == ".parquet":
@@ -212,7 +225,7 @@ def _open_source(source: Path, staging: Staging, progress: Progress | None = Non
 
 
 @contextmanager
-def _as_sent(source: Path, staging: Staging) -> Iterator[None]:
+def as_sent(source: Path, staging: Staging) -> Iterator[None]:
     """Name in errors the archive that the user gave, not the folder where its files lie."""
     try:
         yield
@@ -237,6 +250,7 @@ def import_dataset(
     bands: Sequence[int] | BandChoice = (),
     many_classes: bool = False,
     windows: Windows | None = None,
+    unlabelled: bool = False,
     progress: Progress | None = None,
 ) -> ImportReport:
     """Import images and masks from a folder or an archive, in any of the forms of :data:`READERS`.
@@ -254,6 +268,8 @@ def import_dataset(
             values; see :func:`rasters.convert_rasters`.
         many_classes: Whether ids that look like instance numbers are classes.
         windows: How large rasters are cut into samples; None to keep images whole.
+        unlabelled: Whether images without a mask come in as unlabelled images; else, and where
+            bands keep their values, they are left out.
         progress: Called with (done, total, what).
 
     Returns:
@@ -270,13 +286,17 @@ def import_dataset(
     with reserve(destination, resumable=True) as staging:
         _refuse_existing(destination, name)  # made by another while this one waited
         try:
-            with _as_sent(source, staging):
-                opened = _open_source(source, staging, progress)
+            with as_sent(source, staging):
+                opened = open_source(source, staging, progress)
                 how = pairing, windows.class_field if windows else ""
                 layout = recognise(opened, staging, None, progress, *how)
                 rasters = _rasters(layout, staging, bands, windows, progress)
+                bare: tuple[Pair, ...] = ()
+                if unlabelled and rasters.kept is None:
+                    labelled, bare = part_unlabelled(rasters.layout, opened)
+                    rasters = replace(rasters, layout=labelled)
                 labelling = agree_on_labels(rasters.layout, progress, many_classes)
-                target = _Target(staging, source, name, copy)
+                target = _Target(staging, source, name, copy, bare)
                 return _import_into(target, rasters, labelling, progress)
         except OSError as error:
             raise SegcoreError(
@@ -314,6 +334,7 @@ class _Target:
     source: Path
     name: str
     copy: bool
+    unlabelled: tuple[Pair, ...] = ()
 
 
 def _import_into(
@@ -324,6 +345,7 @@ def _import_into(
     key += f" {rasters.look.to_json()}" if rasters.look else ""
     kept = rasters.kept
     key += f" {kept.bands.to_json()}" if kept else ""
+    key += f" {[pair.id for pair in target.unlabelled]}" if target.unlabelled else ""
     with DatasetWriter(
         staging.folder, name, labelling.label_set, str(target.source), staging, key
     ) as writer:
@@ -340,6 +362,7 @@ def _import_into(
                 "Expected at least one sound sample, found none; the first problem is "
                 f"{problems[0].sentence}"
             )
+        pool = _add_unlabelled(target, writer, problems, progress)
         splits = _in_order(Counter(s.split for s in samples))
         loose = len(samples) - sum(splits.values())
         if splits and loose:
@@ -348,7 +371,14 @@ def _import_into(
         reported = (*layout.problems, *labelling.problems, *problems)
         about = kept.bands.sentence if kept else ""
         report = ImportReport(
-            name, layout.title, len(samples), splits, labelling.label_set, reported, about
+            name,
+            layout.title,
+            len(samples),
+            splits,
+            labelling.label_set,
+            reported,
+            about,
+            len(pool),
         )
         writer.note("import.json", report.to_json())
         if rasters.look:
@@ -360,7 +390,7 @@ def _import_into(
         places = {name: place for name, place in rasters.places.items() if name in lying}
         if places:
             writer.note(GEOREFERENCE, georeferences_to_json(places))
-        writer.finish(samples)
+        writer.finish(samples, pool)
     return report
 
 
@@ -372,6 +402,28 @@ def _look_at(pair: Pair, rasters: Rasters) -> npt.NDArray[np.uint8]:
     return (
         read_image(pair.image) if window is None else read_window(pair.image, window, rasters.look)
     )
+
+
+def _add_unlabelled(
+    target: _Target, writer: DatasetWriter, problems: list[Problem], progress: Progress | None
+) -> list[Sample]:
+    """Write the images without a mask; a problem for each that is not sound."""
+
+    def bring_in(pair: Pair) -> Sample | Problem:
+        try:
+            known = writer.known(pair.id, POOL, pair.group)
+            if known is not None:
+                return known
+            if decode_rgb(pair.image) is None:
+                verify_image(pair.image)
+            own = target.copy or writer.is_staged(pair.image)
+            return writer.add(pair.id, pair.image, None, POOL, pair.group, copy=own)
+        except SegcoreError as error:
+            return Problem.of(pair.id, error)
+
+    done = list(scan(bring_in, target.unlabelled, None, progress, "importing unlabelled images"))
+    problems += [one for one in done if isinstance(one, Problem)]
+    return [one for one in done if isinstance(one, Sample)]
 
 
 def preview(
@@ -402,10 +454,10 @@ def preview(
     source = Path(source)
     with (
         reserve(Path(tempfile.gettempdir()) / f"segscope-look-{uuid.uuid4().hex}") as staging,
-        _as_sent(source, staging),
+        as_sent(source, staging),
     ):
         how = pairing, windows.class_field if windows else ""
-        layout = recognise(_open_source(source, staging), staging, LOOKED_AT, None, *how)
+        layout = recognise(open_source(source, staging), staging, LOOKED_AT, None, *how)
         few = replace(layout, pairs=tuple(spread(layout.pairs, LOOKED_AT)))
         rasters = _rasters(few, staging, bands, windows)
         cut, looked_at = len(rasters.layout.pairs), rasters.layout

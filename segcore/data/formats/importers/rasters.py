@@ -98,6 +98,7 @@ def convert_rasters(
     folder: Path,
     bands: Sequence[int] | BandChoice = (),
     progress: Progress | None = None,
+    like: RasterLook | None = None,
 ) -> Rasters:
     """Turn TIFF images of other than three bytes a pixel into PNGs, and read where each lies.
 
@@ -109,6 +110,8 @@ def convert_rasters(
         bands: The bands that become red, green and blue, from 1; one for grey; () for the first
             three (the first, of one or two); a :class:`BandChoice` where bands keep their values.
         progress: Called with (done, total, what).
+        like: What was done to the images of a dataset that these are added to; its bands and
+            limits are used again.
 
     Returns:
         The layout with those images replaced, where each lies, and what was done to them.
@@ -127,7 +130,8 @@ def convert_rasters(
     if not is_available():
         layout = replace(layout, problems=(*layout.problems, *_missing_rasterio(files)))
         return Rasters(layout, look=RasterLook(by_bands=False))
-    limits = choose_limits(files, bands)
+    bands = bands or (like.bands if like else ())
+    limits = list(like.limits) if like and like.limits else choose_limits(files, bands)
 
     def work(pair: Pair) -> _Converted:
         return _convert(pair, folder, bands, limits)

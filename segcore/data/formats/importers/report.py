@@ -50,6 +50,7 @@ class ImportReport:
         label_set: The classes found.
         problems: What did not fit.
         bands: What each image is, in words, where bands keep their values; "" for pictures.
+        num_unlabelled: Images without a mask that came in; they are no samples.
     """
 
     name: str
@@ -59,6 +60,7 @@ class ImportReport:
     label_set: LabelSet
     problems: tuple[Problem, ...]
     bands: str = ""
+    num_unlabelled: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready mapping with the attributes as keys."""
@@ -67,6 +69,7 @@ class ImportReport:
             "name": self.name,
             "layout": self.layout,
             "num_samples": self.num_samples,
+            "num_unlabelled": self.num_unlabelled,
             "splits": self.splits,
             "label_set": self.label_set.to_json(),
             "problems": [p.to_json() for p in self.problems],

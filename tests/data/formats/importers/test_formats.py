@@ -12,6 +12,7 @@ from PIL import Image
 
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.files.images import encode_palette_png, encode_png
+from segcore.data.formats.brush_rle import encode_brush
 from segcore.data.formats.importers import READERS, import_dataset, preview
 from segcore.data.formats.importers.source import Source
 from segcore.data.formats.importers.standard_classes import (
@@ -450,6 +451,29 @@ def write_label_studio(folder):
     return {"a": "background", "b": "barn", "c": "cow"}
 
 
+def write_label_studio_json(folder):
+    tasks = []
+    for number, (stem, (split, names)) in enumerate(SCENES.items()):
+        write_bytes(folder / f"{SHORT[split]}/images/{stem}.png", image())
+        results = [
+            {
+                "type": "brushlabels",
+                "original_width": WIDTH,
+                "original_height": HEIGHT,
+                "value": {
+                    "format": "rle",
+                    "rle": encode_brush(names == letter),
+                    "brushlabels": [label],
+                },
+            }
+            for letter, label in (("b", "barn"), ("c", "cow"))
+        ]
+        data = {"image": f"/data/upload/1/0123abcd-{stem}.png"}
+        tasks.append({"id": number, "data": data, "annotations": [{"result": results}]})
+    write_bytes(folder / "project-1.json", json.dumps(tasks).encode())
+    return {"a": "background", "b": "barn", "c": "cow"}
+
+
 FIXTURES = {
     "yolo": (write_yolo, "yolo", False),
     "supervisely": (write_supervisely, "supervisely", False),
@@ -460,6 +484,7 @@ FIXTURES = {
     "nnunet of volumes": (write_nifti, "nnunet", True),
     "mapillary": (write_mapillary, "mapillary", True),
     "label studio": (write_label_studio, "label_studio", False),
+    "label studio in json": (write_label_studio_json, "label_studio_json", False),
     "cityscapes": (write_cityscapes, "cityscapes", True),
     "cvat": (write_cvat, "cvat", False),
     "pascal_voc": (write_voc, "pascal_voc", True),

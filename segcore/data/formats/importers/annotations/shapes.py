@@ -304,6 +304,9 @@ def drawn_pair(
     )
 
 
+_UNANNOTATED = "annotate them, or add an empty annotation where nothing is to be seen"
+
+
 def unannotated(
     images: Iterable[PurePosixPath], pairs: Iterable[Pair], root: Any, what: str
 ) -> list[Problem]:
@@ -318,9 +321,14 @@ def unannotated(
             "",
             f"{count}, such as {left[0]}, {'has' if len(left) == 1 else 'have'} no {what} and "
             f"{'is' if len(left) == 1 else 'are'} left out",
-            "annotate them, or add an empty annotation where nothing is to be seen",
+            _UNANNOTATED,
         )
     ]
+
+
+def is_about_unannotated(problem: Problem) -> bool:
+    """Whether a problem is the one of :func:`unannotated`."""
+    return problem.fix == _UNANNOTATED
 
 
 def passed_over(counts: dict[str, int]) -> list[Problem]:

@@ -1,0 +1,1 @@
+"""What to label next: images without masks, ranked, sent to other tools and taken back."""
