@@ -25,7 +25,6 @@ SUGGESTED = 6
 """Suggestions that are listed at most."""
 
 TABS = (
-    "Trade-off",
     "Tree and confusion",
     "Label flow",
     "Example pixels",
@@ -126,6 +125,7 @@ with suggested:
 with choice:
     start = advice.first_merge(what_if["path"], by_id, pixels)
     groups = chooser.choose(run, what_if, by_id, colors, apart, start)
+    beside = st.container()
 
 with top, session.errors_shown():
     found = queries.merge(run, split, groups, prior, importance, apart)
@@ -138,6 +138,25 @@ box, icon = boxes.get(verdict.kind, (st.info, ":material/info:"))
 with top:
     box(verdict.sentence, icon=icon)
     summary.cards(found)
+with beside:
+    st.plotly_chart(
+        charts.trade_off(what_if["path"], what_if["front"], what_if["null_band"], found["after"]),
+        key="curve",
+        config=session.CHART,
+        alt="Accuracy and mean IoU against the entropy kept",
+    )
+    certified = (
+        "All merges were compared."
+        if what_if["front_certified"]
+        else "Found by search; other merges may be as good."
+    )
+    merged = ", ".join(
+        " + ".join(session.plain(by_id[i]) for i in group) for group in groups if len(group) > 1
+    )
+    st.caption(
+        f"{what_if['front_compared']:,} merges compared. {certified}"
+        + (f" Merged here: {merged}." if merged else "")
+    )
 summary.all_metrics(found)
 
 session.prepare("merge_tab", TABS)
@@ -148,11 +167,7 @@ tabs = dict(
         strict=True,
     )
 )
-if tabs["Tree and confusion"].open:
-    with tabs["Tree and confusion"], session.errors_shown():
-        counts = workspace.scores.counts(run, split)[1].sum(0)
-        summary.tree(what_if, label_set, counts, groups)
-elif tabs["Label flow"].open:
+if tabs["Label flow"].open:
     with tabs["Label flow"]:
         summary.flow(what_if, label_set, found, groups)
 elif tabs["Example pixels"].open:
@@ -171,25 +186,9 @@ elif tabs["Holdout check"].open:
     with tabs["Holdout check"]:
         summary.reported(run, split, splits, groups, by_id, (prior, importance))
 else:
-    with tabs["Trade-off"]:
-        figure = charts.trade_off(
-            what_if["path"], what_if["front"], what_if["null_band"], found["after"]
-        )
-        st.plotly_chart(
-            figure,
-            key="curve",
-            config=session.CHART,
-            alt="Accuracy and mean IoU against the entropy kept",
-        )
-        certified = (
-            "All merges were compared."
-            if what_if["front_certified"]
-            else "Found by search; other merges may be as good."
-        )
-        st.caption(f"{what_if['front_compared']:,} merges compared. {certified}")
-        for group in groups:
-            if len(group) > 1:
-                st.markdown("- " + " + ".join(session.plain(by_id[i]) for i in group))
+    with tabs["Tree and confusion"], session.errors_shown():
+        counts = workspace.scores.counts(run, split)[1].sum(0)
+        summary.tree(what_if, label_set, counts, groups)
 
 with st.popover("Save as label map", icon=":material/save:"):
     name = st.text_input("Name", f"merged-{len(groups)}")

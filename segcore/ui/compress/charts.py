@@ -114,7 +114,7 @@ def compression_curve(
         )
     return lay_out(
         figure,
-        380,
+        260,
         xaxis={"title": {"text": "entropy kept, %"}, "autorange": "reversed"},
         yaxis={"title": {"text": "%"}},
         hovermode="closest",

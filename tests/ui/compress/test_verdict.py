@@ -17,6 +17,7 @@ def found(**changes):
         "lift_interval": [0.2, 0.4],
         "stability": {"pairs": 0.88},
         "class_pixels": [900, 50, 40, 10],
+        "how_sure": "No interval from 3 groups: at least 6 groups are needed.",
     }
     for name, value in changes.items():
         report[name] = {**report[name], **value} if isinstance(value, dict) else value
@@ -40,7 +41,7 @@ def test_a_merge_that_all_speaks_for_is_recommended_with_its_figures() -> None:
         ({"before": {"kappa": 0.15}}, "silent", "too weak"),
         ({"before": {"kappa": None}}, "silent", "too weak"),
         ({"class_pixels": [900, 50, 0, 10]}, "silent", "shrub does not occur"),
-        ({"lift_interval": [None, None]}, "silent", "single image"),
+        ({"lift_interval": [None, None]}, "silent", "No interval from 3 groups"),
         # the walk's case: the lift is above 0 while chance-adjusted accuracy falls
         (
             {
