@@ -1,4 +1,5 @@
-# Segscope in a container. The app has no password: publish its port to this machine only.
+# Segscope in a container. Nobody has to log in (--no-login): publish its port to this machine only. For a team see
+# docs/how-to/team-server.md: mount secrets.toml into /home/segscope/.streamlit, and leave --no-login out of the command.
 #
 #   docker build --target cpu -t segscope .
 #   docker run --rm -p 127.0.0.1:8501:8501 -v "$PWD/workspace:/workspace" segscope
@@ -19,14 +20,15 @@ COPY assets ./assets
 COPY docs ./docs
 COPY studies ./studies
 COPY segcore ./segcore
-RUN pip install --no-cache-dir ".[crf]" && rm -rf /src/build
+RUN pip install --no-cache-dir ".[crf,team]" && rm -rf /src/build
 RUN useradd --create-home segscope && mkdir /workspace && chown segscope /workspace
 USER segscope
 WORKDIR /home/segscope
 ENV SEGCORE_WORKSPACE=/workspace
 VOLUME /workspace
 EXPOSE 8501
-CMD ["segscope", "app", "--address", "0.0.0.0", "--port", "8501", "--no-browser"]
+HEALTHCHECK --start-period=60s CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8501/_stcore/health', timeout=5)"]
+CMD ["segscope", "app", "--address", "0.0.0.0", "--no-login", "--port", "8501", "--no-browser"]
 
 FROM cpu AS gpu
 USER root

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from segcore.ui.shared import frame
+from segcore.ui.shared import frame, login, session
 
 st.set_page_config(
     page_title="Segscope",
@@ -39,8 +39,11 @@ navigation = st.navigation(
         ],
     },
     expanded=True,
+    position="sidebar" if login.is_open() else "hidden",
 )
 frame.style()
+login.gate(navigation.url_path)
 frame.translate_link(navigation.url_path)
 frame.sidebar(navigation.url_path)
-navigation.run()
+with session.errors_shown():
+    navigation.run()

@@ -179,7 +179,8 @@ def test_the_containers_instructions_hold() -> None:
         extra
         for word, line in found
         if word == "RUN"
-        for extra in re.findall(r'"\.\[(\w+)\]"', line)
+        for group in re.findall(r'"\.\[([\w,]+)\]"', line)
+        for extra in group.split(",")
     }
     assert extras <= set(PROJECT["project"]["optional-dependencies"])
     tensorflow = next(line for line in NEEDED if line.startswith("tensorflow"))
@@ -199,6 +200,7 @@ def test_the_containers_command_is_understood() -> None:
     options = parser.parse_args(words)
     exposed = [line for word, line in instructions() if word == "EXPOSE"]
     assert exposed == [str(options.port)] and options.address == "0.0.0.0"
+    assert options.no_login, "inside a container the app would refuse to start"
     examples = re.findall(r"docker run (.+)", (ROOT / "Dockerfile").read_text())
     assert len(examples) == 2
     assert all(

@@ -90,7 +90,9 @@ def test_the_extra_and_the_file_are_one():
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
         "optional-dependencies"
     ]
-    assert [Requirement(line) for line in extras["cuda"]] == requirements("requirements-cuda.txt")
+    for extra in ("cuda", "team"):
+        wanted = [Requirement(line) for line in extras[extra]]
+        assert wanted == requirements(f"requirements-{extra}.txt")
 
 
 def test_ranges_are_those_that_tensorflow_demands():

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
+from segcore import acting
 from segcore.config import TuneConfig
 from segcore.errors import SegcoreError
 from segcore.runs.folder import work_lock
@@ -29,6 +30,9 @@ def work(run: RunFolder) -> int:
     except work_lock.Working as error:
         print(error, file=sys.stderr, flush=True)
         return 1
+    by = run.status().by
+    if by:  # its trials are runs of the person who started the search
+        acting.identify_by(lambda: acting.Person(by))
     try:
         begin(run)
         config = run.config

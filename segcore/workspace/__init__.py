@@ -18,6 +18,7 @@ from segcore.workspace.compression.tiers import Tiers
 from segcore.workspace.datasets.bands import DatasetBands
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.datasets.pool import UnlabelledPool
+from segcore.workspace.datasets.label_maps import LabelMaps
 from segcore.workspace.datasets.tags import DatasetTags
 from segcore.workspace.demo import Demo
 from segcore.workspace.ensembles.crf import CRFEffects
@@ -27,6 +28,7 @@ from segcore.workspace.ensembles.one_network import OneNetworks
 from segcore.workspace.fixes import LabelFixes
 from segcore.workspace.label_next.annotations import Annotations
 from segcore.workspace.label_next.label_next import LabelNext
+from segcore.workspace.history import History
 from segcore.workspace.launch.configs import Configs
 from segcore.workspace.launch.doctor import Doctor
 from segcore.workspace.launch.preflight import Launches
@@ -36,6 +38,7 @@ from segcore.workspace.predictions.batches import Batches
 from segcore.workspace.predictions.imported import Imports
 from segcore.workspace.predictions.predictions import Predictions
 from segcore.workspace.proposals import MaskProposals
+from segcore.workspace.rights import note_in
 from segcore.workspace.runs.annotations import RunAnnotations
 from segcore.workspace.runs.exports import Exports
 from segcore.workspace.runs.monitor import Monitors
@@ -74,6 +77,7 @@ class Workspace:
         tags: Tags of single images.
         label_next: Which unlabelled images to label next, and why.
         annotation_tools: Images for annotation tools, and their answers taken back.
+        label_maps: Named merges of classes.
         masks: Editing of masks, every version kept.
         proposals: Regions proposed while a mask is edited: strokes that spread, objects cut out.
         splits: Contents and history of splits, and folds.
@@ -107,6 +111,7 @@ class Workspace:
         searches: Hyperparameter searches, each trial a training run of its own.
         ablations: Chosen recipes, compared with a base over several seeds.
         demo: The synthetic set that comes with Segscope.
+        history: What was done here, and by whom.
         checklist: Which steps from the demo to a report were done; the start page ticks them.
     """
 
@@ -134,6 +139,7 @@ class Workspace:
         self.bands = DatasetBands(self.datasets)
         self.tags = DatasetTags(self.datasets)
         self.pool = UnlabelledPool(self.datasets)
+        self.label_maps = LabelMaps(self.datasets)
         self.splits = Splits(self.datasets, self.runs)
         self.queue = QueuedRuns(self.folder)
         self.annotations = RunAnnotations(self.folder, self.runs)
@@ -176,3 +182,6 @@ class Workspace:
         self.ablations = Ablations(self.folder, self.datasets, self.runs, self.scores)
         self.demo = Demo(self.datasets, self.runs)
         self.checklist = Checklist(self.folder, self.datasets, self.runs, self.demo)
+        self.history = History(self.folder)
+        for part in (*vars(self).values(), self.predictions.batches):
+            note_in(self.history, part)

@@ -19,6 +19,7 @@ from segcore.places import front
 from segcore.postprocess.dense_crf import is_available
 from segcore.postprocess.parameters import CRFParameters
 from segcore.workspace.datasets.datasets import Datasets
+from segcore.workspace.rights import writes
 from segcore.workspace.runs.runs import Runs
 
 Progress = Callable[[int, int, str], None]
@@ -76,6 +77,7 @@ class Demo:
         """Return whether the demo's dataset and members lie in this workspace."""
         return NAME in self._datasets.names()
 
+    @writes("open the demo", "Opened the demo")
     def open(self, progress: Progress | None = None) -> DemoRuns:
         """Draw the synthetic dataset and import its trained members; nothing is done twice.
 
@@ -108,6 +110,7 @@ class Demo:
         members = tuple(n for n in names if "--" not in n)
         return DemoRuns(NAME, members, ensembles[0] if ensembles else None)
 
+    @writes("start a training", "Started the training {result}")
     def train_further(self) -> list[str]:
         """Queue one more member like the five, with a seed of its own, and return its id in a list.
 
@@ -117,6 +120,7 @@ class Demo:
         taken = sum(row.kind == "train" and row.dataset == NAME for row in self._runs.rows())
         return self._runs.train(dataclasses.replace(CONFIG, seed=taken + 100))
 
+    @writes("train the demo again", "Trained the demo again")
     def rebuild(self, target: Path, progress: Progress | None = None) -> DemoRuns:
         """Retrain the members in this workspace and write the demo's runs into ``target``.
 

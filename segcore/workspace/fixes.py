@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from segcore import acting
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.editing.decisions import FILE_NAME as DECISIONS_FILE
 from segcore.data.editing.decisions import LabelDecision, add_decisions, read_decisions
@@ -19,7 +20,7 @@ from segcore.evaluation.metrics.suspected_regions import (
     suspected_regions,
 )
 from segcore.workspace.datasets.datasets import Datasets, file_stamp
-from segcore.workspace.masks import user_name
+from segcore.workspace.rights import writes
 from segcore.workspace.scores.pixel_metrics import RunPixelMetrics
 from segcore.workspace.scores.scenes import Scenes
 from segcore.workspace.scores.scores import Scores
@@ -90,6 +91,9 @@ class LabelFixes:
         images = tuple(SuspectedWork(str(s), float(g), int(n)) for s, g, n in rows)
         return WorkList(run, split, images)
 
+    @writes(
+        "make a work list", "Made a work list of suspected labels with the run {run} on {split}"
+    )
     def make_list(self, run: str, split: str, progress: Progress | None = None) -> WorkList:
         """Look through a split anew; the list stays as it is while it is worked through.
 
@@ -162,6 +166,9 @@ class LabelFixes:
         made = self._scores.holder(run, split).arrays_stamp(split, FILE)
         return f"{made} {file_stamp(folder / DECISIONS_FILE)}"
 
+    @writes(
+        "decide about labels", "Decided about suspected labels of {sample} in the dataset {name}"
+    )
     def decide(
         self,
         name: str,
@@ -175,7 +182,7 @@ class LabelFixes:
             name: Name of the dataset.
             sample: Id of the image.
             decisions: "accepted" or "kept", each with its region.
-            author: Who decided; "" for the user of this computer.
+            author: Who decided; "" for who acts.
 
         Raises:
             SegcoreError: There is no such dataset, sample or decision, or the folder cannot be
@@ -187,7 +194,7 @@ class LabelFixes:
             if decision not in DECISIONS:
                 raise unknown("decision", decision, DECISIONS)
         decided = [
-            LabelDecision(d, ids[r.given], ids[r.suggested], r.rows, author or user_name())
+            LabelDecision(d, ids[r.given], ids[r.suggested], r.rows, author or acting.person().name)
             for d, r in decisions
         ]
         if decided:

@@ -1,6 +1,5 @@
 """Editing the masks of a dataset: versions, who saved them, and which runs were trained on older ones."""
 
-import getpass
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from segcore import acting
 from segcore.data.editing.differences import ClassChange, class_changes
 from segcore.data.editing.versions import (
     MaskVersion,
@@ -22,6 +22,7 @@ from segcore.data.files.masks import read_ids
 from segcore.errors import SegcoreError
 from segcore.runs.folder.environment import read_environment
 from segcore.workspace.datasets.datasets import Datasets
+from segcore.workspace.rights import writes
 from segcore.workspace.runs.runs import Runs
 from segcore.workspace.scores.scenes import Scenes
 
@@ -98,6 +99,7 @@ class MaskEdits:
         ids = tuple(dataset.label_set.class_ids)
         return OpenedMask(mask, row.mask_digest, used.number if used else 0, ids)
 
+    @writes("change a mask", "Changed the mask of {sample} in the dataset {name}")
     def save(
         self,
         name: str,
@@ -117,7 +119,7 @@ class MaskEdits:
             sample: Id of the image.
             mask: (H, W) class indices or ``ignore_index``.
             based_on: ``digest`` of the mask as it was opened.
-            author: Who saves it; "" for the user of this computer.
+            author: Who saves it; "" for who acts.
             origin: What it was made from: "editor", "prediction of r003".
             class_ids: ``class_ids`` of the mask as it was opened; None for the classes of now.
             split: The split that an unlabelled image joins.
@@ -132,12 +134,13 @@ class MaskEdits:
             sample,
             mask,
             based_on=based_on,
-            author=author or user_name(),
+            author=author or acting.person().name,
             origin=origin,
             class_ids=class_ids,
             split=split,
         )
 
+    @writes("change a mask", "Changed the mask of {sample} in the dataset {name}")
     def save_file(
         self, name: str, sample: str, file: Path, author: str = "", split: str = "train"
     ) -> MaskVersion:
@@ -159,6 +162,9 @@ class MaskEdits:
             split=split,
         )
 
+    @writes(
+        "restore a mask", "Restored version {number} of the mask of {sample} in the dataset {name}"
+    )
     def restore(
         self, name: str, sample: str, number: int, *, based_on: str, author: str = ""
     ) -> MaskVersion:
@@ -170,7 +176,7 @@ class MaskEdits:
         """
         folder = self._datasets.open(name).folder
         return restore_version(
-            folder, sample, number, based_on=based_on, author=author or user_name()
+            folder, sample, number, based_on=based_on, author=author or acting.person().name
         )
 
     def proposers(self, name: str, sample: str) -> list[str]:
@@ -263,11 +269,3 @@ class MaskEdits:
         if began is None or name not in self._datasets.names():
             return []
         return edited_samples(self._datasets.open(name), began)
-
-
-def user_name() -> str:
-    """Return the name under which the system knows who works here; "" where it knows none."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container's user without an entry
-        return ""

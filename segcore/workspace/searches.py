@@ -15,6 +15,7 @@ from segcore.runs.folder.status import Status
 from segcore.runs.machine.engines import choose_engine
 from segcore.runs.queue import jobs
 from segcore.workspace.datasets.datasets import Datasets
+from segcore.workspace.rights import writes
 from segcore.workspace.runs.runs import Runs
 
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -133,6 +134,7 @@ class Searches:
             if run.kind == "tune" and dataset in (None, run.dataset)
         ]
 
+    @writes("start a search", "Started the search {result}")
     def start(self, config: TuneConfig) -> str:
         """Queue a search and return the id of its run.
 

@@ -9,6 +9,7 @@ from segcore.data.dataset.split_history import PastSplits, read_split_history, u
 from segcore.data.splits.folds import fold_name, folds_of, write_folds
 from segcore.data.splits.splits import SplitPart, default_method, make_folds, split_report
 from segcore.workspace.datasets.datasets import Datasets, Progress
+from segcore.workspace.rights import writes
 from segcore.workspace.runs.runs import Runs
 
 WINDOW_SHARES = (0.5, 0.25, 0.125)
@@ -95,6 +96,7 @@ class Splits:
         """
         return read_split_history(self._datasets.open(name))
 
+    @writes("change splits", "Undid the last change of the splits of the dataset {name}")
     def undo(self, name: str) -> Dataset:
         """Undo the last change of the splits.
 
@@ -103,6 +105,7 @@ class Splits:
         """
         return undo_splits(self._datasets.open(name))
 
+    @writes("make folds", "Divided the dataset {name} into {folds} folds")
     def make_folds(
         self,
         name: str,

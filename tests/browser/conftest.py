@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -68,15 +68,20 @@ def start_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
     """Start a Streamlit script in a process of its own and return its address; all are stopped at the end."""
     processes = []
 
-    def start(script: Path, environment: dict[str, str] | None = None) -> str:
-        port, log = _free_port(), tmp_path_factory.mktemp("app") / "server.log"
+    def start(
+        script: Path,
+        environment: dict[str, str] | None = None,
+        port: int = 0,
+        flags: Sequence[str] = (),
+    ) -> str:
+        port, log = port or _free_port(), tmp_path_factory.mktemp("app") / "server.log"
         options = {
             "port": port,
             "address": "127.0.0.1",
             "headless": "true",
             "fileWatcherType": "none",
         }
-        flags = [
+        words = [
             word for name, value in options.items() for word in (f"--server.{name}", str(value))
         ]
         command = [
@@ -85,6 +90,7 @@ def start_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
             "streamlit",
             "run",
             str(script),
+            *words,
             *flags,
             "--browser.gatherUsageStats",
             "false",
@@ -108,6 +114,12 @@ def start_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
     yield start
     for process in processes:
         _stop(process)
+
+
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    """Find a port that nothing listens on."""
+    return _free_port
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from segcore import acting
 from segcore.data.bands.band_set import BandSet, load_band_set
 from segcore.data.bands.display import load_display, read_picture
 from segcore.data.bands.reading import Values, read_values
@@ -465,7 +466,10 @@ class Dataset:
             if label_map.name in self._maps.names()
             else []
         )
-        self._maps.write(label_map.name, {"versions": [*older, label_map.to_json()]})
+        self._maps.write(
+            label_map.name,
+            {"versions": [*older, {**label_map.to_json(), "by": acting.person().name}]},
+        )
 
     def load_label_map(self, name: str) -> LabelMap:
         """Return the newest version of a saved label map.

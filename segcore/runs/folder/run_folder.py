@@ -31,6 +31,7 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
+from segcore import acting
 from segcore.config import RunConfig, config_from_json, to_json
 from segcore.errors import SegcoreError, disk_error
 from segcore.evaluation.counts.packed_counts import decode_counts, decode_ids, encode_counts
@@ -181,7 +182,9 @@ class RunFolder:
                 draft.folder / "config.json",
                 {"format": FORMAT, "id": id, "config": to_json(config)},
             )
-            draft.write_status(state="queued", cause="", created=time.time())
+            draft.write_status(
+                state="queued", cause="", created=time.time(), by=acting.person().name
+            )
             draft.folder.rename(run.folder)
         except OSError as error:
             raise disk_error("write", run.folder, error) from error

@@ -47,6 +47,8 @@ class Status:
         mean_iou: Best validation mean IoU so far (train), or the final one (predict, evaluate), 0
             to 1.
         after: Ids of the runs that must finish first.
+        by: Who made the run: an address of the log-in, or the user of the machine; "" where not
+            noted.
         diverged: Whether its loss or weights were no numbers any more, so that it should be resumed
             more slowly.
     """
@@ -68,6 +70,7 @@ class Status:
     epochs: int | None = None
     mean_iou: float | None = None
     after: tuple[str, ...] = ()
+    by: str = ""
     diverged: bool = False
 
     @property
@@ -91,7 +94,7 @@ class Status:
 
 
 _DEFAULTS = {field.name: field.default for field in dataclasses.fields(Status)}
-_TEXTS = ("state", "cause", "host", "device", "message", "birth")
+_TEXTS = ("state", "cause", "host", "device", "message", "birth", "by")
 _WHOLES = ("pid", "epoch", "epochs")
 
 

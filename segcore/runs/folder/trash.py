@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from segcore import acting
 from segcore.errors import SegcoreError, disk_error, unknown
 from segcore.runs.folder.names import check_run_id, is_run_id
 from segcore.runs.machine import disk
@@ -33,11 +34,13 @@ class Deletion:
         id: Name of the deletion.
         runs: Ids of the runs, the one that was asked for first.
         deleted: When, seconds since 1970.
+        by: Who deleted them; "" where not noted.
     """
 
     id: str
     runs: tuple[str, ...]
     deleted: float
+    by: str = ""
 
 
 def trash_folder(workspace: Path | str) -> Path:
@@ -59,11 +62,20 @@ def move_to_trash(workspace: Path | str, runs: Sequence[str], now: float | None 
     root = Path(workspace) / "runs"
     when = time.time() if now is None else now
     deletion = Deletion(
-        f"{int(when)}-{secrets.token_hex(3)}", tuple(check_run_id(run) for run in runs), when
+        f"{int(when)}-{secrets.token_hex(3)}",
+        tuple(check_run_id(run) for run in runs),
+        when,
+        acting.person().name,
     )
     folder = trash_folder(workspace) / deletion.id
     disk.write_json(
-        folder / "deleted.json", {"format": FORMAT, "runs": list(deletion.runs), "deleted": when}
+        folder / "deleted.json",
+        {
+            "format": FORMAT,
+            "runs": list(deletion.runs),
+            "deleted": when,
+            "by": deletion.by,
+        },
     )
     moved: list[str] = []
     try:
@@ -100,6 +112,7 @@ def _read(folder: Path) -> Deletion:
             folder.name,
             (*order, *(run for run in present if run not in order)),
             float(data["deleted"]),
+            str(data.get("by", "")),
         )
     except (SegcoreError, KeyError, TypeError, ValueError):
         return Deletion(folder.name, tuple(present), folder.stat().st_mtime)

@@ -28,7 +28,9 @@ def show(name: str) -> None:
         cells = ablations.cells(plan)
         progress = ablations.progress(plan, cells)
     st.session_state["study_progress_read"] = progress
-    st.fragment(_progress, run_every=POLL_SECONDS if progress.pending else None)(plan, progress)
+    st.fragment(session.guarded(_progress), run_every=POLL_SECONDS if progress.pending else None)(
+        plan, progress
+    )
     with session.errors_shown(), st.spinner("Scoring"):
         table = ablations.table(plan, cells)
     known = [row for row in table.rows if row.score is not None]

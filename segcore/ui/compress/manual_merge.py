@@ -111,8 +111,10 @@ def _starts(run: str, names: Mapping[int, str]) -> None:
                 help="The groups last selected by Greedy, Clustering or Hierarchy.",
             )
         for entry in saved:
-            title = entry.name + (
-                f", version {entry.version} of {entry.versions}" if entry.versions > 1 else ""
+            title = (
+                entry.name
+                + (f", version {entry.version} of {entry.versions}" if entry.versions > 1 else "")
+                + (f", by {entry.by}" if entry.by else "")
             )
             key = f"saved_{entry.name}_{entry.version}"
             st.button(

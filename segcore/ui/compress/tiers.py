@@ -164,6 +164,7 @@ def _retrained(
 
 def _follow(run: str, split: str, groups: Groups) -> None:
     @st.fragment(run_every=2)
+    @session.guarded
     def panel() -> None:
         workspace = session.workspace()
         workspace.runs.refresh()

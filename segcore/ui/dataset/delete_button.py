@@ -37,6 +37,7 @@ def show(name: str) -> None:
     confirm.button(
         "Delete",
         "delete_dataset",
+        about=name,
         title="Delete this dataset?",
         lost=lost,
         confirm="Delete dataset",

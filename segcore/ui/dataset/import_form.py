@@ -7,8 +7,6 @@ from typing import Any
 
 import streamlit as st
 
-from segcore.data.dataset.journal import kept
-from segcore.data.dataset.staging import Staging, broken_off, throw_away
 from segcore.data.formats.importers import Pairing, Preview, Windows, parse_bands
 from segcore.data.formats.importers.windows import LEAST_SIZE, MOST_SIZE
 from segcore.errors import SegcoreError
@@ -80,12 +78,12 @@ def _ask_source() -> Source:
 
 def _broken_off() -> None:
     """List interrupted imports, each with a button to remove it."""
-    datasets_folder = session.workspace().datasets.folder
-    for name in broken_off(datasets_folder):
+    datasets = session.workspace().datasets
+    for name, samples in datasets.interrupted_imports():
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(
                 f":material/pause_circle: The import of **{session.plain(name)}** stopped after "
-                f"{kept(Staging(datasets_folder / name).partial):,} samples. Import the same files under "
+                f"{samples:,} samples. Import the same files under "
                 "the same name to continue."
             )
             # no dialog: the form may stand in one already
@@ -95,7 +93,7 @@ def _broken_off() -> None:
                 )
                 if st.button("Discard import", key=f"throw_away_{name}", type="primary"):
                     with session.errors_shown():
-                        throw_away(datasets_folder / name)
+                        datasets.discard_import(name)
                     st.rerun()
 
 

@@ -31,7 +31,7 @@ def show(dataset: Dataset) -> None:
                 "Undo last version", key=f"undo_{name}", type="tertiary", icon=":material/undo:"
             ):
                 with session.errors_shown():
-                    dataset.undo_label_map(name)
+                    session.workspace().label_maps.undo(dataset.name, name)
                 st.rerun()
     _merge(dataset, maps)
 
@@ -87,6 +87,7 @@ def _merge(dataset: Dataset, maps: dict[str, LabelMap]) -> None:
     if so_far.num_classes != len(names):
         so_far = LabelMap.identity(len(names))
     with session.errors_shown():
-        dataset.save_label_map(joined(so_far, [names.index(c) for c in chosen], name))
+        merged = joined(so_far, [names.index(c) for c in chosen], name)
+        session.workspace().label_maps.save(dataset.name, merged)
     st.toast(f"Saved {name}. Choose it on the Train page.")
     st.rerun()

@@ -4,7 +4,7 @@ import streamlit as st
 
 from segcore.data.health.interval_groups import IMAGES
 from segcore.evaluation.metrics.report import plain
-from segcore.ui.shared import cached_scores, manual, session, tables
+from segcore.ui.shared import cached_scores, login, manual, session, tables
 
 
 def choose(run: str, dataset: str, split: str, stage: str) -> None:
@@ -25,6 +25,7 @@ def choose(run: str, dataset: str, split: str, stage: str) -> None:
         list(units),
         default=now if now in units else IMAGES,
         format_func=units.__getitem__,
+        disabled=not login.may_edit(),
         key=f"over_{dataset}_{split}_{stage}",
         required=True,
         help=manual.see(

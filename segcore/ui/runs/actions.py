@@ -8,8 +8,11 @@ import streamlit as st
 
 from segcore import formatting
 from segcore.runs.folder.status import QUEUED_OR_ACTIVE
-from segcore.ui.shared import confirm, session
+from segcore.ui.shared import confirm, history_dialog, login, session
 from segcore.workspace.runs.rows import RunRow
+
+NAMED = 8
+"""Runs that the question before a deletion describes."""
 
 
 def show(rows: Mapping[str, RunRow], chosen: Sequence[str]) -> None:
@@ -30,6 +33,7 @@ def show(rows: Mapping[str, RunRow], chosen: Sequence[str]) -> None:
         else:
             st.caption("Select rows to compare, stop, star, tag or delete.")
         _trash_popover()
+        history_dialog.button()
 
 
 def _mark(rows: Mapping[str, RunRow], chosen: Sequence[str]) -> None:
@@ -39,7 +43,7 @@ def _mark(rows: Mapping[str, RunRow], chosen: Sequence[str]) -> None:
         icon=":material/star:",
         key="star",
         type="tertiary",
-        help="Starred runs stay at the top of the list.",
+        **login.editors_only(help="Starred runs stay at the top of the list."),
     ):
         _write(chosen, star=not starred)
     archived = all(rows[run].annotations.archived for run in chosen)
@@ -49,7 +53,7 @@ def _mark(rows: Mapping[str, RunRow], chosen: Sequence[str]) -> None:
         icon=words[1],
         key="archive",
         type="tertiary",
-        help="Archived runs are kept, but hidden from the usual list.",
+        **login.editors_only(help="Archived runs are kept, but hidden from the usual list."),
     ):
         _write(chosen, archived=not archived)
 
@@ -60,10 +64,13 @@ def _stop_and_resume(rows: Mapping[str, RunRow], chosen: Sequence[str]) -> None:
     states = {run: rows[run].status.state for run in chosen}
     going = [run for run, state in states.items() if state in QUEUED_OR_ACTIVE]
     ended = [run for run, state in states.items() if state in ("failed", "interrupted")]
-    if going and st.button("Stop", icon=":material/stop:", key="stop_chosen", type="tertiary"):
+    only = login.editors_only()
+    if going and st.button(
+        "Stop", icon=":material/stop:", key="stop_chosen", type="tertiary", **only
+    ):
         _each(runs.stop, going)
     if ended and st.button(
-        "Resume", icon=":material/resume:", key="resume_chosen", type="tertiary"
+        "Resume", icon=":material/resume:", key="resume_chosen", type="tertiary", **only
     ):
         _each(runs.resume, ended)
 
@@ -91,14 +98,17 @@ def delete_button(runs: Sequence[str], key: str) -> None:
             for name in known
             if name not in runs and name.startswith(tuple(f"{r}--" for r in runs))
         ]
+        size = sum(session.workspace().annotations.bytes_of(run) for run in derived)
         predictions = (
-            f" With {'it' if len(runs) == 1 else 'them'} go {formatting.plural(len(derived), 'prediction')}."
+            f" With {'it' if len(runs) == 1 else 'them'} go "
+            f"{formatting.plural(len(derived), 'prediction')} ({formatting.size(size)})."
             if derived
             else ""
         )
         days = session.workspace().annotations.kept_days
         return [
-            confirm.listed(runs),
+            confirm.listed([_described(run) for run in runs[:NAMED]]),
+            *([f"and {len(runs) - NAMED:,} more."] if len(runs) > NAMED else []),
             f"{predictions} The trash keeps deleted runs for {days:.0f} days; until then they can be restored.".strip(),
         ]
 
@@ -108,6 +118,7 @@ def delete_button(runs: Sequence[str], key: str) -> None:
     confirm.button(
         "Delete",
         key,
+        about=tuple(runs),
         title=f"Delete {what}?",
         lost=lost,
         confirm=f"Delete {what}",
@@ -115,6 +126,14 @@ def delete_button(runs: Sequence[str], key: str) -> None:
         icon=":material/delete:",
         type="tertiary",
     )
+
+
+def _described(run: str) -> str:
+    """Say what a run is worth: its epochs and its size on disk."""
+    workspace = session.workspace()
+    epochs = workspace.runs.open(run).status().epoch
+    size = formatting.size(workspace.annotations.bytes_of(run))
+    return f"{run} ({formatting.plural(epochs, 'epoch')}, {size})" if epochs else f"{run} ({size})"
 
 
 def _write(runs: Sequence[str], **changes: Any) -> None:
@@ -135,7 +154,7 @@ def _tag_form(rows: Mapping[str, RunRow], chosen: Sequence[str]) -> None:
         key="tags_" + "_".join(chosen)[:200],
         placeholder="Choose or type",
     )
-    if st.button("Set tags", type="primary", key="set_tags"):
+    if st.button("Set tags", type="primary", key="set_tags", **login.editors_only()):
         with session.errors_shown():
             session.workspace().annotations.tag(
                 chosen, add=wanted, remove=set(shared) - set(wanted)
@@ -181,10 +200,16 @@ def _trash_popover() -> None:
             with st.container(horizontal=True, vertical_alignment="center"):
                 more = f" and {len(deletion.runs) - 1} more" if len(deletion.runs) > 1 else ""
                 when = datetime.fromtimestamp(deletion.deleted).strftime("%d %b, %H:%M")
+                by = f" by {session.plain(deletion.by)}" if deletion.by else ""
                 st.markdown(
-                    f"`{deletion.runs[0]}`{more} · {formatting.size(deletion.bytes)} · {when}"
+                    f"`{deletion.runs[0]}`{more} · {formatting.size(deletion.bytes)} · {when}{by}"
                 )
-                if st.button("Restore", key=f"restore_{number}", icon=":material/undo:"):
+                if st.button(
+                    "Restore",
+                    key=f"restore_{number}",
+                    icon=":material/undo:",
+                    **login.editors_only(),
+                ):
                     with session.errors_shown():
                         annotations.restore([deletion.id])
                     st.session_state.pop("undo_delete", None)
@@ -197,6 +222,7 @@ def _trash_popover() -> None:
         confirm.button(
             f"Empty trash ({formatting.size(total)})",
             "empty_trash",
+            about=tuple(deletion.id for deletion in deletions),
             title="Empty the trash?",
             lost=lambda: [
                 confirm.listed([run for deletion in deletions for run in deletion.runs]),

@@ -68,7 +68,7 @@ def curves(run: str, chosen: Sequence[str], active: bool) -> None:
     display = Display(
         by_time == "time", float(smoothing), bool(logarithmic), bool(classes), bool(rates)
     )
-    st.fragment(_draw, run_every=2 if active else None)(run, others, display)
+    st.fragment(session.guarded(_draw), run_every=2 if active else None)(run, others, display)
 
 
 def _draw(run: str, others: list[str], display: Display) -> None:

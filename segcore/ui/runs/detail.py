@@ -15,7 +15,7 @@ from segcore.config import RunConfig, TrainConfig, to_json
 from segcore.errors import SegcoreError
 from segcore.runs.folder.status import ACTIVE, QUEUED_OR_ACTIVE
 from segcore.ui.runs import actions, curves, differences, monitor, table
-from segcore.ui.shared import confirm, run_links, run_progress, session
+from segcore.ui.shared import confirm, login, run_links, run_progress, session
 from segcore.ui.shared.command_line import average_command, command_line, student_command
 
 CHATTER = re.compile(
@@ -42,7 +42,7 @@ def details(run: str, chosen: Sequence[str] = ()) -> None:
     with session.errors_shown():
         folder = session.workspace().runs.open(run)
         active = folder.status().state in QUEUED_OR_ACTIVE
-    st.fragment(_head, run_every=1 if active else None)(run, active)
+    st.fragment(session.guarded(_head), run_every=1 if active else None)(run, active)
     names = ["Curves", "Validation previews", "Devices", "Log", "Config", "Environment", "Notes"]
     kind = folder.config.kind
     if any(other != run for other in chosen):
@@ -88,6 +88,8 @@ def _head(run: str, was_active: bool) -> None:
         st.badge(table.state_title(status.state), color=color, icon=icon)  # type: ignore[arg-type]
         if status.message and status.state in QUEUED_OR_ACTIVE:
             st.caption(status.message)
+        if status.by:
+            st.caption(f"Started by {session.plain(status.by)}")
         _buttons(run, status.state, config, status.diverged)
     if config.kind == "predict":
         computed_by(run)
@@ -144,13 +146,16 @@ def _stop_and_resume(run: str, now: str, diverged: bool) -> None:
         "Stop",
         icon=":material/stop:",
         key="stop",
-        help="Stops after a checkpoint; press again to force.",
+        **login.editors_only(help="Stops after a checkpoint; press again to force."),
     ):
         with session.errors_shown():
             runs.stop(run)
         st.rerun()
     if now in ("failed", "interrupted") and st.button(
-        "Resume", icon=":material/resume:", key="resume", help="Resumes from the last checkpoint."
+        "Resume",
+        icon=":material/resume:",
+        key="resume",
+        **login.editors_only(help="Resumes from the last checkpoint."),
     ):
         with session.errors_shown():
             runs.resume(run)
@@ -162,7 +167,7 @@ def _stop_and_resume(run: str, now: str, diverged: bool) -> None:
             "Resume at half the learning rate",
             icon=":material/slow_motion_video:",
             key="resume_slower",
-            help="Resumes from the last good checkpoint.",
+            **login.editors_only(help="Resumes from the last good checkpoint."),
         )
     ):
         with session.errors_shown():
@@ -192,6 +197,7 @@ def _drop_button(run: str) -> None:
     confirm.button(
         "Drop probabilities",
         "drop_probabilities",
+        about=run,
         title="Drop probabilities?",
         lost=lost,
         confirm="Drop probabilities",
@@ -229,6 +235,7 @@ def _export(run: str) -> None:
 
 def _log(run: str, active: bool) -> None:
     @st.fragment(run_every=2 if active else None)
+    @session.guarded
     def panel() -> None:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             wanted = st.text_input(

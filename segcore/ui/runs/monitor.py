@@ -23,6 +23,7 @@ def mask_history(run: str, active: bool) -> None:
     """Draw the validation samples that are kept by epoch, with a slider through the epochs."""
 
     @st.fragment(run_every=5 if active else None)
+    @session.guarded
     def panel() -> None:
         with session.errors_shown():
             history = session.workspace().monitor.mask_history(run)
@@ -121,6 +122,7 @@ def devices(run: str, active: bool) -> None:
     """Draw load, memory and temperature over time."""
 
     @st.fragment(run_every=2 if active else None)
+    @session.guarded
     def panel() -> None:
         with session.errors_shown():
             records = session.workspace().monitor.usage(run)

@@ -19,7 +19,7 @@ def under_way(rows: Sequence[RunRow]) -> None:
     """Draw the live card of active and queued runs; the page follows when states change."""
     busy = _busy(rows)
     st.session_state["busy_runs"] = busy
-    st.fragment(_card, run_every=2 if busy else 10)()
+    st.fragment(session.guarded(_card), run_every=2 if busy else 10)()
 
 
 STEPS = 20

@@ -6,6 +6,7 @@ from typing import Any, TypeVar, cast
 
 import streamlit as st
 
+from segcore import acting
 from segcore.errors import SegcoreError
 from segcore.ui.shared import run_progress, session
 
@@ -65,7 +66,7 @@ def passed(
         ):
             return None
         one = _Pass()
-        one.future = board.pool.submit(work, one.tell)
+        one.future = board.pool.submit(_work_as, acting.person(), work, one.tell)
         board.passes[key] = one
         while len(board.passes) > _KEPT:
             board.passes.pop(next(iter(board.passes)), None)
@@ -81,6 +82,12 @@ def passed(
         st.error(str(error), icon=":material/error:")
         return None
     return cast("Result", one.future.result())
+
+
+def _work_as(one: acting.Person, work: Callable[[Progress], Result], tell: Progress) -> Result:
+    """Work in a thread for the person who asked."""
+    with acting.acting_as(one):
+        return work(tell)
 
 
 def _panel(key: str, label: str) -> None:

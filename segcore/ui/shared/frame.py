@@ -3,7 +3,7 @@
 import streamlit as st
 
 from segcore.runs.folder.status import ACTIVE
-from segcore.ui.shared import keyboard, run_progress, session
+from segcore.ui.shared import keyboard, login, run_progress, session
 from segcore.ui.shared.run_names import short_name
 
 STYLE = """<style>
@@ -190,10 +190,12 @@ def sidebar(page: str) -> None:
                 f"Workspace `{workspace.folder}`",
                 help="Set with --workspace or $SEGCORE_WORKSPACE when the app starts.",
             )
+        login.account()
         _active_runs()
 
 
 @st.fragment(run_every=5)
+@session.guarded
 def _active_runs() -> None:
     rows = [r for r in session.workspace().runs.rows() if r.status.state in ACTIVE]
     for row in rows[:3]:

@@ -53,7 +53,7 @@ def follow(runs: Sequence[str], what: str, key: str) -> bool:
     active = [r.run for r in needed if r.status.state in QUEUED_OR_ACTIVE]
     if active:
         with st.container(border=True):
-            st.fragment(_panel, run_every=1)(active, what, key)
+            st.fragment(session.guarded(_panel), run_every=1)(active, what, key)
         return False
     ended = [r for r in known if r.status.state != "finished"]
     if len(ended) > 1 and st.button(

@@ -2,9 +2,10 @@
 
 import html
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal
+from functools import wraps
+from typing import Any, Literal, ParamSpec
 
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
@@ -12,9 +13,12 @@ from streamlit.runtime.pages_manager import PagesManager
 from segcore.errors import SegcoreError
 from segcore.labels import LabelSet, color_to_hex
 from segcore.text_files import format_rows
+from segcore.ui.shared import login
 from segcore.ui.shared.run_names import called, shown
 from segcore.workspace import Workspace
 from segcore.workspace.demo import NAME as DEMO
+
+Arguments = ParamSpec("Arguments")
 
 SCORED = ("train", "evaluate", "imported")
 """Kinds of runs that have counts of a split, or may get them."""
@@ -46,9 +50,10 @@ def _enter_by_the_frame() -> None:
 
 
 def workspace() -> Workspace:
-    """Return the workspace of this app, opened once for all sessions."""
+    """Return the workspace of this app, opened once for all sessions, to who may use it."""
     _enter_by_the_frame()
     with errors_shown():
+        login.check()
         return _open_workspace()
 
 
@@ -60,6 +65,17 @@ def errors_shown() -> Iterator[None]:
     except SegcoreError as error:
         st.error(str(error), icon=":material/error:")
         st.stop()
+
+
+def guarded(draw: Callable[Arguments, None]) -> Callable[Arguments, None]:
+    """Let a part of a page that runs by itself, a fragment, end in a sentence as the page does."""
+
+    @wraps(draw)
+    def shown(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+        with errors_shown():
+            draw(*args, **kwargs)
+
+    return shown
 
 
 def header(title: str, sentence: str) -> None:

@@ -88,13 +88,15 @@ def _offer_recount(runs: Sequence[str], split: str) -> None:
             icon=":material/refresh:",
             help="Scores these images again from the predictions on disk; nothing is predicted.",
         ):
-            for run in outdated:
-                recounts.recount(run, split)
+            with session.errors_shown():
+                for run in outdated:
+                    recounts.recount(run, split)
             st.rerun()
 
 
 def _follow(names: list[str]) -> None:
     @st.fragment(run_every=1)
+    @session.guarded
     def panel() -> None:
         folders = [session.workspace().runs.open(name) for name in names]
         statuses = [folder.status() for folder in folders]

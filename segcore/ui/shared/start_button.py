@@ -6,7 +6,7 @@ import streamlit as st
 
 from segcore.config import TrainConfig
 from segcore.formatting import duration, plural
-from segcore.ui.shared import confirm, session
+from segcore.ui.shared import confirm, login, session
 
 MANY = 10
 """Trainings above which a dialog asks before they start."""
@@ -57,7 +57,7 @@ def draw(
     """
     look = {"type": "primary", "icon": ":material/play_arrow:"}
     if count <= MANY:
-        if st.button(label, key=key, **look):  # type: ignore[arg-type]
+        if st.button(label, key=key, **look, **login.editors_only()):  # type: ignore[arg-type]
             with session.errors_shown():
                 act()
             st.rerun()
@@ -74,6 +74,7 @@ def draw(
     confirm.button(
         label,
         key,
+        about=count,
         title=f"Start {plural(count, 'training run')}?",
         lost=lost,
         confirm=f"Start {plural(count, 'run')}",

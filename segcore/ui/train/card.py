@@ -8,7 +8,7 @@ from segcore.catalog.hub import is_hub
 from segcore.config import TrainConfig
 from segcore.errors import SegcoreError
 from segcore.formatting import duration, gib, plural
-from segcore.ui.shared import manual, session
+from segcore.ui.shared import login, manual, session
 from segcore.workspace.costs import Estimate
 from segcore.workspace.launch.throughput import Throughput
 
@@ -173,7 +173,7 @@ def _benchmark(config: TrainConfig, throughput: Throughput | None) -> None:
     probe = session.workspace().throughput
     status = probe.status(config)
     if status is not None and not status.has_ended:
-        st.fragment(_progress, run_every=1)(config)
+        st.fragment(session.guarded(_progress), run_every=1)(config)
         return
     known = throughput is not None and throughput.epoch_seconds is not None
     if st.button(
@@ -234,7 +234,7 @@ def _start(config: TrainConfig | None, members: int) -> None:
         key="start_training",
         shortcut="Ctrl+Enter",
         width="stretch",
-        disabled=config is None,
+        **login.editors_only(config is None),
     ):
         wanted = members
     if members < 2 and st.button(
@@ -242,9 +242,11 @@ def _start(config: TrainConfig | None, members: int) -> None:
         icon=":material/groups:",
         key="start_members",
         width="stretch",
-        disabled=config is None,
-        help=f"Starts {ENSEMBLE} runs that differ in their seeds; their averaged probabilities "
-        "are an ensemble.",
+        **login.editors_only(
+            config is None,
+            f"Starts {ENSEMBLE} runs that differ in their seeds; their averaged probabilities "
+            "are an ensemble.",
+        ),
     ):
         wanted = ENSEMBLE
     if not wanted or config is None:

@@ -171,6 +171,7 @@ def _saved(config: TrainConfig | None) -> None:
             confirm.button(
                 "Delete",
                 "delete_config",
+                about=chosen,
                 title="Delete this saved config?",
                 lost=lambda: [
                     f"**{session.plain(chosen)}** is removed. Runs keep their own configs."

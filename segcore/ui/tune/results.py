@@ -18,7 +18,7 @@ def show(run: str) -> None:
     """Draw a search; it updates while it is active."""
     with session.errors_shown():
         active = session.workspace().searches.open(run).status.state in QUEUED_OR_ACTIVE
-    st.fragment(_show, run_every=POLL_SECONDS if active else None)(run, active)
+    st.fragment(session.guarded(_show), run_every=POLL_SECONDS if active else None)(run, active)
 
 
 def _show(run: str, was_active: bool) -> None:

@@ -26,6 +26,7 @@ from segcore.workspace.ablations.results import AblationResults, Drawn
 from segcore.workspace.ablations.runs import AblationRuns, Cell, RunIndex
 from segcore.workspace.ablations.table import Plan, Progress, Table, explain
 from segcore.workspace.datasets.datasets import Datasets
+from segcore.workspace.rights import writes
 from segcore.workspace.runs.run_ids import prediction_id
 from segcore.workspace.runs.runs import Runs
 from segcore.workspace.scores.scores import Scores
@@ -138,6 +139,7 @@ class Ablations:
             )
         return Plan(_with_engine(ablation, default_engine()), named, given)
 
+    @writes("save an ablation", "Saved an ablation")
     def save(self, plan: Plan) -> None:
         """Save an ablation with its datasets; one of that name on the same datasets is replaced.
 
@@ -196,6 +198,7 @@ class Ablations:
                 "start it again."
             ) from error
 
+    @writes("start an ablation", "Started the runs of an ablation: {result}")
     def start(self, plan: Plan, only: Sequence[str] = ()) -> list[str]:
         """Save an ablation and queue what it lacks, in the order of its rows; return the run ids.
 

@@ -51,12 +51,14 @@ class SavedMerge:
         version: Its version, from 1.
         versions: Versions of that name.
         groups: Groups of the user's class ids.
+        by: Who saved it; "" where not noted.
     """
 
     name: str
     version: int
     versions: int
     groups: list[list[int]]
+    by: str = ""
 
 
 @dataclass(frozen=True)
@@ -137,11 +139,12 @@ class Merges:
         merges: list[SavedMerge] = []
         documents = Documents(self._scenes.dataset_of(run).folder / "label_maps", "label map")
         for name in documents.names():
-            versions = [LabelMap.from_json(data) for data in documents.read(name)["versions"]]
-            for number, label_map in reversed(list(enumerate(versions, 1))):
+            rows = documents.read(name)["versions"]
+            versions = [(LabelMap.from_json(row), str(row.get("by", ""))) for row in rows]
+            for number, (label_map, by) in reversed(list(enumerate(versions, 1))):
                 if label_map.num_classes == len(ids):
                     groups = [[ids[i] for i in group] for group in label_map.groups]
-                    merges.append(SavedMerge(name, number, len(versions), groups))
+                    merges.append(SavedMerge(name, number, len(versions), groups, by))
         return merges
 
     def hierarchy(self, run: str, data: bytes) -> list[HierarchyLevel]:

@@ -24,6 +24,7 @@ from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace.compression.merges import Groups, Merges
 from segcore.workspace.compression.retraining import Retrained, RetrainedRun, Retraining
 from segcore.workspace.datasets.datasets import Datasets
+from segcore.workspace.rights import writes
 from segcore.workspace.runs.runs import Runs
 from segcore.workspace.scores.scenes import Scenes
 from segcore.workspace.scores.scores import Scores
@@ -130,6 +131,7 @@ class Tiers:
         folder, stage = self._cache(run, split, self._merges.label_map(run, groups))
         return stage in folder.stages(_place(split))
 
+    @writes("count merged labels", "Counted {split} of the run {run} with summed probabilities")
     def sum_probabilities(
         self, run: str, split: str, groups: Groups, progress: Progress | None = None
     ) -> tuple[list[str], SampleCounts]:
@@ -228,6 +230,7 @@ class Tiers:
         holder = self._runs.on_split(run, split) if isinstance(config, EvaluateConfig) else names[0]
         return RunFolder(self._runs.folder / holder), digest
 
+    @writes("start a training", "Trained {run} again with merged labels")
     def retrain(self, run: str, groups: Groups, splits: Sequence[str]) -> Retrained:
         """Train again with merged labels and everything else unchanged, then predict.
 

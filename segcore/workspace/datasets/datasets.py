@@ -16,9 +16,10 @@ from segcore.data.balance.planner import BalanceGoal, explain_repeats, plan_bala
 from segcore.data.balance.plans import BalancePlan
 from segcore.data.balance.rules import plan_by_rule
 from segcore.data.dataset.dataset import Dataset
+from segcore.data.dataset.journal import kept
 from segcore.data.dataset.relabel import relabel
 from segcore.data.dataset.split_history import change_splits
-from segcore.data.dataset.staging import remove_whole
+from segcore.data.dataset.staging import Staging, broken_off, remove_whole, throw_away
 from segcore.data.formats.exporters import export_dataset
 from segcore.data.formats.importers import (
     ImportReport,
@@ -51,6 +52,7 @@ from segcore.data.statistics.statistics import ClassStatistics, collect_statisti
 from segcore.errors import SegcoreError, unknown
 from segcore.labels import LabelSet
 from segcore.runs.dispatch.executors import cluster_executor
+from segcore.workspace.rights import writes
 
 Progress = Callable[[int, int, str], None]
 WORTH_A_CLUSTER = 512
@@ -179,6 +181,7 @@ class Datasets:
             num_unlabelled=len(dataset.pool),
         )
 
+    @writes("import a dataset", "Imported {source} as a dataset")
     def import_(
         self,
         source: Path,
@@ -200,6 +203,7 @@ class Datasets:
             source, self.folder / chosen, chosen, copy=copy, progress=progress, **how
         )
 
+    @writes("look at files of this machine")
     def preview(self, source: Path, count: int = 3, **how: Any) -> Preview:
         """Return what an import would bring, without importing; ``how`` as for the import.
 
@@ -208,6 +212,7 @@ class Datasets:
         """
         return preview(source, count, **how)
 
+    @writes("export a dataset", "Exported the dataset {name} to {destination}")
     def export(
         self, name: str, destination: Path, form: str = "index", progress: Progress | None = None
     ) -> Path:
@@ -227,6 +232,22 @@ class Datasets:
                 f"({error.strerror}): choose another."
             ) from error
 
+    def interrupted_imports(self) -> list[tuple[str, int]]:
+        """Return the names of interrupted imports, each with how many samples it has so far."""
+        names = broken_off(self.folder)
+        return [(name, kept(Staging(self.folder / name).partial)) for name in names]
+
+    @writes("discard an import", "Discarded the interrupted import {name}")
+    def discard_import(self, name: str) -> None:
+        """Remove what an interrupted import brought; nothing where there is none.
+
+        Raises:
+            SegcoreError: The folder cannot be removed.
+        """
+        if name in broken_off(self.folder):
+            throw_away(self.folder / name)
+
+    @writes("delete a dataset", "Deleted the dataset {name}")
     def delete(self, name: str) -> None:
         """Remove a dataset's folder, damaged or not; originals imported by reference stay.
 
@@ -341,6 +362,7 @@ class Datasets:
             self.statistics(name), first, second, np.random.default_rng(seed), mode, groups=groups
         )
 
+    @writes("change splits", "Made the splits of the dataset {name} anew")
     def make_splits(
         self,
         name: str,
@@ -391,6 +413,7 @@ class Datasets:
         """
         return interval_groups(self.open(name))
 
+    @writes("change what intervals draw", "Chose {by} for the intervals of the dataset {name}")
     def choose_interval_groups(self, name: str, by: str) -> IntervalGroups:
         """Choose what all intervals over a dataset's images draw from now on.
 
@@ -422,6 +445,7 @@ class Datasets:
         nothing = np.zeros(statistics.label_set.num_classes, np.int64)
         return np.array([rows.get(s.id, nothing) for s in self.open(name).samples])
 
+    @writes("change classes", "Changed the classes of the dataset {name}")
     def relabel(self, name: str, label_set: LabelSet, progress: Progress | None = None) -> Dataset:
         """Rename, recolour, reorder or ignore classes, and save the dataset.
 
@@ -460,6 +484,7 @@ class Datasets:
             return plan_by_rule(rule, part.counts, goal, sample_ids=ids, split=split, **how)
         return plan_balance(part.counts, goal, sample_ids=ids, split=split, **how)
 
+    @writes("save a balance plan", "Saved the balance plan {plan_name} of the dataset {name}")
     def save_plan(self, name: str, plan_name: str, plan: BalancePlan) -> None:
         """Save a balance plan with its dataset; one of the same name is replaced.
 

@@ -14,6 +14,7 @@ from segcore.data.dataset.tags import (
     write_tags,
 )
 from segcore.workspace.datasets.datasets import Datasets, file_stamp
+from segcore.workspace.rights import writes
 
 
 class DatasetTags:
@@ -49,6 +50,10 @@ class DatasetTags:
                 counts[tag] = counts.get(tag, 0) + 1
         return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
 
+    @writes(
+        "change tags of images",
+        "Changed tags of images of the dataset {name}: added {add}, removed {remove}",
+    )
     def change(
         self,
         name: str,
@@ -72,6 +77,7 @@ class DatasetTags:
         """
         return matching(self._datasets.open(name), pattern)
 
+    @writes("change tags of images", "Read tags of images of the dataset {name} from a table")
     def read_table(self, name: str, text: str) -> Tags:
         """Replace the tags of the images in a CSV (``sample,tags``); other images keep theirs.
 

@@ -24,6 +24,7 @@ from segcore.runs.dispatch.warm_process import WarmProcess
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace.ensembles.ensembles import Ensembles
 from segcore.workspace.ensembles.results import CRFSearchResult, read_search
+from segcore.workspace.rights import writes
 from segcore.workspace.runs.run_ids import crf_search_id
 from segcore.workspace.runs.runs import Runs
 from segcore.workspace.scores.scenes import Scenes
@@ -198,6 +199,7 @@ class CRFEffects:
         )
         return results["mask"], float(answer["seconds"])
 
+    @writes("start a CRF search", "Started the CRF search {result}")
     def start(self, config: CRFSearchConfig) -> str:
         """Start a search unless it is done or running; return the run id.
 
@@ -244,6 +246,7 @@ class CRFEffects:
             )
         return read_search(folder.read_json("crf_search"), self._ensembles.is_stale(run))
 
+    @writes("apply a CRF", "Applied the CRF of {run} to {split} as {result}")
     def apply(
         self, run: str, split: str = "test", *, filter: MaskFilter | None = None, name: str = ""
     ) -> str:

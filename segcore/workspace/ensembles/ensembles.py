@@ -19,6 +19,7 @@ from segcore.runs.folder.listing import list_runs
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.folder.status import Status
 from segcore.workspace.ensembles.results import SubsetsResult, read_subsets
+from segcore.workspace.rights import writes
 from segcore.workspace.runs.run_ids import evaluation_id, subsets_id
 from segcore.workspace.runs.runs import Runs
 from segcore.workspace.scores.member_views import mixed_views
@@ -148,6 +149,7 @@ class Ensembles:
         folder = RunFolder(self._runs.folder / self._runs.prediction_of(run, split))
         return folder.status() if folder.folder.exists() else None
 
+    @writes("start a prediction")
     def predict_missing(self, members: Sequence[str], splits: Sequence[str]) -> list[str]:
         """Predict some splits with all members unless that is done; return the predict runs.
 
@@ -156,6 +158,7 @@ class Ensembles:
         """
         return [self._runs.predict_whole(member, split) for split in splits for member in members]
 
+    @writes("score subsets", "Scored the subsets of {members} on {split}")
     def score_subsets(
         self, members: Sequence[str], split: str = "validation", *, draws: int = 0, seed: int = 0
     ) -> str:
@@ -219,6 +222,7 @@ class Ensembles:
             for source, finished in made_from.items()
         )
 
+    @writes("combine runs", "Combined {members} on {split} as {result}")
     def combine(
         self,
         members: Sequence[str],

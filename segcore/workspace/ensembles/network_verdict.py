@@ -11,6 +11,7 @@ from segcore.evaluation.counts.verdicts import judge_difference
 from segcore.evaluation.metrics.report import plain
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace.ensembles.one_network import OneNetworks
+from segcore.workspace.rights import writes
 from segcore.workspace.runs.run_ids import evaluation_id
 from segcore.workspace.runs.runs import Runs
 from segcore.workspace.scores.pixel_metrics import RunPixelMetrics
@@ -98,6 +99,7 @@ class NetworkVerdicts:
         self._pixel_metrics = pixel_metrics
         self._networks = networks
 
+    @writes("start predictions")
     def prepare(self, run: str, split: str) -> list[str]:
         """Predict and combine what the verdict on a split needs; return the runs to wait for.
 

@@ -22,6 +22,7 @@ from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.machine.engines import AUTO, settle_engine
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.launch.predictions import queue_predictions
+from segcore.workspace.rights import writes
 from segcore.workspace.runs.runs import Runs
 
 _BESIDES: dict[str, Any] = {
@@ -101,6 +102,7 @@ class OneNetworks:
             config, _ = settle_engine(config, self._runs.folder.parent)
         return config
 
+    @writes("start a training", "Started the student {result}")
     def distil(self, config: TrainConfig, name: str = "") -> str:
         """Queue a student after the predictions that its teachers lack; return its id.
 
@@ -159,6 +161,7 @@ class OneNetworks:
             config, model=model, recipe=recipe, averaging=AveragingConfig(members)
         )
 
+    @writes("average runs", "Averaged {names} as {result}")
     def average(self, names: Sequence[str], name: str = "") -> str:
         """Queue the average of some members' weights; return the id of its run.
 

@@ -8,6 +8,7 @@ from segcore.config import TrainConfig, config_from_json, to_json
 from segcore.errors import SegcoreError, unknown
 from segcore.runs.folder.names import check_run_id, is_run_id
 from segcore.runs.machine import disk
+from segcore.workspace.rights import writes
 from segcore.workspace.runs.runs import Runs
 
 FORMAT = 1
@@ -28,6 +29,7 @@ class Configs:
             return []
         return sorted(path.stem for path in self.folder.glob("*.json") if is_run_id(path.stem))
 
+    @writes("save a config", "Saved the config {name}")
     def save(self, name: str, config: TrainConfig) -> None:
         """Save a config; one of that name is replaced.
 
@@ -56,6 +58,7 @@ class Configs:
             )
         return self.parse(data.get("config"))
 
+    @writes("delete a config", "Deleted the config {name}")
     def delete(self, name: str) -> None:
         """Remove a saved config.
 

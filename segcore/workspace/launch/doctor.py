@@ -12,6 +12,7 @@ from segcore.runs.machine.devices import Device
 from segcore.runs.machine.diagnosis import ENGINES, STATES, Check, Diagnosis, gpu_command
 from segcore.runs.machine.doctor import FILE, examine, kept_diagnosis, last_diagnosis
 from segcore.runs.machine.engines import AUTO
+from segcore.workspace.rights import writes
 from segcore.workspace.runs.refusals import refuse_device
 
 __all__ = ["STATES", "Check", "DeviceVerdict", "Diagnosis", "Doctor", "Progress"]
@@ -65,12 +66,17 @@ class Doctor:
         self._own: Diagnosis | None = None
         self._read: tuple[float, Stamp, Diagnosis | None] = (0.0, None, None)
 
+    @writes("check the machine")
     def examine(self) -> Diagnosis:
         """Check everything now; takes as long as importing every engine once."""
         return examine(self._workspace)
 
+    @writes("check the machine")
     def start(self) -> None:
         """Begin a check in the background; nothing happens while one is running."""
+        self._begin()
+
+    def _begin(self) -> None:
         with self._lock:
             if self._progress is not None:
                 return
@@ -85,7 +91,7 @@ class Doctor:
             devices: What the machine has.
         """
         if not self._begun and len(devices) > 1 and self.last() is None:
-            self.start()
+            self._begin()
 
     def _examine(self) -> None:
         problem, own = "", None

@@ -24,6 +24,7 @@ from segcore.workspace.launch.conflicts import Facts, find_conflicts
 from segcore.workspace.launch.grid import combine
 from segcore.workspace.launch.predictions import bytes_after, queue_predictions
 from segcore.workspace.launch.suggestions import Suggestion, suggest_config
+from segcore.workspace.rights import writes
 from segcore.workspace.runs.members import describe
 from segcore.workspace.runs.runs import Runs
 
@@ -186,6 +187,7 @@ class Launches:
             self._shrunken[key] = find_shrunken(opened, chosen, config.size, label_map)
         return self._shrunken[key]
 
+    @writes("start a training", "Started the training {result}")
     def start(
         self,
         config: TrainConfig,
@@ -217,6 +219,7 @@ class Launches:
             queue_predictions(self._runs, self._datasets, runs)
         return runs
 
+    @writes("start a training", "Started the training {result}")
     def launch(
         self,
         config: TrainConfig,

@@ -18,6 +18,7 @@ from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.folder.status import Status
 from segcore.workspace.costs import estimate
 from segcore.workspace.datasets.datasets import Datasets
+from segcore.workspace.rights import writes
 from segcore.workspace.runs.runs import Runs
 
 LOOKED_AT = 20
@@ -73,6 +74,7 @@ class Throughputs:
         self._datasets = datasets
         self._runs = runs
 
+    @writes("measure the throughput")
     def start(self, config: TrainConfig) -> None:
         """Start a probe in the background: a few real steps of a config; see :meth:`status`.
 
@@ -96,6 +98,7 @@ class Throughputs:
         """
         return throughput_probe.look(self._workspace, self._key(config))
 
+    @writes("stop a measurement")
     def stop(self, config: TrainConfig) -> None:
         """Stop the probe of a config.
 

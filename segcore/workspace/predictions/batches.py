@@ -32,6 +32,7 @@ from segcore.errors import SegcoreError
 from segcore.installing import extra_command
 from segcore.runs.folder.names import is_run_id
 from segcore.runs.machine import disk
+from segcore.workspace.rights import writes
 
 Progress = Callable[[int, int, str], None]
 Image = npt.NDArray[np.uint8]
@@ -113,6 +114,7 @@ class Batches:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    @writes("upload images")
     def accept(
         self, uploads: Iterable[Upload], limit: int = MAX_FILES, progress: Progress | None = None
     ) -> Batch:
@@ -159,6 +161,7 @@ class Batches:
         self._forget_old(keep=id)
         return self.open(id)
 
+    @writes("predict images of a folder")
     def accept_folder(
         self, path: Path, limit: int = MAX_FILES, progress: Progress | None = None
     ) -> Batch:

@@ -24,6 +24,7 @@ from segcore.evaluation.counts.scores import mean_iou
 from segcore.postprocess.ensemble import resize_probabilities
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace.datasets.datasets import Datasets
+from segcore.workspace.rights import writes
 from segcore.workspace.runs.runs import Runs
 
 Progress = Callable[[int, int, str], None]
@@ -85,6 +86,7 @@ class Imports:
         self._datasets = datasets
         self._runs = runs
 
+    @writes("look at files of this machine")
     def check(
         self,
         dataset: str,
@@ -101,6 +103,7 @@ class Imports:
         with _unpacked(source) as folder:
             return self._read(opened, folder, how or HowToImport(), None, progress)[0]
 
+    @writes("import predictions", "Imported predictions of {dataset} from {source} as {name}")
     def import_(
         self,
         dataset: str,

@@ -46,6 +46,7 @@ from segcore.runs.machine.engines import AUTO, is_installed, prediction_engine
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.predictions.archives import write_archive
 from segcore.workspace.predictions.batches import Batch, Batches, Progress
+from segcore.workspace.rights import writes
 from segcore.workspace.runs.runs import Runs
 
 Image = npt.NDArray[np.uint8]
@@ -477,6 +478,7 @@ class Predictions:
         if progress:
             progress(len(batch.images), len(batch.images), "")
 
+    @writes("export a network", "Exported the network of {run} as {to}")
     def export(self, run: str, to: str, out: Path) -> ExportedNetwork:
         """Write a training run's network in another form, checked by reading it back.
 

@@ -8,6 +8,7 @@ from typing import Any
 from segcore.errors import SegcoreError
 from segcore.runs.folder import trash
 from segcore.runs.folder.annotations import Annotations
+from segcore.workspace.rights import writes
 from segcore.workspace.runs.runs import Runs
 
 
@@ -20,12 +21,14 @@ class DeletedRuns:
         runs: Their ids, the one that was named first.
         deleted: When, seconds since 1970.
         bytes: What they take on disk.
+        by: Who deleted them; "" where not noted.
     """
 
     id: str
     runs: tuple[str, ...]
     deleted: float
     bytes: int
+    by: str = ""
 
 
 class RunAnnotations:
@@ -49,6 +52,7 @@ class RunAnnotations:
         """
         return self._runs.open(run).annotations()
 
+    @writes("change the notes of a run", "Changed {changes} of the run {run}")
     def write(self, run: str, **changes: Any) -> Annotations:
         """Change tags, text, star or archived of a run and return the whole.
 
@@ -57,6 +61,7 @@ class RunAnnotations:
         """
         return self._runs.open(run).write_annotations(**changes)
 
+    @writes("change tags of runs", "Changed tags of runs: added {add}, removed {remove}")
     def tag(
         self, runs: Iterable[str], *, add: Iterable[str] = (), remove: Iterable[str] = ()
     ) -> None:
@@ -72,6 +77,7 @@ class RunAnnotations:
                 tags=[*(tag for tag in folder.annotations().tags if tag not in removed), *added]
             )
 
+    @writes("delete runs")
     def delete(self, runs: Iterable[str]) -> list[str]:
         """Move runs that have ended to the trash, with their predictions; return deletion ids.
 
@@ -94,10 +100,11 @@ class RunAnnotations:
         """Return the deletions in the trash, the latest first."""
         folder = trash.trash_folder(self._workspace)
         return [
-            DeletedRuns(d.id, d.runs, d.deleted, trash.folder_bytes(folder / d.id))
+            DeletedRuns(d.id, d.runs, d.deleted, trash.folder_bytes(folder / d.id), d.by)
             for d in trash.list_trash(self._workspace)
         ]
 
+    @writes("restore runs", "Restored the runs {result}")
     def restore(self, deletions: Iterable[str]) -> list[str]:
         """Undo deletions and return the ids of the runs that are back.
 
@@ -106,6 +113,7 @@ class RunAnnotations:
         """
         return [run for deletion in deletions for run in trash.restore(self._workspace, deletion)]
 
+    @writes("restore a run", "Restored the runs {result}")
     def restore_run(self, run: str) -> list[str]:
         """Undo the latest deletion that holds a run.
 
@@ -120,6 +128,7 @@ class RunAnnotations:
             )
         return trash.restore(self._workspace, deletion)
 
+    @writes("empty the trash", "Emptied the trash of {result} deletions")
     def empty(self) -> int:
         """Empty the trash for good and return how many deletions it held.
 

@@ -14,6 +14,7 @@ from segcore.errors import SegcoreError, unknown
 from segcore.installing import extra_command
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.machine import disk
+from segcore.workspace.rights import writes
 from segcore.workspace.runs.event_file import encode_events
 from segcore.workspace.runs.monitor import EpochRow, Monitors
 from segcore.workspace.runs.runs import Runs
@@ -41,6 +42,7 @@ class Exports:
             else extra_command(tracker)
         )
 
+    @writes("export a run", "Exported the run {run} to {tracker}")
     def export(self, run: str, tracker: str, target: str = "") -> str:
         """Hand a run to a tracker.
 

@@ -9,6 +9,7 @@ from segcore.runs.dispatch.dispatcher import Dispatcher, holder
 from segcore.runs.machine.settings import cluster_address, set_cluster
 from segcore.runs.queue import jobs
 from segcore.runs.queue.queue import Queue
+from segcore.workspace.rights import writes
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ class QueuedRuns:
         """Whether nothing that waits is started."""
         return (self._workspace / "queue.sqlite").exists() and jobs.is_paused(self._workspace)
 
+    @writes("pause the queue", "Changed the pause of the queue: {paused}")
     def pause(self, paused: bool = True) -> None:
         """Pause or resume the queue; runs that are working continue.
 
@@ -104,6 +106,7 @@ class QueuedRuns:
         """
         jobs.pause(self._workspace, paused)
 
+    @writes("start what is queued")
     def dispatcher(self, tell: Callable[[str], None] = lambda line: None) -> Dispatcher:
         """Return the dispatcher of this machine; ``tell`` gets a line when a run starts or ends."""
         return Dispatcher(self._workspace, tell=tell)
@@ -116,6 +119,7 @@ class QueuedRuns:
         """
         return holder(self._workspace) if (self._workspace / "queue.sqlite").exists() else ""
 
+    @writes("change how the queue is kept", "Prepared the queue for other machines")
     def share(self) -> None:
         """Prepare the queue for machines that see the workspace over the network.
 
@@ -134,6 +138,7 @@ class QueuedRuns:
         """
         return cluster_address(self._workspace)
 
+    @writes("change the cluster", "Set the cluster to {address}")
     def set_cluster(self, address: str) -> None:
         """Set the address of the cluster that runs may be submitted to; "" removes it.
 
@@ -154,6 +159,7 @@ class QueuedRuns:
         finally:
             cluster.close()
 
+    @writes("change the queue", "Changed the hold of the run {run}: {held}")
     def hold(self, run: str, held: bool = True) -> None:
         """Hold one waiting run, or release it.
 
@@ -162,6 +168,7 @@ class QueuedRuns:
         """
         jobs.hold(self._workspace, run, held)
 
+    @writes("change the queue", "Moved the run {run} in the queue")
     def move(self, run: str, by: int) -> None:
         """Move a waiting run some places earlier (negative) or later.
 
@@ -170,6 +177,7 @@ class QueuedRuns:
         """
         jobs.move(self._workspace, run, by)
 
+    @writes("change the queue", "Set the priority of the run {run} to {priority}")
     def set_priority(self, run: str, priority: int) -> None:
         """Change the priority of a waiting run; higher goes first.
 

@@ -41,6 +41,7 @@ from segcore.runs.machine.engines import AUTO, choose_engine, installed_engines,
 from segcore.runs.queue import jobs
 from segcore.runs.queue.idle import is_on_hold, why_idle
 from segcore.workspace.datasets.datasets import Datasets
+from segcore.workspace.rights import writes
 from segcore.workspace.runs.members import line_up
 from segcore.workspace.runs.refusals import (
     refuse,
@@ -112,6 +113,7 @@ class Runs:
         """Return every run at a glance, newest first."""
         return [run_row(summary) for summary in jobs.refresh(self._workspace)]
 
+    @writes("start a training", "Started the training {result}")
     def train(self, config: TrainConfig, members: int = 1, name: str = "") -> list[str]:
         """Queue one or more training runs and return their ids; of submodels one run a part each.
 
@@ -250,6 +252,7 @@ class Runs:
                     f"The run {run} ended as {status.state}: {status.cause or 'see its log'}"
                 )
 
+    @writes("stop a run", "Stopped the run {run}")
     def stop(self, run: str) -> None:
         """Stop a run: a queued one at once, a running one after a checkpoint; twice kills it.
 
@@ -259,6 +262,7 @@ class Runs:
         self.open(run)
         jobs.stop(self._workspace, run)
 
+    @writes("resume a run", "Resumed the run {run}")
     def resume(self, run: str, learning_rate_factor: float = 1.0) -> None:
         """Queue a failed or interrupted run again; it continues from its last checkpoint.
 
@@ -300,6 +304,7 @@ class Runs:
                 )
         jobs.resume(self._workspace, run)
 
+    @writes("delete a run", "Deleted the run {run}")
     def delete(self, run: str) -> str:
         """Move a run that has ended, with its predictions, to the trash; return the deletion id.
 
@@ -317,6 +322,7 @@ class Runs:
                 )
         return move_to_trash(self._workspace, [run, *derived]).id
 
+    @writes("start a prediction", "Predicted {split} with the run {run}")
     def predict(
         self,
         run: str,
@@ -385,6 +391,7 @@ class Runs:
         ):
             shutil.rmtree(folder.folder)
 
+    @writes("start a prediction", "Predicted all images of {split} with the run {run}")
     def predict_whole(self, run: str, split: str) -> str:
         """As :meth:`predict`; predicts again where probabilities are not all on disk.
 
@@ -465,6 +472,7 @@ class Runs:
         self.check_classes(run)
         return source, config
 
+    @writes("combine runs", "Combined {members} on {split} as {result}")
     def ensemble(
         self,
         members: Sequence[str],
@@ -623,6 +631,7 @@ class Runs:
             ]
         return [self.prediction_of(run, split)]
 
+    @writes("start a prediction")
     def predict_any(self, run: str, split: str, options: PredictOptions | None = None) -> str:
         """Predict a split with a run or ensemble unless that is done; return the run to wait for.
 
@@ -648,6 +657,7 @@ class Runs:
             return run
         return evaluation_id(dataclasses.replace(config, split=split))
 
+    @writes("start a run", "Queued the run {run}")
     def ensure(
         self,
         run: str,

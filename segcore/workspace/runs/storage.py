@@ -15,6 +15,7 @@ from segcore.runs.folder.listing import list_runs
 from segcore.runs.folder.probabilities import expected_bytes
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace.datasets.datasets import Datasets
+from segcore.workspace.rights import writes
 from segcore.workspace.runs.run_ids import prediction_id
 from segcore.workspace.runs.runs import Runs
 
@@ -99,6 +100,7 @@ class ProbabilityStorage:
             )
         return needed
 
+    @writes("remove probabilities", "Removed the probabilities of the run {run}")
     def drop(self, run: str) -> DroppedProbabilities:
         """Remove the probabilities of a run's predictions; masks and counts stay.
 

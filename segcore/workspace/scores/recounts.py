@@ -19,6 +19,7 @@ from segcore.evaluation.counts.sample_counts import SampleCounts
 from segcore.runs.folder.environment import read_environment
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace.datasets.datasets import Datasets
+from segcore.workspace.rights import writes
 from segcore.workspace.runs.runs import Runs
 from segcore.workspace.scores.scenes import Scenes
 from segcore.workspace.scores.scores import Scores
@@ -52,6 +53,7 @@ class Recounts:
         scored = set(self._scores.sample_ids(run, split))
         return [s for s in edited if s in scored and known.get(s) != dataset.sample(s).mask_digest]
 
+    @writes("count a run anew", "Counted the run {run} on {split} anew")
     def recount(self, run: str, split: str, progress: Progress | None = None) -> list[str]:
         """Count the outdated images of a run anew, every stage of it, and return their ids.
 

@@ -25,6 +25,7 @@ from segcore.labels import LabelSet
 from segcore.postprocess.components import apply_filter
 from segcore.runs.machine.disk import replacing
 from segcore.workspace.datasets.datasets import Datasets
+from segcore.workspace.rights import writes
 from segcore.workspace.runs.runs import Runs
 from segcore.workspace.scores.measurements import Measurements, MeasurementsOf
 from segcore.workspace.scores.member_views import mixed_views
@@ -199,6 +200,7 @@ class Reports:
         )
 
     @staticmethod
+    @writes("write a report")
     def write(path: Path, text: str) -> None:
         """Write a text file whole or not at all.
 

@@ -11,6 +11,7 @@ from segcore.data.augmentation.corruptions import BAND_CORRUPTIONS, SEVERITIES, 
 from segcore.errors import SegcoreError
 from segcore.evaluation.metrics.robustness import CLEAN, RobustnessSummary, stage_name, summarise
 from segcore.runs.folder.run_folder import RunFolder
+from segcore.workspace.rights import writes
 from segcore.workspace.runs.run_ids import robustness_id
 from segcore.workspace.runs.runs import Runs
 from segcore.workspace.scores.scenes import Image, Scenes
@@ -54,6 +55,7 @@ class RobustnessTests:
         self._scores = scores
         self._scenes = scenes
 
+    @writes("start a robustness test", "Tested the robustness of the run {run} on {split}")
     def start(
         self,
         run: str,

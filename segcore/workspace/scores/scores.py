@@ -22,6 +22,7 @@ from segcore.config import (
     shared_labels,
     to_json,
 )
+from segcore.data.dataset.changes import changing
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.formats.mask_folders import pair_mask_folders
 from segcore.data.health.interval_groups import DrawnBy
@@ -46,6 +47,7 @@ from segcore.labels import LabelClass, LabelMap, LabelSet
 from segcore.palette import class_colors
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace.datasets.datasets import Datasets
+from segcore.workspace.rights import writes
 from segcore.workspace.runs.refusals import changed_classes
 from segcore.workspace.runs.runs import Runs, prediction_id
 from segcore.workspace.scores.member_views import mixed_views
@@ -260,6 +262,7 @@ class Scores:
             f"{self._datasets.interval_groups(dataset).by}"
         )
 
+    @writes("save a merge", "Saved the merge {name} of the labels of {run}")
     def save_label_map(self, run: str, groups: Sequence[Sequence[int]], name: str) -> None:
         """Save a merge of the labels that a run predicts as a label map of its dataset.
 
@@ -279,7 +282,8 @@ class Scores:
             )
         label_set = self.label_set(run)
         indices = tuple(tuple(label_set.index_of(i) for i in group) for group in groups)
-        self._datasets.open(config.dataset).save_label_map(LabelMap(indices, name))
+        with changing(self._datasets.open(config.dataset).folder) as dataset:
+            dataset.save_label_map(LabelMap(indices, name))
 
     def has_counts(self, run: str, split: str, stage: str = "") -> bool:
         """Return whether a run has counts of a split; their classes may have changed since."""
@@ -289,6 +293,7 @@ class Scores:
             return False
         return True
 
+    @writes("start a prediction")
     def ensure_predictions(
         self, runs: Sequence[str], split: str, progress: Progress | None = None
     ) -> None:

@@ -1,0 +1,170 @@
+"""Log-in against a real identity provider on this machine: who gets in, as what, and who does not."""
+
+import json
+import re
+import secrets
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from oidc_provider_mock import run_server_in_thread
+from oidc_provider_mock._app import OpenIDCode
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from segcore.workspace import Workspace
+
+ROOT = Path(__file__).resolve().parents[2]
+LIST = """
+[editor]
+addresses = ["anna@example.org"]
+[viewer]
+domains = ["example.org"]
+"""
+SLOW = 60_000
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def site(
+    start_app: Callable[..., str], free_port: Callable[[], int], tmp_path_factory
+) -> Iterator[SimpleNamespace]:
+    """An app with log-in, its provider and its workspace with the demo."""
+    workspace = Workspace(tmp_path_factory.mktemp("team"))
+    workspace.demo.open()
+    (workspace.folder / "team.toml").write_text(LIST)
+    port = free_port()
+    with run_server_in_thread() as provider:
+        issuer = f"http://localhost:{provider.server_port}"
+        settings = {
+            "redirect_uri": f"http://127.0.0.1:{port}/oauth2callback",
+            "cookie_secret": secrets.token_hex(32),
+            "client_id": "segscope",
+            "client_secret": "not checked by this provider",
+            "server_metadata_url": f"{issuer}/.well-known/openid-configuration",
+        }
+        file = tmp_path_factory.mktemp("secrets") / "secrets.toml"
+        lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
+        file.write_text("\n".join(["[auth]", *lines]))
+        url = start_app(
+            ROOT / "app.py",
+            {"SEGCORE_WORKSPACE": str(workspace.folder), "SEGSCOPE_NO_WORK": "1"},
+            port=port,
+            flags=("--secrets.files", str(file)),
+        )
+        yield SimpleNamespace(url=url, issuer=issuer, workspace=workspace, settings=settings)
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Callable[[], Page]]:
+    """A page in a context of its own; what the provider loads from elsewhere is not fetched."""
+    contexts: list[BrowserContext] = []
+
+    def open_page() -> Page:
+        context = browser.new_context(viewport={"width": 1440, "height": 900})
+        contexts.append(context)
+        context.route(re.compile(r"^https?://(?!127\.0\.0\.1|localhost)"), lambda r: r.abort())
+        page = context.new_page()
+        page.set_default_timeout(SLOW)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def log_in(page: Page, site: SimpleNamespace, address: str, link: str = "") -> None:
+    page.goto(f"{site.url}{link}")
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_placeholder("sub").fill(address)
+    page.get_by_role("button", name="Authorize").click()
+
+
+def know(site: SimpleNamespace, name: str, claims: dict[str, object]) -> str:
+    """Let the provider say some claims of somebody, and return how they log in."""
+    body, kind = json.dumps(claims).encode(), {"Content-Type": "application/json"}
+    asked = urllib.request.Request(f"{site.issuer}/users/{name}", body, kind, method="PUT")
+    urllib.request.urlopen(asked, timeout=10).close()
+    return name
+
+
+def log_out(page: Page, site: SimpleNamespace) -> None:
+    page.get_by_role("button", name="Log out").click()
+    page.wait_for_url(f"{site.issuer}/**")  # the provider ends its own session too
+    page.goto(site.url)
+
+
+def test_nothing_is_shown_before_log_in_and_a_link_leads_through_it(site, visit):
+    page = visit()
+    log_in(page, site, "anna@example.org", "/dataset?show=Health")
+    expect(page.locator("h1.page-title")).to_have_text("Dataset")
+    assert page.url.startswith(f"{site.url}/dataset") and "show=Health" in page.url
+    page.get_by_role("button", name="anna").click()
+    expect(page.get_by_text("Editor: may do everything.")).to_be_visible()
+    log_out(page, site)
+    expect(page.get_by_role("button", name="Log in")).to_be_visible()
+    expect(page.get_by_test_id("stSidebarNavLink")).to_have_count(0)
+    assert "demo" not in page.locator("body").inner_text().lower()
+
+
+def test_who_is_not_on_the_list_gets_a_sentence_and_no_page(site, visit):
+    page = visit()
+    log_in(page, site, "eve@elsewhere.org", "/runs")
+    expect(page.get_by_text("eve@elsewhere.org is not on the list")).to_be_visible()
+    expect(page.get_by_test_id("stSidebarNavLink")).to_have_count(0)
+    log_out(page, site)
+    expect(page.get_by_role("button", name="Log in")).to_be_visible()
+
+
+def test_who_is_taken_off_the_list_is_out_at_the_next_click(site, visit):
+    page, team = visit(), site.workspace.folder / "team.toml"
+    log_in(page, site, "anna@example.org", "/guide")
+    expect(page.get_by_test_id("stSidebarNavLink").first).to_be_visible()
+    try:
+        team.write_text('[editor]\naddresses = ["bert@example.org"]\n')
+        page.get_by_role("link", name="Runs").click()
+        expect(page.get_by_text("anna@example.org is not on the list")).to_be_visible()
+        team.write_text("[editor")
+        page.reload()
+        expect(page.get_by_text("Expected TOML in")).to_be_visible()
+    finally:
+        team.write_text(LIST)
+
+
+@pytest.mark.parametrize("what", ["audience", "bearer", "expired", "unchecked"])
+def test_a_token_for_others_or_of_yesterday_opens_nothing(site, visit, monkeypatch, what):
+    address = "anna@example.org"
+    if what in ("audience", "bearer"):
+        other = ["another"]
+        monkeypatch.setattr(OpenIDCode, "get_audiences", lambda g, r: other, raising=False)
+        if what == "bearer":  # which is enough for the library that checks the token
+            address = know(site, "anna-by-us", {"email": address, "azp": "segscope"})
+    elif what == "expired":
+        real = OpenIDCode.get_jwt_config
+        monkeypatch.setattr(
+            OpenIDCode, "get_jwt_config", lambda *a, **k: real(*a, **k) | {"exp": -3600}
+        )
+    else:
+        address = know(site, "mallory", {"email": address, "email_verified": False})
+    page = visit()
+    log_in(page, site, address)
+    if what == "unchecked":
+        expect(page.get_by_text("has not checked that anna@example.org is yours")).to_be_visible()
+    else:
+        expect(page.get_by_role("button", name="Log in")).to_be_visible()
+    expect(page.get_by_test_id("stSidebarNavLink")).to_have_count(0)
+
+
+def test_a_cookie_that_was_changed_opens_nothing(site, visit):
+    page = visit()
+    log_in(page, site, "carl@example.org")
+    expect(page.get_by_test_id("stSidebarNavLink").first).to_be_visible()
+    (cookie,) = [c for c in page.context.cookies() if c["name"] == "_streamlit_user"]
+    value = cookie["value"]
+    middle = len(value) // 2
+    changed = value[:middle] + ("A" if value[middle] != "A" else "B") + value[middle + 1 :]
+    page.context.add_cookies([cookie | {"value": changed}])
+    page.goto(site.url)
+    expect(page.get_by_role("button", name="Log in")).to_be_visible()
+    expect(page.get_by_test_id("stSidebarNavLink")).to_have_count(0)
