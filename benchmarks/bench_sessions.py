@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,25 +66,29 @@ class Session:
     """
 
     def __init__(self, url: str) -> None:
-        self._socket: ClientConnection = connect(
-            url.replace("http", "ws") + "/_stcore/stream",
-            subprotocols=["streamlit"],
-            max_size=None,
-            open_timeout=PATIENCE,
+        self._open = ExitStack()
+        self._socket: ClientConnection = self._open.enter_context(
+            connect(
+                url.replace("http", "ws") + "/_stcore/stream",
+                subprotocols=["streamlit"],
+                max_size=None,
+                open_timeout=PATIENCE,
+            )
         )
+        self._drawn = b""
         self._page = ""
         self.image_id = ""
         self.images: list[str] = []
 
     def close(self) -> None:
         """Leave the page."""
-        self._socket.close()
+        self._open.close()
 
     def run(self, image: str | None = None) -> int:
         """Open the page, or choose an image; return the bytes of the answer.
 
         Raises:
-            RuntimeError: The script failed, or its page shows an error.
+            RuntimeError: The script failed, its page shows an error, or another image.
         """
         message = BackMsg()
         asked = message.rerun_script
@@ -93,8 +98,12 @@ class Session:
             asked.page_script_hash = self._page
             state = asked.widget_states.widgets.add()
             state.id, state.string_value = self.image_id, image
+        self._drawn = b""
         self._socket.send(message.SerializeToString())
-        return self._until_finished()
+        total = self._until_finished()
+        if image is not None and image.encode() not in self._drawn:
+            raise RuntimeError(f"the viewer does not show {image}")
+        return total
 
     def _until_finished(self) -> int:
         total, end = 0, time.monotonic() + PATIENCE
@@ -123,6 +132,8 @@ class Session:
             raise RuntimeError(f"{element.exception.type}: {element.exception.message}")
         if kind == "alert" and element.alert.format == element.alert.ERROR:
             raise RuntimeError(element.alert.body)
+        if kind == "bidi_component":
+            self._drawn += element.bidi_component.bytes
         if kind == "selectbox" and element.selectbox.label == LABEL:
             box = element.selectbox
             self.image_id, self.images = box.id, list(box.options)
