@@ -24,6 +24,7 @@ READS = {
         "check check_classes check_split dataset_of derived devices engines ids kin members "
         "newest on_split open prediction_of refresh rows splits_of wait"
     ),
+    "bands": "channels display figures",
     "tags": "counts matching of",
     "splits": "crops fold_scores folds_of history report",
     "queue": "cluster_workers rows worker",
@@ -51,7 +52,7 @@ READS = {
         "borders cached cached_scaled fitted learned measure samples scaled suspects suspicion"
     ),
     "fixes": "regions stamp work_list",
-    "robustness": "example result stamp started",
+    "robustness": "corruptions example result stamp started",
     "reports": (
         "brightness compare document facts grouping page reliability repetitions reports "
         "sizes spread"
@@ -59,7 +60,7 @@ READS = {
     "merges": "confused_pairs examples hierarchy judge label_map null_band saved",
     "tiers": "can_sum compare is_summed retrained summed_mask",
     "ensembles": (
-        "against_members candidates combined groups is_stale names predicted splits subsets "
+        "against_members candidates combined groups is_stale mixed_views names predicted splits subsets "
         "subsets_run"
     ),
     "one_networks": "check_average made_of members sources student",
@@ -69,7 +70,7 @@ READS = {
         "verdict"
     ),
     "predictions": (
-        "answer_folder can_predict close crf_mask exported is_predicted label_set model "
+        "answer_folder can_predict close crf_mask display learned_bands exported is_predicted label_set model "
         "predict predict_all probabilities raster_look shown_image summary warm"
     ),
     "back_offs": (
@@ -80,7 +81,7 @@ READS = {
     "demo": "is_open",
     "checklist": "done note",
     "history": "actions",
-    "batches": "image image_path open shown_path",
+    "batches": "image image_path open shown_path values_path",
 }
 """What only looks, or computes what is looked at: a viewer may do it. Anything else has ``@writes``."""
 

@@ -11,6 +11,7 @@ from segcore.data.statistics.band_statistics import (
 )
 from segcore.errors import disk_error, unknown
 from segcore.workspace.datasets.datasets import Datasets
+from segcore.workspace.rights import writes
 
 Progress = Callable[[int, int, str], None]
 
@@ -51,6 +52,7 @@ class DatasetBands:
         bands_of(dataset)
         return load_display(dataset.folder)
 
+    @writes("choose bands", "Chose the bands {channels} to show of the dataset {name}")
     def show(self, name: str, channels: Sequence[str]) -> BandDisplay:
         """Choose the channels that are shown from now on; a network sees nothing of it.
 
