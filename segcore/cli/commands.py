@@ -17,8 +17,8 @@ from segcore.cli.data.pool import POOL_COMMANDS
 from segcore.cli.data.tags import TAG_COMMANDS
 from segcore.cli.doctor import DOCTOR_COMMANDS
 from segcore.cli.ensembles import ENSEMBLE_COMMANDS
-from segcore.cli.label_next import LABEL_NEXT_COMMANDS
 from segcore.cli.history import HISTORY_COMMANDS
+from segcore.cli.label_next import LABEL_NEXT_COMMANDS
 from segcore.cli.one_network import ONE_NETWORK_COMMANDS
 from segcore.cli.pixel_metrics import PIXEL_COMMANDS
 from segcore.cli.predictions import PREDICTION_COMMANDS

@@ -17,8 +17,8 @@ from segcore.workspace.compression.merges import Merges
 from segcore.workspace.compression.tiers import Tiers
 from segcore.workspace.datasets.bands import DatasetBands
 from segcore.workspace.datasets.datasets import Datasets
-from segcore.workspace.datasets.pool import UnlabelledPool
 from segcore.workspace.datasets.label_maps import LabelMaps
+from segcore.workspace.datasets.pool import UnlabelledPool
 from segcore.workspace.datasets.tags import DatasetTags
 from segcore.workspace.demo import Demo
 from segcore.workspace.ensembles.crf import CRFEffects
@@ -26,9 +26,9 @@ from segcore.workspace.ensembles.ensembles import Ensembles
 from segcore.workspace.ensembles.network_verdict import NetworkVerdicts
 from segcore.workspace.ensembles.one_network import OneNetworks
 from segcore.workspace.fixes import LabelFixes
+from segcore.workspace.history import History
 from segcore.workspace.label_next.annotations import Annotations
 from segcore.workspace.label_next.label_next import LabelNext
-from segcore.workspace.history import History
 from segcore.workspace.launch.configs import Configs
 from segcore.workspace.launch.doctor import Doctor
 from segcore.workspace.launch.preflight import Launches

@@ -20,6 +20,7 @@ from segcore.postprocess.scribbles import NOT_STROKED
 from segcore.runs.dispatch.warm_process import WarmProcess
 from segcore.runs.machine.settings import PromptableFiles, promptable_files, set_promptable_files
 from segcore.workspace.datasets.datasets import Datasets
+from segcore.workspace.rights import writes
 from segcore.workspace.scores.scenes import Scenes
 
 UNCHANGED = -1
@@ -171,6 +172,10 @@ class MaskProposals:
         """
         return promptable_files(self._workspace)
 
+    @writes(
+        "choose a promptable network",
+        "Chose the files of a promptable network: {encoder}, {decoder}",
+    )
     def set_promptable(self, encoder: str, decoder: str) -> PromptableFiles | None:
         """Choose the files of a promptable network, both checked; two "" take it out.
 

@@ -25,6 +25,9 @@ READS = {
         "newest on_split open prediction_of refresh rows splits_of wait"
     ),
     "bands": "channels display figures",
+    "pool": "images",
+    "label_next": "members suggest unpredicted",
+    "proposals": "available cut fill find",
     "tags": "counts matching of",
     "splits": "crops fold_scores folds_of history report",
     "queue": "cluster_workers rows worker",

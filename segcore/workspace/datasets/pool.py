@@ -7,6 +7,7 @@ from pathlib import Path
 from segcore.data.dataset.dataset import Sample
 from segcore.data.formats.pool import PoolReport, add_to_pool, remove_from_pool
 from segcore.workspace.datasets.datasets import Datasets
+from segcore.workspace.rights import writes
 
 Progress = Callable[[int, int, str], None]
 
@@ -40,6 +41,7 @@ class UnlabelledPool:
         """
         return [_row(sample) for sample in self._datasets.open(name).pool]
 
+    @writes("add unlabelled images", "Added unlabelled images of {source} to the dataset {name}")
     def add(
         self, name: str, source: Path, copy: bool = True, progress: Progress | None = None
     ) -> PoolReport:
@@ -51,6 +53,7 @@ class UnlabelledPool:
         """
         return add_to_pool(self._datasets.open(name).folder, source, copy, progress)
 
+    @writes("remove unlabelled images", "Removed unlabelled images {ids} of the dataset {name}")
     def remove(self, name: str, ids: Collection[str]) -> int:
         """Take unlabelled images out of a dataset; return how many are left.
 

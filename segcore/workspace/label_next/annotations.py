@@ -16,6 +16,7 @@ from segcore.data.formats.annotation_batches import write_batch
 from segcore.data.formats.answers import read_answer
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.masks import MaskEdits
+from segcore.workspace.rights import writes
 from segcore.workspace.scores.scenes import Scenes
 
 Progress = Callable[[int, int, str], None]
@@ -56,6 +57,7 @@ class Annotations:
         self._scenes = scenes
         self._masks = masks
 
+    @writes("export images", "Exported images of {name} for {tool} to {destination}")
     def export(
         self,
         name: str,
@@ -90,6 +92,7 @@ class Annotations:
 
         return write_batch(dataset, samples, destination, tool, propose, progress)
 
+    @writes("take answers back", "Took back answers for {name} from {source}")
     def take_back(
         self,
         name: str,

@@ -18,6 +18,7 @@ from segcore.runs.folder.run_folder import FEATURES, RunFolder
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.label_next.measuring import Dispute, ImageMeasures, measure_image
 from segcore.workspace.label_next.reasons import plain_scores, reasons
+from segcore.workspace.rights import writes
 from segcore.workspace.runs.run_ids import prediction_id
 from segcore.workspace.runs.runs import Runs
 from segcore.workspace.scores.scenes import Scenes
@@ -106,6 +107,7 @@ class LabelNext:
                 )
         return members
 
+    @writes("start predictions", "Predicted the unlabelled images of {name} with {runs}")
     def predict(self, name: str, runs: Sequence[str]) -> list[str]:
         """Start predicting the unlabelled images that are not yet; return the runs to wait for.
 
