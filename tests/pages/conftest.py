@@ -1,5 +1,6 @@
 """Pages opened by Streamlit's AppTest: alone, or through the frame; none starts a process."""
 
+import functools
 import json
 import re
 import struct
@@ -8,7 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 import streamlit as st
+from streamlit.components.v2 import manifest_scanner
 from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime.scriptrunner import script_runner
 from streamlit.testing.v1 import AppTest
 
 from segcore.workspace.launch.doctor import Doctor
@@ -23,6 +26,23 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give a test that takes ``page`` every page in turn: a new page is tested as soon as it exists."""
     if "page" in metafunc.fixturenames:
         metafunc.parametrize("page", PAGES)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_runs():
+    """Let a run of the app do what the page does, and no more; nine tenths of its time went elsewhere.
+
+    Streamlit reads the metadata of every installed package for each ``AppTest``, though they do not
+    change meanwhile. After every run it collects garbage, and has Keras do so too where Keras is
+    loaded: in a process of tests, which has imported everything, that looks through more than half
+    a million objects.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        scan = functools.cache(manifest_scanner.scan_component_manifests)
+        patch.setattr(manifest_scanner, "scan_component_manifests", scan)
+        patch.setattr(script_runner, "gc", SimpleNamespace(collect=lambda generation: 0))
+        patch.setattr(script_runner, "_clean_problem_modules", lambda: None)
+        yield
 
 
 @pytest.fixture(autouse=True)
