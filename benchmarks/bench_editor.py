@@ -1,11 +1,12 @@
-"""The mask editor in a real Chromium: a stroke's repaint on a large mask, and from an answer to the next region.
+"""The mask editor in a real Chromium: a stroke's repaint on a large mask, and from an answer to what follows.
 
     python benchmarks/bench_editor.py [--port PORT]
 
 Needs Chromium and the test requirements; draws in software where there is no GPU. A stroke's time is
 that of one step of the pointer: painting the mask, bringing its smaller sizes up to date, and the
 repaint until its pixels can be read back. An answer's time goes from the key until the next region
-is painted, in the same image or in the next one of the list.
+is painted, in the same image or in the next one of the list. A proposal's time goes from the key
+until its outline is painted, with the question's way to the server and back.
 """
 
 import argparse
@@ -71,6 +72,31 @@ ANSWER = """(key) => new Promise((done) => {
 })"""
 
 
+# Draw strokes of three classes, ask what they become, and wait for the outline; returns milliseconds.
+SPREAD = """() => new Promise((done) => {
+    const editor = window.__segeditor;
+    const { suggestions } = editor;
+    editor.setTool("scribble");
+    for (const [value, y] of [[0, 60], [1, 180], [3, 300]]) {
+        editor.choose(value);
+        editor.strokes.down([120, y]);
+        editor.strokes.move([360, y + 5]);
+        editor.strokes.up([360, y + 5]);
+    }
+    const start = performance.now();
+    suggestions.enter();
+    const look = () => {
+        if (!suggestions.offer) return requestAnimationFrame(look);
+        requestAnimationFrame(() => requestAnimationFrame(() => {
+            const took = performance.now() - start;
+            suggestions.clear();
+            done(took);
+        }));
+    };
+    look();
+})"""
+
+
 @contextmanager
 def serving(port: int, workspace: str) -> Iterator[str]:
     """Run the page with the editor; its address."""
@@ -109,15 +135,23 @@ def tell(label: str, took: list[float]) -> None:
 
 
 def time_strokes(page: Page, url: str) -> None:
-    print("one step of a stroke, 4000 x 4000")
-    show(page, url, "side=4000")
-    for label, zoom in (("whole mask seen", 1), ("zoomed in 8 times", 8)):
-        page.evaluate(
-            "(zoom) => { window.__segeditor.fit(); window.__segeditor.zoomBy(zoom); }", zoom
-        )
-        for size in (12, 128):
-            page.evaluate(STROKE, [size, 10])
-            tell(f"{label}, brush of {size}", page.evaluate(STROKE, [size, 40]))
+    for side in (4000, 8192):
+        print(f"one step of a stroke, {side} x {side}")
+        show(page, url, f"side={side}")
+        for label, zoom in (("whole mask seen", 1), ("zoomed in 8 times", 8)):
+            page.evaluate(
+                "(zoom) => { window.__segeditor.fit(); window.__segeditor.zoomBy(zoom); }", zoom
+            )
+            for size in (12, 128):
+                page.evaluate(STROKE, [size, 10])
+                tell(f"{label}, brush of {size}", page.evaluate(STROKE, [size, 40]))
+
+
+def time_proposals(page: Page, url: str) -> None:
+    print("from Enter to the outline of a proposal, 480 x 360")
+    show(page, url, "asks=yes")
+    page.evaluate(SPREAD)  # starts the process that answers
+    tell("strokes of three classes", [page.evaluate(SPREAD) for _ in range(10)])
 
 
 def time_answers(page: Page, url: str) -> None:
@@ -150,6 +184,7 @@ def main() -> None:
                 executable_path=chromium, headless=True, args=FLAGS
             )
             page = browser.new_page(viewport={"width": 1440, "height": 1000})
+            time_proposals(page, url)
             time_answers(page, url)
             time_strokes(page, url)
             browser.close()

@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from segcore.data.dataset.dataset import Dataset
+from segcore.data.bands.display import FILE_NAME as SHOWN_BANDS
+from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
 from segcore.postprocess.dense_crf import is_available
 from segcore.postprocess.scribbles import NOT_STROKED
@@ -219,7 +220,7 @@ class MaskProposals:
         asked: dict[str, Any] = {
             "encoder": files.encoder,
             "decoder": files.decoder,
-            "image": _name(dataset.image_path(row)),
+            "image": _name(dataset, row),
             "size": [row.height, row.width],
             "points": [[*map(float, at), p.label] for at, p in zip(points, prompts, strict=True)],
         }
@@ -311,13 +312,16 @@ def _finite(points: Sequence[tuple[float, float]]) -> npt.NDArray[np.float64]:
     return found
 
 
-def _name(file: Path) -> str:
-    """What an image is known by in the warm process; another file of that path is another image."""
-    try:
-        stamp = file.stat()
-    except OSError:  # reading it says what is wrong
-        return str(file)
-    return f"{file} {stamp.st_mtime_ns} {stamp.st_size}"
+def _name(dataset: Dataset, row: Sample) -> str:
+    """What an image is known by in the warm process; other pixels, or other bands shown, are another."""
+    stamps = []
+    for file in (dataset.image_path(row), dataset.folder / SHOWN_BANDS):
+        try:
+            stamp = file.stat()
+        except OSError:  # a dataset of pictures; or the image is gone, which reading it says
+            continue
+        stamps.append(f"{stamp.st_mtime_ns} {stamp.st_size}")
+    return " ".join([str(dataset.folder), row.id, *stamps])
 
 
 def _warped(

@@ -2,6 +2,7 @@
 
 const EDITOR_HELP = [
   ["1 … 9", "choose a class"],
+  ["/", "find a class by its name, where there are many"],
   ["v", "choose ignored"],
   ["x", "the class chosen before"],
   ["[  ]", "smaller, larger brush"],
@@ -44,6 +45,7 @@ const EDITOR_KEYS = {
     else if (!editor.suggestions.enter()) editor.decide("accepted");
   },
   d: (editor) => editor.pen(),
+  "/": (editor) => editor.side.filter.focus(),
   k: (editor) => editor.decide("kept"),
   n: (editor) => editor.decide("skipped"),
   Backspace: (editor) => editor.back(),

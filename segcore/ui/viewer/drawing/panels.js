@@ -118,7 +118,7 @@ class EditorSide {
   constructor(editor) {
     this.editor = editor;
     this.rows = new Map(); // value -> { node, name, lock, share }
-    this.filter = el("input", { type: "search", placeholder: "Find a class", "aria-label": "Find a class", oninput: () => this.applyFilter() });
+    this.filter = el("input", { type: "search", placeholder: "Find a class", "aria-label": "Find a class", title: "Find a class (/); Enter chooses the first", oninput: () => this.applyFilter(), onkeydown: (event) => this.onFilterKey(event) });
     this.list = el("ul", { role: "radiogroup", "aria-label": "Class to paint" });
     this.proposals = el("select", { "aria-label": "Proposal", onchange: () => editor.setProposal(+this.proposals.value) });
     this.threshold = el("input", { type: "range", min: 0, max: 100, value: 80, "aria-label": "Least confidence", oninput: () => this.sync() });
@@ -157,6 +157,19 @@ class EditorSide {
   applyFilter() {
     const words = this.filter.value.trim().toLowerCase();
     for (const { node, name } of this.rows.values()) node.hidden = !name.toLowerCase().includes(words);
+  }
+
+  // Enter takes the first class that is left, Escape none; both lead back to the picture.
+  onFilterKey(event) {
+    if (event.key !== "Enter" && event.key !== "Escape") return;
+    const left = [...this.rows].filter(([, { node }]) => !node.hidden);
+    const first = left.find(([, { name }]) => name.toLowerCase() === this.filter.value.trim().toLowerCase()) ?? left[0];
+    if (event.key === "Enter" && first) this.editor.choose(first[0]);
+    this.filter.value = "";
+    this.applyFilter();
+    this.rows.get(this.editor.chosen)?.node.scrollIntoView({ block: "nearest" });
+    this.editor.canvas.focus({ preventScroll: true });
+    event.preventDefault();
   }
 
   sync() {
