@@ -30,6 +30,10 @@ PROPOSERS = ("train", "evaluate", "imported")
 """Kinds of runs whose predictions can be taken over into a mask."""
 
 
+CONFIDENCE_SIDE = 1024
+"""Longer side, in pixels, that confidence is kept at: it varies slowly, and 59 classes are many."""
+
+
 @dataclass(frozen=True, eq=False)
 class OpenedMask:
     """A mask as it was opened for editing.
@@ -70,8 +74,8 @@ class Proposal:
 
     Attributes:
         mask: (H, W) class indices.
-        confidence: (H, W) float32, 0..1: the probability of the class shown; None where only masks
-            were kept.
+        confidence: (h, w) float32, 0..1: the probability of the class shown, reduced to
+            :data:`CONFIDENCE_SIDE` where the image is larger; None where only masks were kept.
     """
 
     mask: npt.NDArray[Any]
@@ -212,11 +216,15 @@ class MaskEdits:
         Raises:
             SegcoreError: It was not predicted, or its files are damaged.
         """
-        split = self._datasets.open(name).sample(sample).split
-        mask = self._scenes.prediction(run, split, sample)
-        if not self._scenes.has_probabilities(run, split, sample, approximate=True):
+        row = self._datasets.open(name).sample(sample)
+        mask = self._scenes.prediction(run, row.split, sample)
+        if not self._scenes.has_probabilities(run, row.split, sample, approximate=True):
             return Proposal(mask, None)
-        probabilities = self._scenes.probabilities(run, split, sample, approximate=True)
+        ratio = min(1.0, CONFIDENCE_SIDE / max(row.height, row.width))
+        size = max(1, round(row.height * ratio)), max(1, round(row.width * ratio))
+        probabilities = self._scenes.probabilities(
+            run, row.split, sample, approximate=True, size=size
+        )
         return Proposal(mask, probabilities.max(axis=-1))
 
     def history(self, name: str, sample: str) -> MaskHistory:

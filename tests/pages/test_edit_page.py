@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import pytest
 
 from segcore.ui.edit.drawing import known_as
 
@@ -83,6 +84,31 @@ def test_a_proposal_whose_run_is_gone_leaves_the_mask_to_edit(trained, open_page
     at = open_page("edit", dataset="tiny", sample="test/scene_1", proposal="deleted-1")
     assert not at.error
     assert "Mask" in _panels(read, at)
+
+
+@pytest.mark.parametrize(
+    ("mask", "message"),
+    [(np.full((3, 3), 1), "Expected a mask of"), (np.full((0, 0), 77), "Expected class indices")],
+)
+def test_a_proposal_that_does_not_fit_is_a_sentence(
+    trained, open_page, read, monkeypatch, mask, message
+):
+    row = trained.workspace.datasets.open("tiny").sample("test/scene_1")
+    given = mask if mask.size else np.full((row.height, row.width), 77)
+    monkeypatch.setattr("segcore.workspace.scores.scenes.Scenes.prediction", lambda *_: given)
+    at = open_page("edit", dataset="tiny", sample="test/scene_1")
+    assert message in at.error[0].value
+    read.check(at.selectbox(key="proposal").set_value("no proposal").run())
+    assert _panels(read, at) == ["Mask"]
+
+
+def test_the_files_of_a_promptable_network_are_checked_before_they_are_used(
+    workspace, open_page, read
+):
+    at = open_page("edit", dataset="tiny", sample="test/scene_0")
+    at.text_input(key="promptable_encoder").set_value("/nowhere/encoder.onnx")
+    read.check(at.button(key="promptable_use").click().run())
+    assert "found none at" in at.error[0].value and workspace.proposals.promptable is None
 
 
 def test_an_image_too_large_to_edit_does_not_hold_up_the_list(trained, open_page, monkeypatch):

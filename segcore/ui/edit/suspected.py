@@ -69,8 +69,8 @@ def _work(dataset: Dataset, made: WorkList) -> str | None:
     large = sum(not _fits(dataset, image) for image in images)
     if large:
         st.caption(
-            f"{plural(large, 'image')} with a side above {viewer.EDIT_SIDE} pixels left out: cut them into "
-            "tiles before the import to edit their masks."
+            f"{plural(large, 'image')} with a side above {viewer.EDIT_SIDE} pixels left out: to edit "
+            "their masks, cut them into tiles before the import; rasters, with --windows."
         )
     at = _next_open(dataset, made, int(st.session_state.get(AT, 0)))
     if at is None:

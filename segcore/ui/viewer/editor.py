@@ -213,7 +213,7 @@ def _packed(scene: Scene) -> bytes:
     if max(height, width) > EDIT_SIDE:
         raise SegcoreError(
             f"Expected a mask of at most {EDIT_SIDE} pixels a side to edit, received {height} x "
-            f"{width}: cut the image into tiles before the import."
+            f"{width}: cut it into tiles before the import; rasters, with --windows."
         )
     return pack(scene, EDIT_SIDE)
 
