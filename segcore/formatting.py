@@ -54,7 +54,8 @@ def interval(low: float | None, high: float | None) -> str:
     """Write an interval of a fraction 0..1: "55.6–67.1 %"; "–" where there is none."""
     if low is None or high is None:
         return "–"
-    return f"{100 * low:.1f}–{100 * high:.1f} %"
+    dash = " to " if low < 0 else "–"
+    return f"{100 * low:.1f}{dash}{100 * high:.1f} %"
 
 
 def points_interval(low: float | None, high: float | None, *, unit: str = " pp") -> str:

@@ -53,6 +53,7 @@ def test_differences_are_percentage_points_without_a_negative_zero(difference, t
 
 def test_intervals_and_p_values() -> None:
     assert formatting.interval(0.556, 0.671) == "55.6–67.1 %"
+    assert formatting.interval(-0.016, 0.061) == "-1.6 to 6.1 %"
     assert formatting.interval(None, 0.5) == "–"
     assert formatting.points_interval(-0.012, 0.034) == "-1.2 to +3.4 pp"
     assert [formatting.p_value(p) for p in (None, 0.0004, 0.0341)] == ["–", "< 0.001", "0.034"]

@@ -1,6 +1,6 @@
 """Masks from elsewhere, read in one way by import, import-predictions and evaluate.
 
-A mask says at each pixel which class it shows: by a number (grey of 8, 16 or 32 bits, a palette's
+A mask says at each pixel which class it shows: by a number (grey of 1 to 32 bits, a palette's
 index, grey saved as RGB or with transparency, the red channel alone, a raster of floats) or by a
 colour. What marks "nothing here" becomes a code of its own: :data:`NO_DATA` among numbers,
 :data:`HIDDEN` among colours. Each cause for which a file cannot be read has its own sentence.
