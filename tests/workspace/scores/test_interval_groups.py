@@ -82,3 +82,11 @@ def test_the_shell_plans_a_test(trained, capsys):
             trained.members[0], "test", other=trained.members[1]
         ).to_json()
     )
+
+
+def test_a_plan_for_two_outputs_of_one_ensemble_holds_both(trained, monkeypatch) -> None:
+    """Held against itself, a run never differs; its mean and its CRF do."""
+    monkeypatch.setattr("segcore.evaluation.counts.bootstrap.MINIMUM", 3)
+    plan, run = trained.workspace.scores.plan_test, trained.ensemble
+    assert plan(run, "test", "ensemble", run, other_stage="ensemble").needed is None
+    assert plan(run, "test", "ensemble", run, other_stage="crf").deviation > 0
