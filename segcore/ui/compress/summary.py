@@ -198,9 +198,8 @@ def chosen_again(report: Mapping[str, Any]) -> str:
     if same is None:
         return ""
     return (
-        f"In {formatting.percent(same)} of 1,000 resamples of the images the greedy path leads to "
-        "exactly this merge; two labels merged here are merged there in "
-        f"{formatting.percent(pairs)}."
+        f"Chosen again in {formatting.percent(same)} of 1,000 resamples of the images; a merged "
+        f"pair of labels in {formatting.percent(pairs)}."
     )
 
 
