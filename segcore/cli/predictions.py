@@ -12,10 +12,12 @@ from segcore.cli.options import add_setting, add_settings, given
 from segcore.cli.tables import table
 from segcore.config import PredictConfig, PredictOptions
 from segcore.config.schema import settings
+from segcore.data.files.outlines import check_ending, outline, write_outlines
 from segcore.errors import SegcoreError
 from segcore.formatting import percent, plural, size
 from segcore.workspace.predictions.files import DEFAULT_PARTS, PARTS, result_files, write_folder
 from segcore.workspace.predictions.imported import HowToImport
+from segcore.workspace.predictions.scenes import class_names, free_names, other_images, scenes_of
 
 EVERY_IMAGE = 1_000_000
 STORAGE = settings(PredictConfig)["probabilities"]
@@ -40,6 +42,22 @@ def _predict_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PROMISE",
         help="with --images: also masks whose labels back off where the finest cannot be promised, "
         "such as 5%%",
+    )
+    add(
+        "--by-windows",
+        action="store_true",
+        help="with --images: predict every GeoTIFF by windows into a GeoTIFF; larger ones always are",
+    )
+    add(
+        "--confidence",
+        action="store_true",
+        help="with --images: also write the greatest probability (x 255) of GeoTIFFs by windows",
+    )
+    add(
+        "--polygons",
+        default="",
+        metavar="ENDING",
+        help="with --images: also write polygons of GeoTIFFs by windows: gpkg, geojson or shp",
     )
     add_calibration(add)
     add_settings(parser, PredictOptions)
@@ -100,6 +118,16 @@ def _predict_images(options: Options, chosen: PredictOptions) -> dict[str, Any]:
         raise SegcoreError(
             f"Expected a new folder for the results, received {out}, which exists: choose another."
         )
+    source = Path(options.images).expanduser()
+    large = scenes_of(source, options.by_windows)
+    if (options.polygons or options.confidence) and not large:
+        raise SegcoreError(
+            "Expected GeoTIFFs that are predicted by windows with --polygons or --confidence, found "
+            f"none in {source}: add --by-windows, or leave these out."
+        )
+    scenes = _predict_scenes(options, large, out, chosen) if large else []
+    if large and (not source.is_dir() or not other_images(source, large)):
+        return {"folder": str(out), "images": [], "refused": [], "scenes": scenes}
     parts = [p.strip() for p in options.parts.split(",") if p.strip()]
     backed_off = back_off_options(options, options.back_off) if options.back_off else None
     if backed_off is not None:  # refused before anything is predicted
@@ -107,7 +135,7 @@ def _predict_images(options: Options, chosen: PredictOptions) -> dict[str, Any]:
     try:
         predictions.model(options.run)
         batch = predictions.batches.accept_folder(
-            Path(options.images), EVERY_IMAGE, ProgressLine("Reading")
+            source, EVERY_IMAGE, ProgressLine("Reading"), leave_out=large
         )
         predictions.predict_all(options.run, batch, chosen, ProgressLine("Predicting"))
         progress = ProgressLine("Writing")
@@ -118,7 +146,92 @@ def _predict_images(options: Options, chosen: PredictOptions) -> dict[str, Any]:
     finally:
         predictions.close()
     refused = [{"file": name, "why": why} for name, why in batch.refused]
-    return {"folder": str(out), "images": [i.id for i in batch.images], "refused": refused}
+    images = [i.id for i in batch.images]
+    return {"folder": str(out), "images": images, "refused": refused, "scenes": scenes}
+
+
+def _predict_scenes(
+    options: Options, large: list[Path], out: Path, chosen: PredictOptions
+) -> list[dict[str, Any]]:
+    """Predict GeoTIFFs by windows into a folder, and outline them where that is asked for."""
+    workspace, done = workspace_of(options), []
+    ending = options.polygons.lstrip(".")
+    if ending:
+        check_ending(ending)
+    try:
+        for image, name in zip(large, free_names(large), strict=True):
+            scene = workspace.scene_predictions.predict(
+                options.run,
+                image,
+                out / "geotiff" / f"{name}.tif",
+                chosen,
+                confidence=options.confidence,
+                progress=ProgressLine("Predicting"),
+            )
+            row = scene.to_json()
+            if ending:
+                target = out / "polygons" / f"{name}.{ending}"
+                names = class_names(workspace.predictions.label_set(options.run))
+                found = outline(scene.classes, 0.0, ProgressLine("Outlining"))
+                row |= {"polygons": str(target), "count": write_outlines(target, found, names)}
+            done.append(row)
+    finally:
+        workspace.predictions.close()
+    return done
+
+
+def _show_scenes(scenes: list[dict[str, Any]]) -> list[str]:
+    lines = []
+    for scene in scenes:
+        lines.append(
+            f"Predicted {scene['image']} ({scene['width']} x {scene['height']}) by windows into "
+            f"{scene['classes']} ({scene['backend']})."
+        )
+        if "polygons" in scene:
+            lines.append(f"  {plural(scene['count'], 'polygon')}: {scene['polygons']}")
+    return lines
+
+
+def _polygon_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("raster", help="a GeoTIFF of class ids: a prediction or a mask")
+    add("out", help="a new file that ends with .gpkg, .geojson or .shp")
+    add(
+        "--run", help="the run that predicted it, which names the classes; else their ids are names"
+    )
+    add("--dataset", help="or the dataset whose classes it holds")
+    add(
+        "--simplify",
+        type=float,
+        default=0.0,
+        metavar="PIXELS",
+        help="leave out corners by this tolerance, alike on both sides of a border. Default: 0.",
+    )
+    add(
+        "--min-area",
+        type=float,
+        default=0.0,
+        metavar="M2",
+        help="leave out smaller polygons, in square metres (pixels without a georeference)",
+    )
+
+
+def _export_polygons(options: Options) -> dict[str, Any]:
+    workspace, out = workspace_of(options), Path(options.out).expanduser()
+    check_ending(out.suffix.lstrip("."))
+    if out.exists():
+        raise SegcoreError(f"Expected a new file, received {out}, which exists: choose another.")
+    labels = None
+    if options.run:
+        labels = workspace.predictions.label_set(options.run)
+    elif options.dataset:
+        labels = workspace.datasets.open(options.dataset).label_set
+    raster = Path(options.raster).expanduser()
+    found = outline(raster, options.simplify, ProgressLine("Outlining"))
+    names = class_names(labels) if labels else {int(v): str(v) for v in set(found.values.tolist())}
+    count = write_outlines(out, found, names, options.min_area)
+    unit = "m2" if found.place else "pixels"
+    return {"file": str(out), "polygons": count, "area": float(found.area.sum()), "unit": unit}
 
 
 def _show_predict(result: dict[str, Any]) -> str:
@@ -131,7 +244,9 @@ def _show_predict(result: dict[str, Any]) -> str:
             return f"{line}."
         images = plural(score["num_samples"], "image")
         return f"{line}, pixel accuracy {percent(score['pixel_accuracy'])}, {images}."
-    lines = [f"Predicted {plural(len(result['images']), 'image')} into {result['folder']}."]
+    lines = _show_scenes(result["scenes"])
+    if result["images"] or not lines:
+        lines.append(f"Predicted {plural(len(result['images']), 'image')} into {result['folder']}.")
     return "\n".join(lines + [f"  Refused: {r['file']}: {r['why']}" for r in result["refused"]])
 
 
@@ -248,6 +363,12 @@ PREDICTION_COMMANDS: dict[str, Command] = {
         _predict_arguments,
         _predict,
         _show_predict,
+    ),
+    "export-polygons": Command(
+        "outline the regions of a GeoTIFF of classes as polygons with class and area",
+        _polygon_arguments,
+        _export_polygons,
+        lambda r: f"Wrote {plural(r['polygons'], 'polygon')} to {r['file']}.",
     ),
     "drop-probabilities": Command(
         "free the disk space of a run's probabilities; masks and scores stay",

@@ -144,9 +144,15 @@ def join(folder: Path, task: int) -> int:
 
 
 def _answering(function: Callable[[dict[str, Any]], dict[str, Any]]) -> Handler:
+    return _without_memory(lambda request, _: (function(request), {}))
+
+
+def _without_memory(function: Handler) -> Handler:
+    """Return a handler that reports a lack of memory in a sentence."""
+
     def answer(request: dict[str, Any], arrays: Arrays) -> Answer:
         try:
-            return function(request), {}
+            return function(request, arrays)
         except Exception as error:
             if devices.is_out_of_memory(error):
                 raise SegcoreError(OUT_OF_MEMORY) from error
@@ -165,7 +171,8 @@ def main(arguments: Sequence[str]) -> int:
             "predict": service.predict,
             "export": service.export,
         }
-        serve({name: _answering(function) for name, function in questions.items()})
+        handlers = {name: _answering(function) for name, function in questions.items()}
+        serve(handlers | {"scene": _without_memory(lambda request, _: service.scene(request))})
         return 0
     if len(arguments) == 3 and arguments[1] == "--task" and arguments[2].isdigit():
         return join(Path(arguments[0]).resolve(), int(arguments[2]))

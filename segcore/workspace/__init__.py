@@ -37,6 +37,7 @@ from segcore.workspace.masks import MaskEdits
 from segcore.workspace.predictions.batches import Batches
 from segcore.workspace.predictions.imported import Imports
 from segcore.workspace.predictions.predictions import Predictions
+from segcore.workspace.predictions.scenes import ScenePredictions
 from segcore.workspace.proposals import MaskProposals
 from segcore.workspace.rights import note_in
 from segcore.workspace.runs.annotations import RunAnnotations
@@ -108,6 +109,7 @@ class Workspace:
         network_verdicts: Such a network against its ensemble and its best member.
         crf: Whether a CRF helps: one image, a whole split, another split.
         predictions: Predictions of the user's own images by a network or an ensemble.
+        scene_predictions: The same for rasters of any size, and their polygons.
         searches: Hyperparameter searches, each trial a training run of its own.
         ablations: Chosen recipes, compared with a base over several seeds.
         demo: The synthetic set that comes with Segscope.
@@ -175,6 +177,7 @@ class Workspace:
         self.predictions = Predictions(
             Batches(self.folder / "predictions"), self.datasets, self.runs
         )
+        self.scene_predictions = ScenePredictions(self.predictions)
         self.back_offs = BackOffs(
             self.runs, self.scores, self.scenes, self.merges, self.tiers, self.predictions
         )

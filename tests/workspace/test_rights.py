@@ -74,7 +74,7 @@ READS = {
     ),
     "predictions": (
         "answer_folder can_predict close crf_mask display learned_bands exported is_predicted label_set model "
-        "predict predict_all probabilities raster_look shown_image summary warm"
+        "predict predict_all probabilities raster_look scene_rows shown_image summary warm"
     ),
     "back_offs": (
         "answers calibrate files is_calibrated is_counted own_answers own_files report tree unseen"

@@ -9,7 +9,7 @@ import io
 import re
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -298,8 +298,12 @@ def _second_nature(data: bytes) -> str:
     return "a web page or script" if _MARKUP.search(data) else ""
 
 
-def uploads_of(path: Path) -> list[Upload]:
+def uploads_of(path: Path, leave_out: Collection[Path] = ()) -> list[Upload]:
     """Return the images of a folder of this machine, those below it too, or the one of a path.
+
+    Args:
+        path: The folder or file.
+        leave_out: Files that are not wanted.
 
     Raises:
         SegcoreError: There is no such file or folder, or it holds no image.
@@ -312,7 +316,7 @@ def uploads_of(path: Path) -> list[Upload]:
         if path.is_file():
             return [Upload(path.name, path.read_bytes, path.stat().st_size)]
         names = list_files(path, IMAGE_SUFFIXES | OTHER_PICTURES)
-        files = [(name, path / name) for name in names]
+        files = [(name, path / name) for name in names if path / name not in leave_out]
         uploads = [Upload(name, file.read_bytes, file.stat().st_size) for name, file in files]
     except OSError as error:
         raise SegcoreError(

@@ -7,6 +7,7 @@ next ones do not.
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from segcore.training.export import export
 from segcore.training.inference.combine import combine_networks
 from segcore.training.inference.predict import crops_of, preprocessing_of
 from segcore.training.inference.predictor import Predictor
+from segcore.training.inference.scenes import rows_of_scene
 from segcore.training.inference.views import check_memory, equal_strips, predict_strips
 from segcore.training.input.reader import resize_image
 
@@ -44,6 +46,7 @@ class Service:
 
     def __init__(self) -> None:
         self._networks: OrderedDict[tuple[str, int, str, bool], Predictor] = OrderedDict()
+        self._scene: Iterator[tuple[dict[str, Any], dict[str, Any]]] = iter(())
 
     def load(self, request: dict[str, Any]) -> dict[str, Any]:
         """Load and trace networks, so that the next answer is immediate.
@@ -128,6 +131,33 @@ class Service:
         runs, rule = _runs(request), str(request.get("rule") or "mean")
         for rows in zip(*(equal_strips(a, COMBINED_ROWS) for a in answers), strict=True):
             yield combine_networks(rows, runs, rule, request.get("weights") or None)
+
+    def scene(self, request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Predict the next rows of a scene of any size; the first request begins it.
+
+        Args:
+            request: ``runs``, ``options``, ``rule`` and ``weights`` as for :meth:`predict`,
+                ``image`` (path of a GeoTIFF), ``look`` (how its bands become a picture, or None),
+                and ``begin``: whether to begin at its first rows.
+
+        Returns:
+            ``{"left": first column of the stripe, "ends": whether these are its last rows, "done":
+            whether they are the last of all, "backend": sentence}``, and the arrays ``mask`` (n, w)
+            of indices and ``confidence`` (n, w) uint8, the greatest probability times 255.
+
+        Raises:
+            SegcoreError: A file cannot be read, or an option is made for whole images.
+        """
+        if request.get("begin"):
+            options = _options(request)
+            networks = [self._network(run, replace(options, tile=True)) for run in _runs(request)]
+            self._scene = rows_of_scene(request, _runs(request), networks, options)
+        rows = next(self._scene, None)
+        if rows is None:
+            raise SegcoreError(
+                "Expected a scene that has begun, received a question for its next rows: begin again."
+            )
+        return rows
 
     def export(self, request: dict[str, Any]) -> dict[str, Any]:
         """Export a network and check it (see :func:`segcore.training.export.export`)."""

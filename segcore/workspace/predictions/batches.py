@@ -14,7 +14,7 @@ import io
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -163,14 +163,18 @@ class Batches:
 
     @writes("predict images of a folder")
     def accept_folder(
-        self, path: Path, limit: int = MAX_FILES, progress: Progress | None = None
+        self,
+        path: Path,
+        limit: int = MAX_FILES,
+        progress: Progress | None = None,
+        leave_out: Collection[Path] = (),
     ) -> Batch:
-        """Import the images of a folder on this machine, or one image.
+        """Import the images of a folder on this machine but for some files, or one image.
 
         Raises:
             SegcoreError: There is no such path, it holds no image, or none could be taken.
         """
-        return self.accept(uploads_of(Path(path).expanduser()), limit, progress)
+        return self.accept(uploads_of(Path(path).expanduser(), leave_out), limit, progress)
 
     def open(self, batch: str) -> Batch:
         """Open a batch by id.

@@ -13,7 +13,7 @@ import dataclasses
 import hashlib
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -381,6 +381,38 @@ class Predictions:
             return Answer(float(noted["seconds"]), str(noted["backend"]))
         except (SegcoreError, KeyError, TypeError, ValueError):
             return Answer()
+
+    def scene_rows(
+        self, run: str, image: Path, look: RasterLook | None, options: PredictOptions
+    ) -> Callable[[bool], tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]]:
+        """Return a function that predicts the next rows of a scene of any size.
+
+        Args:
+            run: A training run or an ensemble.
+            image: A GeoTIFF.
+            look: How its bands become a picture.
+            options: How to predict.
+
+        Returns:
+            A function that is called with True for the first rows and False for the next ones; see
+            :meth:`segcore.training.inference.service.Service.scene`.
+
+        Raises:
+            SegcoreError: A network is missing.
+        """
+        model = self.model(run)
+        request = self._request(model, options) | {
+            "image": str(image.resolve()),
+            "look": look.to_json() if look else None,
+            "rule": model.rule,
+            "weights": list(model.weights),
+        }
+        process = self._process(model, options.backend)
+
+        def ask(begin: bool) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+            return process.ask("scene", timeout=ANSWER_SECONDS, begin=begin, **request)
+
+        return ask
 
     def _process(self, model: Model, backend: str) -> WarmProcess:
         """Return the warm process of the engine that predicts with a model.
