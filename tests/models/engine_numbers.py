@@ -13,7 +13,11 @@ from keras import ops
 
 from segcore.catalog import LOSSES
 from segcore.config import ModelConfig
+from segcore.data.bands.band_set import BandSet
+from segcore.data.bands.learned import LearnedBands
 from segcore.models.build import build_model
+from segcore.models.encoders.stem import transfer
+from segcore.models.weights.weights import variables_of
 from segcore.training.losses.losses import build_loss
 
 ARCHITECTURES = ("unet", "danet", "ocrnet", "segnet", "pspnet", "unet_crf")
@@ -96,7 +100,26 @@ def numbers():
         loss = build_loss(name, CLASSES, IGNORE, [1.0, 2.0, 0.5, 3.0])
         value, slopes = gradients(lambda v, loss=loss: loss(truth, v[0]), [logits])
         result[f"loss {name}"], result[f"loss gradient {name}"] = np.array(value), slopes[0]
+    result["bands logits"] = band_numbers(rng)
     return result
+
+
+def band_numbers(rng):
+    """Logits of a network over five bands whose stem was inflated from three channels."""
+    keras.backend.clear_session()
+    config = ModelConfig("unet", "tiny", "none")
+    source = build_model(config, CLASSES, SIZE)
+    for variable in source.variables:
+        if "kernel" in variable.name:
+            scale = (2 / max(1, np.prod(variable.shape[:-1]))) ** 0.5
+            variable.assign(rng.normal(0, scale, variable.shape).astype(np.float32))
+    bands = BandSet((1, 2, 3, 4, 5), ("nir", "red", "green", "blue", "height"), 5, "uint16")
+    learned = LearnedBands(bands, (3000.0, 2000, 1500, 1000, 120), (800.0, 500, 400, 300, 12))
+    model = build_model(config, CLASSES, SIZE, learned)
+    transfer(source, model, list(variables_of(source)), bands.rgb, False)
+    values = rng.normal(0, 1, (2, *SIZE, 5)) * learned.std + learned.mean
+    answers = model(values.astype(np.float32), training=False)
+    return ops.convert_to_numpy(answers)[:, ::4, ::4]
 
 
 if __name__ == "__main__":

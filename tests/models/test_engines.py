@@ -14,7 +14,8 @@ from segcore.runs.machine.diagnosis import ENGINES
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).with_name("engine_numbers.py")
 STORED = Path(__file__).with_name("engine_numbers.npz")
-"""Written by that script with TensorFlow, before the networks were written on ``keras.ops``."""
+"""Written by that script with TensorFlow, before the networks were written on ``keras.ops``; those of bands
+later."""
 
 TOLERANCES = {"logits": 1e-4, "loss": 1e-5}
 """Largest difference over the largest value, or over one where that is smaller; else 1e-3."""

@@ -1,6 +1,7 @@
 """Bands end to end: what only a fourth band tells is learned, kept with the network, and predicted."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from segcore.data.bands.learned import NAME, load_learned
 from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError
 from segcore.evaluation.counts import scores
-from segcore.models.build import load_network, normalising_of
+from segcore.models.build import build_model, load_network, normalising_of
 from segcore.models.engines.engine import ENGINE
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.training.export import export
@@ -18,6 +19,7 @@ from segcore.training.inference.predict import predict
 from segcore.training.inference.predictor import Predictor
 from segcore.training.inference.service import Service
 from segcore.training.input.reader import SampleReader
+from segcore.training.loop.averaging import Averaging
 from segcore.training.loop.train import train
 from segcore.workspace.predictions.batches import Batches
 from tests.data.bands.band_rasters import make_dataset, planted, write_bands
@@ -135,6 +137,19 @@ def test_an_export_takes_the_rasters_own_units(learned, tmp_path):
     exported = export(learned.model_path, "keras", tmp_path / "out")
     assert exported.difference <= 1e-5
     assert normalising_of(load_network(exported.path)) is not None
+
+
+def test_an_average_has_one_normalisation(learned):
+    network = load_network(learned.model_path)
+    bands = load_learned(learned.folder)
+    other = dataclasses.replace(bands, mean=tuple(v + 1 for v in bands.mean))
+    config = ModelConfig("unet", "tiny", "none")
+    networks = [build_model(config, 3, SIZE, one) for one in (other, None)]
+    averaging = SimpleNamespace(learner=SimpleNamespace(model=network))
+    Averaging._check_bands(averaging, "itself", network)
+    for one in networks:
+        with pytest.raises(SegcoreError, match="normalise the same bands alike, received 'b'"):
+            Averaging._check_bands(averaging, "b", one)
 
 
 @pytest.mark.slow

@@ -259,7 +259,7 @@ def _opened(data: bytes, name: str) -> tuple[Picture, Georeference | None]:
         try:
             with open_raster(path) as raster:
                 lies, count, nodata = georeference_of(raster), int(raster.count), raster.nodata
-                if not is_plain(count, raster.dtypes):
+                if not is_plain(count, raster.dtypes) or not _is_picture(data, name):
                     refused = _unfit(raster, shown)
                     if not refused:
                         bands = Bands(raster.read(), raster.nodata)
@@ -270,6 +270,13 @@ def _opened(data: bytes, name: str) -> tuple[Picture, Georeference | None]:
     if refused:
         raise SegcoreError(refused)
     return Picture(decode(data, name), count, nodata=nodata if count else None), lies
+
+
+def _is_picture(data: bytes, name: str) -> bool:
+    """Whether Pillow knows a TIFF, which it does not where three bands are declared no colours."""
+    with suppress(SegcoreError), open_stream(io.BytesIO(data), name):
+        return True
+    return False
 
 
 def _unfit(raster: Any, shown: str) -> str:

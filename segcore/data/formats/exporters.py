@@ -107,6 +107,12 @@ def copy_image(dataset: Dataset, sample: Sample, place: Path) -> Path:
     """
     source = dataset.image_path(sample)
     if sample.window is not None:
+        if dataset.bands is not None:
+            raise SegcoreError(
+                f"Expected images that are files of their own, received windows of rasters in "
+                f"{dataset.name!r}, whose bands keep their values: export the rasters themselves, "
+                "or import the windows as pictures (--bands 3,2,1)."
+            )
         target = place.with_name(f"{place.name}.png")
         write_bytes(target, encode_png(dataset.read_image(sample)))
         return target

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from segcore.config import TrainConfig
 from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError
-from segcore.models.build import load_network
+from segcore.models.build import load_network, normalising_of
 from segcore.models.weights.weights import variables_of
 from segcore.runs.folder.run_folder import RunFolder, replacing
 from segcore.training.loop.normalisation import normalisations
@@ -112,7 +112,29 @@ class Averaging(Training):
                 f"Expected members of one architecture and size, received {name!r}, whose network "
                 "has other weights: choose members that differ in their training alone."
             )
+        self._check_bands(name, network)
         return arrays
+
+    def _check_bands(self, name: str, network: keras.Model) -> None:
+        """Refuse a member that normalises its bands otherwise: an average has one normalisation.
+
+        Raises:
+            SegcoreError: It was trained on other images, or on pictures.
+        """
+        own, other = normalising_of(self.learner.model), normalising_of(network)
+        if (own is None) != (other is None) or (
+            own is not None
+            and other is not None
+            and (
+                own.names != other.names
+                or not np.allclose((own.mean, own.std), (other.mean, other.std), rtol=1e-5)
+            )
+        ):
+            raise SegcoreError(
+                f"Expected members that normalise the same bands alike, received {name!r}, which "
+                "was trained on other bands or other training images: combine their answers "
+                "instead, in an ensemble."
+            )
 
     def _score(self, arrays: Arrays, progress: float, anew: bool = False) -> float:
         """Return the validation mean IoU of some weights; ``anew`` recomputes the means first."""

@@ -165,7 +165,10 @@ class Training:
                 trained, self._build_loss(), build_optimizer(self.recipe), strategy, self.recipe.jit
             )
         if bands is not None:
-            progress.log(f"Images of {bands.bands.sentence}. {stem_sentence(report, bands)}")
+            stem = stem_sentence(report, bands)
+            progress.log(f"Images of {bands.bands.sentence}. {stem}")
+            if task == 0:
+                run.write_json(LEARNED_BANDS, {**bands.to_json(), "stem": stem})
         fit_momentum(model, self.steps, self.recipe.epochs)
         if devices.MOMENTS_BY_REPLICA and strategy.num_replicas_in_sync > 1:
             synchronise(model)

@@ -93,6 +93,10 @@ def _head(run: str, was_active: bool) -> None:
         _buttons(run, status.state, config, status.diverged)
     if config.kind == "predict":
         computed_by(run)
+    with session.errors_shown():
+        trained_on = session.workspace().monitor.bands(run)
+    if trained_on:
+        st.caption(trained_on)
     if status.cause:
         st.warning(status.cause, icon=":material/info:")
     if status.state in ACTIVE:

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.config import TrainConfig
+from segcore.data.bands.learned import NAME as LEARNED_BANDS
+from segcore.data.bands.learned import load_learned
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap, LabelSet
 from segcore.runs.folder.environment import Start, read_environment
@@ -55,6 +57,22 @@ class Monitors:
         """
         labels = _labels(self._runs.open(run))
         return labels[0] if labels else None
+
+    def bands(self, run: str) -> str:
+        """Say which channels a network takes, and how the kernels that read them began.
+
+        Returns:
+            A sentence or two; "" for a network over pictures, and before a run has begun.
+
+        Raises:
+            SegcoreError: There is no such run, or its note is damaged.
+        """
+        folder = self._runs.open(run)
+        learned = load_learned(folder.folder)
+        if learned is None:
+            return ""
+        stem = str(folder.read_json(LEARNED_BANDS).get("stem", ""))
+        return f"Trained on {learned.bands.sentence}. {stem}".strip()
 
     def table(self, run: str) -> list[EpochRow]:
         """Return the history as flat rows, one an epoch.

@@ -9,10 +9,13 @@ import pytest
 from segcore.catalog import ALL_ENCODERS
 from segcore.catalog.hub import FAMILIES, is_class
 from segcore.config import ModelConfig
+from segcore.data.bands.band_set import BandSet
+from segcore.data.bands.learned import LearnedBands
 from segcore.errors import SegcoreError
 from segcore.models.build import build_and_report, build_model, load_network
 from segcore.models.encoders.encoders import build_encoder
 from segcore.models.layers.features import STRIDES
+from segcore.models.weights.weights import variables_of
 
 pytestmark = pytest.mark.tensorflow
 
@@ -103,6 +106,32 @@ def folder(library, tmp_path):
         return backbone, place
 
     return save
+
+
+FIVE = LearnedBands(
+    BandSet((1, 2, 3, 4, 5), ("nir", "red", "green", "blue", "height"), 5, "uint16"),
+    (114.5,) * 5,
+    (57.4,) * 5,
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", TINY)
+def test_a_stem_is_inflated_to_five_channels(family, folder):
+    _, place = folder(family)
+    config = ModelConfig("lraspp", f"hub:{FAMILIES[family][0]}", str(place))
+    source, _ = build_and_report(config, 2, SIZE)
+    model, report = build_and_report(config, 2, SIZE, FIVE)
+    stems = [n for n in report.inflated if not n.startswith(("decoder", "logits"))]
+    assert len(stems) == 1 and model.input_shape[-1] == 5
+    place_of = list(variables_of(model)).index(stems[0])
+    narrow, wide = (
+        np.asarray(list(variables_of(network).values())[place_of]) for network in (source, model)
+    )
+    np.testing.assert_allclose(wide.sum(2), narrow.sum(2), atol=1e-4)
+    np.testing.assert_allclose(wide[:, :, 1:4], 0.6 * narrow, atol=1e-5)
+    lacking = set(variables_of(model)) - set(report.filled)
+    assert all(n.startswith(("decoder", "logits")) for n in lacking)
 
 
 def test_every_family_has_a_tiny_instance():
