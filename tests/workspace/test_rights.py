@@ -36,7 +36,7 @@ READS = {
     "throughput": "expected status wait",
     "doctor": "kept last notice refusal start_where_unchecked verdict",
     "configs": "clone load names parse",
-    "monitor": ("best_epoch is_current label_set mask_history masks_at starts table usage"),
+    "monitor": ("bands best_epoch is_current label_set mask_history masks_at starts table usage"),
     "exports": "missing",
     "scores": (
         "choice chosen_here compare compress counts coverage drawn_by ensemble "
