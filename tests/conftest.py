@@ -28,6 +28,7 @@ from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.machine import processes
 from segcore.workspace import Workspace
 from segcore.workspace.runs.runs import evaluation_id, prediction_id
+from tests.local_slurm import LocalSlurm, missing
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("SEGSCOPE_SHARED", ROOT.parent / "shared"))
@@ -386,5 +387,15 @@ def local_cluster(tmp_path: Path) -> Iterator[LocalCluster]:
         reason="NO CLUSTER: pip install '.[cluster]' to test work on many machines",
     )
     made = LocalCluster(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def local_slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSlurm]:
+    """A real Slurm of one node on loopback."""
+    if reason := missing():
+        pytest.skip(reason)
+    made = LocalSlurm(tmp_path_factory.mktemp("slurm"))
     yield made
     made.close()

@@ -62,6 +62,8 @@ QUESTIONS = {
     "crash recovery": ("runs/queue/crash_recovery.py", None),
     "dispatcher": ("runs/dispatch/dispatcher.py", "Dispatcher"),
     "dask cluster": ("runs/dispatch/dask.py", None),
+    "slurm": ("runs/dispatch/slurm.py", "Slurm"),
+    "kubernetes": ("runs/dispatch/kubernetes.py", "Kubernetes"),
     "gpu devices": ("runs/machine/devices.py", None),
     "search coordinator": ("tuning/coordinator.py", "Coordinator"),
     "ablations workspace": ("workspace/ablations/ablations.py", "Ablations"),

@@ -1,8 +1,9 @@
-"""Commands about the queue: work (a dispatcher without the app) and cluster."""
+"""Commands about the queue: work (a dispatcher without the app), cluster, slurm, kubernetes."""
 
 import argparse
 import signal
 import sys
+from functools import partial
 from typing import Any
 
 from segcore.cli.command import Command, Options, workspace_of
@@ -47,7 +48,7 @@ def _work(options: Options) -> dict[str, Any]:
         )
     if not dispatcher.work(forever=not options.once):
         raise SegcoreError(
-            f"Expected no other dispatcher in {dispatcher.workspace}, found "
+            f"Expected no other dispatcher of {dispatcher.host} in {dispatcher.workspace}, found "
             f"{queue.worker() or 'one'}: it ends with its last run; wait for that, or end that "
             "process first."
         )
@@ -103,6 +104,37 @@ def _show_cluster(result: dict[str, Any]) -> str:
     return f"{result['address']}\n" + table(["worker", "host", "GPUs", "threads"], rows)
 
 
+def _scheduler(name: str, options: Options) -> dict[str, Any]:
+    return workspace_of(options).schedulers.report(name).to_json()
+
+
+def _show_scheduler(result: dict[str, Any]) -> str:
+    fields = ",".join(f"{name}={example}" for name, example in result["fields"].items())
+    lines = [
+        f"{result['title']} {result['version']} answers.",
+        f"Template of every job: {result['template']}",
+        f"A run says --device {result['device']}, or with any of these fields:",
+        f"  --device {result['device']}:{fields}",
+    ]
+    if result["partitions"]:
+        rows = [
+            [
+                part["name"],
+                "up" if part["is_up"] else "down",
+                part["time"] or "-",
+                str(part["nodes"] or "-"),
+                part["gpus"] or "-",
+            ]
+            for part in result["partitions"]
+        ]
+        lines.append(table(["name", "state", "longest job", "nodes", "GPUs a node"], rows))
+    return "\n".join(lines)
+
+
+def _scheduler_command(name: str, summary: str) -> Command:
+    return Command(summary, lambda parser: None, partial(_scheduler, name), _show_scheduler)
+
+
 QUEUE_COMMANDS: dict[str, Command] = {
     "work": Command(
         "run the queue of a workspace on this machine, without the app",
@@ -115,5 +147,11 @@ QUEUE_COMMANDS: dict[str, Command] = {
         _cluster_arguments,
         _cluster,
         _show_cluster,
+    ),
+    "slurm": _scheduler_command(
+        "slurm", "ask Slurm for its partitions, and name the template of its jobs"
+    ),
+    "kubernetes": _scheduler_command(
+        "kubernetes", "ask Kubernetes for its queues, and name the template of its jobs"
     ),
 }

@@ -24,6 +24,7 @@ from segcore.catalog.hub import is_class, is_hub
 from segcore.config.checks import check_range
 from segcore.config.distillation import AveragingConfig, DistillationConfig
 from segcore.config.imported import ImportedConfig
+from segcore.config.requests import count_devices
 from segcore.config.schema import Range, check, option
 from segcore.errors import SegcoreError
 
@@ -349,7 +350,8 @@ class TrainConfig:
     device: str = option(
         "auto",
         "Device",
-        "auto, cpu, gpu:0, or several as gpu:0,gpu:1; cluster, cluster:2 (GPUs) or cluster:cpu.",
+        "auto, cpu, gpu:0, or several as gpu:0,gpu:1; cluster, cluster:2 (GPUs) or cluster:cpu; "
+        "slurm or slurm:gpus=2,time=8:00:00; kubernetes or kubernetes:gpus=2.",
         grid=False,
         section="device",
     )
@@ -433,7 +435,8 @@ class TrainConfig:
                 f"{self.recipe.freeze_epochs} epochs, received random ones: choose imagenet or a "
                 "weights file, or set freeze_epochs to 0."
             )
-        if self.recipe.jit and (self.hosts or "," in self.device):
+        devices = count_devices(self.device)  # which refuses what cannot be read
+        if self.recipe.jit and (self.hosts or devices > 1):
             raise SegcoreError(
                 "Expected one device with XLA, received several: turn XLA off, or choose one "
                 "device."
@@ -482,7 +485,7 @@ class TrainConfig:
                 "Expected pretrained weights in an encoder whose features are cached, received "
                 "random ones: choose other weights, or turn cached features off."
             )
-        if self.hosts or "," in self.device:
+        if self.hosts or count_devices(self.device) > 1:
             raise SegcoreError(
                 "Expected one device with cached features, received several: choose one, or turn "
                 "cached features off."
@@ -502,8 +505,7 @@ class TrainConfig:
             )
         if self.engine != "torch":
             return
-        share = self.device.removeprefix("cluster:")
-        if "," in self.device or (share.isdigit() and int(share) > 1):
+        if count_devices(self.device) > 1:
             raise SegcoreError(
                 f"Expected one device for the engine torch, received {self.device!r}: choose one, "
                 "or the engine tensorflow or jax."

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from segcore.config.requests import place_of
 from segcore.errors import SegcoreError
 from segcore.training.engines.engine import devices
 
@@ -24,7 +25,7 @@ def configure(
 
     Args:
         device: "auto" (the first GPU, else the CPU), "cpu", or "gpu:0"; several as "gpu:0,gpu:1";
-            "cluster": all that it sees. Numbers are the machine's, also where
+            "cluster", "slurm" and the like: all that it sees. Numbers are the machine's, also where
             ``CUDA_VISIBLE_DEVICES`` shows this process only some of its GPUs.
         precision: A name in ``catalog.PRECISIONS``; set for every layer made afterwards.
         deterministic: Whether operations must repeat bit for bit.
@@ -96,9 +97,7 @@ def _choose(device: str, numbers: list[str]) -> list[int]:
         return []
     if device == "auto":
         return [0]
-    if (
-        device.partition(":")[0] == "cluster"
-    ):  # this process sees the GPUs that the cluster gave it, and no other
+    if place_of(device):  # this process sees the GPUs that it was given there, and no other
         return list(range(len(numbers)))
     names = [name.strip() for name in device.split(",")]
     if not all(re.fullmatch(r"gpu:\d+", name) for name in names) or len(set(names)) != len(names):

@@ -45,6 +45,7 @@ from segcore.workspace.runs.exports import Exports
 from segcore.workspace.runs.monitor import Monitors
 from segcore.workspace.runs.queue import QueuedRuns
 from segcore.workspace.runs.runs import Runs
+from segcore.workspace.runs.schedulers import Schedulers
 from segcore.workspace.runs.storage import ProbabilityStorage
 from segcore.workspace.scores.measurements import depth_of
 from segcore.workspace.scores.pixel_metrics import RunPixelMetrics
@@ -84,6 +85,7 @@ class Workspace:
         splits: Contents and history of splits, and folds.
         runs: Runs that train, predict and evaluate, finished or not.
         queue: The order of the runs, and which are held.
+        schedulers: Slurm and Kubernetes, where their clients are installed.
         annotations: Stars, tags and notes of runs, and the trash.
         monitor: What runs record while they work.
         configs: Configs by name.
@@ -144,6 +146,7 @@ class Workspace:
         self.label_maps = LabelMaps(self.datasets)
         self.splits = Splits(self.datasets, self.runs)
         self.queue = QueuedRuns(self.folder)
+        self.schedulers = Schedulers(self.folder)
         self.annotations = RunAnnotations(self.folder, self.runs)
         self.launch = Launches(self.folder, self.datasets, self.runs)
         self.throughput = Throughputs(self.folder, self.datasets, self.runs)

@@ -412,6 +412,36 @@ def test_devices_are_shown_and_any_of_them_chosen(
     assert parsed(next(c.value for c in at.code))[0].device == "auto"
 
 
+def test_a_job_of_slurm_is_offered_where_its_client_is_with_fields_and_template(
+    workspace, started, open_page, read, monkeypatch, tmp_path
+) -> None:
+    clients = tmp_path / "clients"
+    clients.mkdir()
+    monkeypatch.setenv("PATH", str(clients))
+    assert "slurm" not in str(open_page("train").button_group(key="device_1").options).lower()
+    for name, line in {"sbatch": "slurm 23.11.4", "sinfo": "gpu*|up|2-00:00:00|4|gpu:8"}.items():
+        (clients / name).write_text(f"#!/bin/sh\necho '{line}'\n")
+        (clients / name).chmod(0o755)
+    at = open_page("train")
+    assert "slurm" in str(at.button_group(key="device_1").options).lower()
+    read.check(at.button_group(key="device_1").set_value("slurm").run())
+    assert parsed(next(c.value for c in at.code))[0].device == "slurm"
+    field(at.text_input, "GPUs").set_value("2").run()
+    read.check(field(at.text_input, "Time limit").set_value("8:00:00").run())
+    assert parsed(next(c.value for c in at.code))[0].device == "slurm:gpus=2,time=8:00:00"
+    at.button(key="check_slurm").click().run()
+    assert "Slurm 23.11.4 answers." in [c.value for c in at.caption]
+    assert at.dataframe[-1].value["GPUs a node"].tolist() == ["gpu:8"]
+    read.check(at.toggle(key="edit_template_slurm").set_value(True).run())
+    template = field(at.text_area, "Template of every job")
+    assert "#SBATCH --gres=gpu:1" in template.value
+    template.set_value(template.value.replace("=4", "=8")).run()
+    read.check(at.button(key="save_template_slurm").click().run())
+    assert "--cpus-per-task=8" in workspace.schedulers.template("slurm")
+    field(at.text_input, "Time limit").set_value("soon; id").run()
+    assert "Expected time of a slurm job once, in the form time=8:00:00" in at.error[0].value
+
+
 def test_engines_are_offered_where_there_is_more_than_one(
     workspace, started, open_page, read, monkeypatch
 ) -> None:

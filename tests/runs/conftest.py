@@ -15,6 +15,7 @@ from segcore.runs.folder.listing import list_runs
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.folder.status import Status
 from segcore.runs.queue import jobs
+from segcore.runs.queue.leases import living
 from segcore.runs.queue.queue import Queue
 
 
@@ -68,8 +69,8 @@ class Workspace:
 
     def dispatcher(self) -> int | None:
         with Queue(self.folder) as queue:
-            found = queue.setting("dispatcher")
-            return int(found.split()[0]) if found and jobs.dispatcher_is_alive(queue) else None
+            found = living(queue)
+            return found[0].pid if found else None
 
     def starts(self, id: str) -> list[str]:
         path = jobs.runs_folder(self.folder) / id / "starts.jsonl"

@@ -18,11 +18,12 @@ import psutil
 import pytest
 
 from segcore.runs.dispatch.dispatcher import Dispatcher
+from segcore.runs.folder.hosts import this_host
 from segcore.runs.folder.listing import list_runs
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.folder.status import read_status
 from segcore.runs.machine import processes
-from segcore.runs.queue import crash_recovery, jobs
+from segcore.runs.queue import crash_recovery, jobs, leases
 from segcore.runs.queue.queue import Queue
 from segcore.whole_files import is_temporary
 
@@ -86,7 +87,7 @@ def test_a_dispatcher_killed_at_any_point_of_a_start_or_an_end(
         with pytest.raises(_Killed):
             Dispatcher(workspace.folder, ["cpu"]).work()
     with Queue(workspace.folder) as queue:  # it signed on, and this process lives
-        queue.set_setting("dispatcher", None)
+        leases.give_back(queue, this_host())
     _see_to_the_end(workspace, run, fake_state)
 
 

@@ -18,8 +18,9 @@ from segcore.runs.dispatch import dispatcher as dispatcher_module
 from segcore.runs.dispatch.dispatcher import Dispatcher
 from segcore.runs.folder import status as status_module
 from segcore.runs.folder import work_lock
+from segcore.runs.folder.hosts import this_host
 from segcore.runs.machine import disk, processes
-from segcore.runs.queue import crash_recovery, jobs, stopping
+from segcore.runs.queue import crash_recovery, jobs, leases, stopping
 from segcore.runs.queue.queue import Queue
 
 
@@ -120,6 +121,7 @@ def test_whatever_the_queue_believes_a_second_worker_does_not_start(workspace):
         os.kill(workspace.dispatcher(), signal.SIGKILL)
         queue._rows("UPDATE job SET state='waiting', token=NULL, devices='[]' RETURNING run")
     run.write_status(state="queued", pid=None, birth="")
+    workspace.wait(lambda: workspace.dispatcher() is None)  # a dying one still counts
     monitor = Dispatcher(workspace.folder, ["cpu"])
     thread = threading.Thread(target=monitor.work)
     thread.start()
@@ -238,7 +240,7 @@ def test_a_dispatcher_killed_between_the_end_of_a_run_and_its_row_leaves_it_resu
         # The next dispatcher does not put such a claim back ...
         Dispatcher(workspace.folder, ["cpu"])._take_over(queue)
         assert queue.job("a") is None
-        queue.set_setting("dispatcher", None)
+        leases.give_back(queue, this_host())
         # ... and one that finds it waiting with its end written does not start it.
         queue.add("a", "train", "cpu")
         started = []
@@ -256,7 +258,7 @@ def test_resuming_a_run_that_waits_or_works_is_no_error(workspace, monkeypatch, 
     jobs.submit(workspace.folder, ["a"])
     with Queue(workspace.folder) as queue:
         pid, birth = processes.identity()
-        queue.set_setting("dispatcher", f"{pid} {birth} {jobs.hosts.this_host()} {time.time()}")
+        leases.renew(queue, this_host(), ["cpu"], 1)
         if state != "queued":
             token = queue.claim("a", ["cpu"])
         if state in ("starting", "running"):

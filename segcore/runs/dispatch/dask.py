@@ -21,7 +21,6 @@ from typing import Any
 from segcore.errors import SegcoreError
 from segcore.installing import extra_command
 from segcore.runs.dispatch.guardian import LOST, LOST_CAUSE, NOT_SEEN
-from segcore.runs.folder.hosts import CLUSTER
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.machine import processes
 from segcore.runs.machine.devices import list_devices
@@ -37,11 +36,6 @@ RESUBMITS = 3
 _PREFIX = "segscope-"
 _lent: set[str] = set()
 _lending = threading.Lock()
-
-
-def is_cluster_request(request: str) -> bool:
-    """Whether a config asks for the cluster: "cluster", "cluster:2" (GPUs) or "cluster:cpu"."""
-    return request.partition(":")[0] == CLUSTER
 
 
 def gpus_asked(request: str) -> int | None:

@@ -3,46 +3,54 @@
     python -m segcore.runs.dispatch.dispatcher WORKSPACE
 
 
-Of all that are started in a workspace one holds the lock and works; the kernel frees the lock when
-it dies. It may be killed at any
-moment: the next one continues from the queue, and workers do not notice.
+Of all that are started on a machine one holds the machine's lock and works; the kernel frees the lock
+when it dies. It may be killed at any moment: the next one continues from the queue, and workers do not
+notice. Dispatchers of several machines share a queue: each looks after the runs that it took, and
+takes over those of a machine whose lease has ended (``segcore/runs/queue/leases.py``).
 """
 
 import fcntl
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from segcore.config.requests import CLUSTER, place_of
 from segcore.errors import SegcoreError, disk_error
-from segcore.runs.dispatch.dask import is_cluster_request
+from segcore.runs.dispatch.machines import Machines, Places
 from segcore.runs.dispatch.remote_runs import RemoteRuns
+from segcore.runs.dispatch.scheduled_runs import SCHEDULERS, ScheduledRuns
 from segcore.runs.dispatch.worker_entry import WORKED_ON
 from segcore.runs.folder import hosts, work_lock
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.machine import processes
 from segcore.runs.machine.devices import list_devices
-from segcore.runs.queue.crash_recovery import close_job, job_is_alive, recover, runs_folder
+from segcore.runs.queue.crash_recovery import (
+    close_job,
+    job_is_alive,
+    recover,
+    runs_folder,
+)
 from segcore.runs.queue.jobs import (
     ASIDE,
     LIGHT,
     STARTING,
-    dispatcher_is_alive,
     has_work,
     pass_on_stop,
-    signed_on,
 )
+from segcore.runs.queue.leases import give_back, living
 from segcore.runs.queue.queue import Job, Queue
 from segcore.runs.queue.stopping import log_what_fits
 
 TICK_SECONDS = 0.2
 TROUBLE_SECONDS = 2.0
 LOCK_SECONDS = 15.0
-SIGN_SECONDS = 10.0
 
 
 class Dispatcher:
@@ -56,6 +64,7 @@ class Dispatcher:
     Attributes:
         workspace: The folder.
         devices: Ids of what it gives out.
+        host: The machine that it works for.
     """
 
     def __init__(
@@ -68,11 +77,14 @@ class Dispatcher:
         self.devices = (
             [device.id for device in list_devices()] if devices is None else list(devices)
         )
+        self.host = hosts.this_host()
         self._children: dict[str, subprocess.Popen] = {}
-        self._remote = RemoteRuns(self.workspace)
+        self._elsewhere: Places = {CLUSTER: RemoteRuns(self.workspace, tell)}
+        for name, scheduler in SCHEDULERS.items():
+            self._elsewhere[name] = ScheduledRuns(self.workspace, scheduler(self.workspace), tell)
+        self._machines = Machines(self.workspace, self.host, self.devices, self._elsewhere, tell)
         self._tell = tell
         self._ended = threading.Event()
-        self._seen = 0.0
         self._complaint = ""
 
     def end(self) -> None:
@@ -88,67 +100,60 @@ class Dispatcher:
         Raises:
             SegcoreError: The workspace cannot be written.
         """
-        try:
-            handle = os.open(
-                self.workspace / "queue.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666
-            )
-        except OSError as error:
-            raise disk_error("write", self.workspace / "queue.lock", error) from error
-        try:
-            with Queue(self.workspace) as queue:
-                if not self._lock(handle, queue):
+        with ExitStack() as locks, Queue(self.workspace) as queue:
+            # Earlier versions, of which one worked for all machines, held the first alone.
+            shared = locks.enter_context(_opened(self.workspace / "queue.lock"))
+            own = locks.enter_context(_opened(self.workspace / lock_name(self.host)))
+            for handle, kind in ((shared, fcntl.LOCK_SH), (own, fcntl.LOCK_EX)):
+                if not self._lock(handle, kind, queue):
                     return False
+            try:
                 self._take_over(queue)
                 while self._tick(queue, forever):
                     pass
                 return True
-        finally:
-            self._remote.close()
-            os.close(handle)
+            finally:
+                for runs in self._elsewhere.values():
+                    runs.close()
 
-    def _lock(self, handle: int, queue: Queue) -> bool:
-        """Wait for the lock while its holder is one that has just signed off or died."""
+    def _lock(self, handle: int, kind: int, queue: Queue) -> bool:
+        """Wait for a lock while its holder is one that has just signed off or died."""
         end = time.monotonic() + LOCK_SECONDS
         while True:
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(handle, kind | fcntl.LOCK_NB)
                 return True
             except BlockingIOError:
                 queue.set_setting(STARTING, None)  # before the look: see jobs.ensure_dispatcher
-                if dispatcher_is_alive(queue) or time.monotonic() > end:
+                works = any(lease.host == self.host for lease in living(queue))
+                if works or time.monotonic() > end:
                     return False
                 time.sleep(0.05)
 
     def _take_over(self, queue: Queue) -> None:
         """Sign on, and strike out the attempts of a dead predecessor that never showed up."""
-        self._sign(queue)
+        self._machines.renew(queue)
         queue.set_setting(STARTING, None)
         for job in queue.jobs():
-            if job.state == "claimed":
-                self._remote.call_off(job)
-                if RunFolder(runs_folder(self.workspace) / job.run).status().has_ended:
-                    queue.remove(job.run, job.token)  # killed between writing its end and this
-                else:
-                    queue.put_back(job.run, job.token or "")
-
-    def _sign(self, queue: Queue) -> None:
-        """Write down that this dispatcher works, every few seconds, for other machines."""
-        if time.time() - self._seen > SIGN_SECONDS:
-            self._seen = time.time()
-            pid, birth = processes.identity()
-            queue.set_setting("dispatcher", f"{pid} {birth} {hosts.this_host()} {self._seen}")
+            if job.state != "waiting" and job.owner == "":  # taken by an earlier version
+                queue.adopt(job.run, job.token or "", "", self.host)
+            if job.state == "claimed" and job.owner in ("", self.host):
+                self._machines.call_off(queue, job)
 
     def _tick(self, queue: Queue, forever: bool) -> bool:
         """Close what ended, start what can start; False after signing off with nothing left."""
         try:
-            self._sign(queue)
+            self._machines.renew(queue)
+            self._machines.look(queue, self._complain)
+            for runs in self._elsewhere.values():
+                runs.advance(queue)
             self._close_ended(queue)
             self._pass_on_stops(queue)
             if queue.setting("paused") is None and not self._ended.is_set():
                 self._start(queue)
             with queue.writing():  # a run handed in after this sees no dispatcher and starts one
                 if self._ended.is_set() or (not forever and not has_work(queue)):
-                    queue.set_setting("dispatcher", None)
+                    give_back(queue, self.host)
                     return False
             self._ended.wait(TICK_SECONDS)
         except SegcoreError as error:
@@ -161,7 +166,7 @@ class Dispatcher:
     def _close_ended(self, queue: Queue) -> None:
         """Close the rows of runs whose process is gone; what hinders one hinders no other."""
         for job in queue.jobs():
-            if job.state == "waiting":
+            if job.state == "waiting" or job.owner not in ("", self.host):
                 continue
             try:
                 self._close_if_ended(queue, job)
@@ -172,10 +177,10 @@ class Dispatcher:
                 del self._children[token]
 
     def _close_if_ended(self, queue: Queue, job: Job) -> None:
-        if job.host == hosts.CLUSTER:
-            if (ended := self._remote.ending(job)) is not None:
+        if (runs := self._elsewhere.get(job.host)) is not None:
+            if (ended := runs.ending(job)) is not None:
                 recover(queue, self.workspace, job, *ended)
-                self._remote.forget(job)
+                runs.forget(job)
                 self._say_end(job)
             return
         child = self._children.get(job.token or "")
@@ -219,8 +224,10 @@ class Dispatcher:
         for job in queue.jobs():
             if job.state != "started" or job.stops <= job.delivered:
                 continue
-            if job.host == hosts.CLUSTER:
-                self._remote.stop(job)
+            if (runs := self._elsewhere.get(job.host)) is not None:
+                if job.owner != self.host:
+                    continue
+                runs.stop(job)
                 queue.mark_delivered(job.run, job.token or "", job.stops)
             else:
                 pass_on_stop(queue, job, job.stops)
@@ -228,7 +235,12 @@ class Dispatcher:
     def _start(self, queue: Queue) -> None:
         jobs = queue.jobs()
         taken, held = (
-            {device for job in jobs if job.state != "waiting" for device in job.devices},
+            {
+                device
+                for job in jobs
+                if job.state != "waiting" and job.owner == self.host
+                for device in job.devices
+            },
             queue.held(),
         )
         for job in jobs:
@@ -238,9 +250,8 @@ class Dispatcher:
                 self._launch(queue, job, [])
                 continue
             try:
-                if is_cluster_request(job.request):
-                    if self._remote.start(queue, job):
-                        self._tell(f"{job.run}: handed to the cluster")
+                if place := place_of(job.request):
+                    self._elsewhere[place].start(queue, job)
                     continue
                 devices, reserved = self._choose(job.request, taken)
             except SegcoreError as error:
@@ -276,10 +287,13 @@ class Dispatcher:
         """Return (devices to start on, devices to reserve); the first is empty while it waits."""
         taken = set(taken)
         gpus = [device for device in self.devices if device.startswith("gpu:")]
+        elsewhere = self._machines.devices_of_others()
         if request == LIGHT:
             wanted = [LIGHT]
         elif request == "auto":
             if not gpus:
+                if any(device.startswith("gpu:") for names in elsewhere for device in names):
+                    return [], []  # a machine with GPUs takes it
                 wanted = ["cpu"]
             else:
                 free = [gpu for gpu in gpus if gpu not in taken]
@@ -288,6 +302,8 @@ class Dispatcher:
             wanted = [part.strip() for part in request.split(",")]
             missing = [device for device in wanted if device != "cpu" and device not in gpus]
             if missing:
+                if any(set(wanted) <= {"cpu", *names} for names in elsewhere):
+                    return [], []
                 found = ", ".join(["cpu", *gpus])
                 raise SegcoreError(
                     f"Expected a device among {found}, received {', '.join(missing)}: "
@@ -300,7 +316,7 @@ class Dispatcher:
         if not run.folder.is_dir():
             queue.remove(job.run, None)
             return
-        token = queue.claim(job.run, devices)
+        token = queue.claim(job.run, devices, self.host)
         if token is None:
             return
         if run.status().has_ended:  # its end was written, but its row not removed
@@ -329,14 +345,26 @@ class Dispatcher:
 
 
 def holder(workspace: Path | str) -> str:
-    """Say who works on the queue of a workspace, "process 4711 of gpubox"; "" where nobody does."""
+    """Say who works on the queue, "process 4711 of gpubox and process 9 of attic"; "" for nobody."""
     with Queue(workspace) as queue:
-        pid, _, host, _ = signed_on(queue)
-        return (
-            f"process {pid} of {host or hosts.this_host()}"
-            if pid and dispatcher_is_alive(queue)
-            else ""
-        )
+        return " and ".join(f"process {lease.pid} of {lease.host}" for lease in living(queue))
+
+
+def lock_name(host: str) -> str:
+    """Return the name of the file that a machine's dispatcher holds locked."""
+    return f"queue.{re.sub(r'[^A-Za-z0-9._-]', '_', host)}.lock"
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise disk_error("write", path, error) from error
+    try:
+        yield handle
+    finally:
+        os.close(handle)
 
 
 def main(arguments: Sequence[str]) -> int:

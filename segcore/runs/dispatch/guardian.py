@@ -3,8 +3,8 @@
     python -m segcore.runs.dispatch.guardian RUN_FOLDER TOKEN [GPUS]
 
 
-It shares the run's folder with the dispatcher, not its queue. What it must know is in two files
-of that folder:
+A job of a scheduler has one of its own (``scheduler_job.py``). The guardian shares the run's folder
+with the dispatcher, not its queue. What it must know is in two files of that folder:
 
     attempt.json   by the dispatcher: the token of the attempt that counts, and the stops requested
     work.lock      locked while a worker lives, on any machine, for it inherits the lock; holds the
@@ -63,16 +63,29 @@ def stops_asked(folder: Path, token: str) -> int:
     return int(attempt.get("stops") or 0) if attempt.get("token") == token else 1
 
 
-class _Attempt:
-    """One attempt, from the lock to the end of the worker."""
+class Attempt:
+    """One attempt, from the lock to the end of the worker.
 
-    def __init__(self, folder: Path, token: str, gpus: str) -> None:
-        self._run = RunFolder(folder)
-        self._folder, self._token, self._gpus = folder, token, gpus
-        self._is_lost = False
+    Args:
+        folder: The run's folder.
+        token: Of this attempt.
+        gpus: Numbers of the GPUs that it got, with commas between them.
+        begun: What tells one beginning of this attempt from another; by default its token, so that
+            it begins once.
+    """
+
+    grace = GRACE_SECONDS
+    """Seconds that a worker gets to save before it is killed, where nobody waits for it."""
+
+    def __init__(self, folder: Path, token: str, gpus: str, begun: str = "") -> None:
+        self.run = RunFolder(folder)
+        self.token = token
+        self._folder, self._gpus, self._begun = folder, gpus, begun or token
+        self.lost = False
 
     def work(self) -> int:
-        if work_lock.last_token(self._folder) == self._token:
+        """Work on the run until it ends; return an exit code as :func:`main` does."""
+        if work_lock.last_token(self._folder) == self._begun:
             return LOST  # the cluster tried again by itself
         while (lock := self._take()) is None:
             if self._stops():
@@ -81,36 +94,43 @@ class _Attempt:
         if self._stops():
             return CALLED_OFF
         code = self._watch(self._start(lock))
-        if self._is_lost:
-            self._run.write_status(
-                only_if=(*QUEUED_OR_ACTIVE, "interrupted"), state="interrupted", cause=LOST_CAUSE
-            )
-            return LOST
-        return code if code >= 0 else 128 - code
+        code = code if code >= 0 else 128 - code
+        return self.when_lost(code) if self.lost else code
+
+    def is_lost(self) -> bool:
+        """Whether the cluster's worker has died: the system closed the pipe."""
+        readable, _, _ = select.select([0], [], [], 0)
+        return bool(readable and not os.read(0, 1))
+
+    def when_lost(self, code: int) -> int:
+        """Write how a run ended that the cluster lost; return the exit code."""
+        self.run.write_status(
+            only_if=(*QUEUED_OR_ACTIVE, "interrupted"), state="interrupted", cause=LOST_CAUSE
+        )
+        return LOST
 
     def _take(self) -> int | None:
         try:
-            return work_lock.take(self._folder, self._token, seconds=0.0)
+            return work_lock.take(self._folder, self._begun, seconds=0.0)
         except work_lock.Working:
             return None
 
     def _stops(self) -> int:
         """How often it was asked to stop; the loss of the cluster's worker is one request."""
-        readable, _, _ = select.select([0], [], [], 0)
-        if readable and not os.read(0, 1):
-            self._is_lost = True
-        return max(int(self._is_lost), stops_asked(self._folder, self._token))
+        self.lost = self.lost or self.is_lost()
+        return max(int(self.lost), stops_asked(self._folder, self.token))
 
     def _start(self, lock: int) -> subprocess.Popen:
-        self._run.clear_temporary()
+        self.run.clear_temporary()
         now = time.time()
         device = ",".join(f"gpu:{number}" for number in self._gpus.split(",") if number) or "cpu"
-        self._run.write_status(
+        self.run.write_status(
             state="starting",
             pid=None,
             birth="",
             host=this_host(),
             device=device,
+            message="",
             started=now,
             heartbeat=now,
         )
@@ -123,7 +143,7 @@ class _Attempt:
             env={**os.environ, **work_lock.hand_over(lock)},
         )
         pid, birth = processes.identity(worker.pid)
-        self._run.write_status(pid=pid, birth=birth)
+        self.run.write_status(pid=pid, birth=birth)
         return worker
 
     def _watch(self, worker: subprocess.Popen) -> int:
@@ -134,7 +154,7 @@ class _Attempt:
                 stops == 1
                 and passed_on
                 and self._must_end()
-                and time.monotonic() - since > GRACE_SECONDS
+                and time.monotonic() - since > self.grace
             ):
                 stops = 2
             if stops > passed_on:
@@ -150,12 +170,9 @@ class _Attempt:
     def _must_end(self) -> bool:
         """Whether nobody waits for this attempt any more."""
         try:
-            return (
-                self._is_lost
-                or read_json(self._folder / "attempt.json").get("token") != self._token
-            )
+            return self.lost or read_json(self._folder / "attempt.json").get("token") != self.token
         except SegcoreError:
-            return self._is_lost
+            return self.lost
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -167,7 +184,7 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if not (folder / "config.json").is_file():
         return NOT_SEEN
-    code = _Attempt(folder, arguments[1], arguments[2] if len(arguments) > 2 else "").work()
+    code = Attempt(folder, arguments[1], arguments[2] if len(arguments) > 2 else "").work()
     if code == CALLED_OFF:
         RunFolder(folder).write_status(only_if=ACTIVE, state="interrupted", cause=STOPPED)
     return code

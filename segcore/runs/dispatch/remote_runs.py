@@ -2,14 +2,16 @@
 
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from segcore.config.requests import CLUSTER
 from segcore.errors import SegcoreError
-from segcore.runs.dispatch.dask import Cluster, ending_said, gpus_asked, is_cluster_request
+from segcore.runs.dispatch.dask import Cluster, ending_said, gpus_asked
 from segcore.runs.dispatch.guardian import GRACE_SECONDS, LOST, write_attempt
 from segcore.runs.folder import work_lock
-from segcore.runs.folder.hosts import CLUSTER
+from segcore.runs.folder.hosts import this_host
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.machine.settings import cluster_address
 from segcore.runs.queue.crash_recovery import runs_folder
@@ -24,14 +26,19 @@ class RemoteRuns:
 
     Args:
         workspace: Folder of the workspace.
+        tell: Is given a line of text when a run is handed over.
     """
 
-    def __init__(self, workspace: Path) -> None:
-        self._workspace = workspace
+    def __init__(self, workspace: Path, tell: Callable[[str], None]) -> None:
+        self._workspace, self._tell = workspace, tell
         self._cluster: Cluster | None = None
         self._retry = 0.0
         self._trouble = ""
         self._lost: dict[str, float] = {}
+
+    def can_ask(self) -> bool:
+        """Whether this machine can speak with the cluster: its address is all that it takes."""
+        return True
 
     def start(self, queue: Queue, job: Job) -> bool:
         """Hand a waiting run over where the cluster has room; whether it did.
@@ -56,7 +63,7 @@ class RemoteRuns:
             if not cluster.fits(job.request, others):
                 self._say(folder, WAITING)
                 return False
-            if (token := queue.claim(job.run, [])) is None:
+            if (token := queue.claim(job.run, [], this_host())) is None:
                 return False
             try:
                 write_attempt(folder, token)
@@ -69,6 +76,7 @@ class RemoteRuns:
             self._drop(error)
             return False
         self._say(folder, "Handed to the cluster")
+        self._tell(f"{job.run}: handed to the cluster")
         return queue.confirm(job.run, token, None, "", CLUSTER)
 
     def ending(self, job: Job) -> tuple[int | None, tuple[str, str] | None] | None:
@@ -110,8 +118,11 @@ class RemoteRuns:
     def call_off(self, job: Job) -> None:
         """Let no process of an attempt continue that was not written down as started."""
         folder = runs_folder(self._workspace) / job.run
-        if is_cluster_request(job.request) and folder.is_dir():
+        if folder.is_dir():
             write_attempt(folder, "")
+
+    def advance(self, queue: Queue) -> None:
+        """Nothing goes on between two calls: Dask answers at once."""
 
     def forget(self, job: Job) -> None:
         """Take a run off the cluster's list."""

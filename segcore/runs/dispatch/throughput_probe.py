@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from segcore.config import TrainConfig
+from segcore.config.requests import place_of
 from segcore.errors import SegcoreError, disk_error
-from segcore.runs.dispatch.dask import is_cluster_request
 from segcore.runs.dispatch.worker_entry import worker_command
 from segcore.runs.folder import hosts
 from segcore.runs.folder.run_folder import RunFolder
@@ -53,7 +53,7 @@ def start(workspace: Path | str, key: str, config: TrainConfig) -> Status:
         SegcoreError: Runs of this config or workspace do not work on this machine, its GPUs are at
             work, or the folder cannot be written.
     """
-    if is_cluster_request(config.device) or config.hosts:
+    if place_of(config.device) or config.hosts:
         raise SegcoreError(
             "Expected a device of this machine to measure on, received other machines: "
             "choose auto, cpu or a GPU."

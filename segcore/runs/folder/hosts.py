@@ -7,8 +7,6 @@ import time
 from segcore.runs.folder.status import SILENT_SECONDS
 from segcore.runs.machine import processes
 
-CLUSTER = "cluster"
-"""Stands for the machine of a run that was handed to a cluster, which chooses it."""
 HOST_VARIABLE = "SEGSCOPE_HOST"
 
 

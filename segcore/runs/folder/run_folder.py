@@ -20,6 +20,7 @@ half a file.
 import io
 import os
 import shutil
+import sys
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -36,6 +37,7 @@ from segcore.config import RunConfig, config_from_json, to_json
 from segcore.errors import SegcoreError, disk_error
 from segcore.evaluation.counts.packed_counts import decode_counts, decode_ids, encode_counts
 from segcore.evaluation.counts.sample_counts import SampleCounts
+from segcore.runs.folder import work_lock
 from segcore.runs.folder.annotations import Annotations, change_annotations, read_annotations
 from segcore.runs.folder.codecs import (
     decode_mask,
@@ -255,7 +257,13 @@ class RunFolder:
         return update_status(self.folder / "status.json", changes, only_if)
 
     def beat(self, **changes: Any) -> Status:
-        """Change the status as :meth:`write_status` does, with a fresh heartbeat."""
+        """Change the status as :meth:`write_status` does, with a fresh heartbeat.
+
+        A worker that finds that another process took over its run ends here at once, unwritten.
+        """
+        if work_lock.is_lost(self.folder):
+            print(f"Another process took over {self.id!r}: this one ends.", file=sys.stderr)
+            os._exit(work_lock.LOST_LOCK)
         return self.write_status(heartbeat=time.time(), **changes)
 
     def annotations(self) -> Annotations:

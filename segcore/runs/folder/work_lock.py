@@ -17,7 +17,11 @@ VARIABLE = "SEGSCOPE_WORK_LOCK"
 """Number of an open file that holds the lock already: the process before the worker took it."""
 LEAVING_SECONDS = 10.0
 """How long a worker waits for the one before it, which may be about to end."""
+LOST_LOCK = 74
+"""Exit code of a worker whose run another process took over."""
 _NAME = "work.lock"
+_taken: dict[str, str] = {}
+"""By folder: how this process wrote itself into the lock."""
 
 
 class Working(SegcoreError):
@@ -42,9 +46,26 @@ def take(folder: Path, token: str = "", seconds: float = LEAVING_SECONDS) -> int
             "stop that one first."
         )
     number, birth = processes.identity()
+    holder_line = f"{number} {birth} {this_host()}"
     os.ftruncate(handle, 0)
-    os.pwrite(handle, f"{token}\n{number} {birth} {this_host()}\n".encode(), 0)
+    os.pwrite(handle, f"{token}\n{holder_line}\n".encode(), 0)
+    _taken[str(folder)] = holder_line
     return handle
+
+
+def is_lost(folder: Path) -> bool:
+    """Whether this process took the lock of a run and another process has taken it since.
+
+    So it is after a network drive was out of reach for longer than its server keeps locks.
+    """
+    mine = _taken.get(str(folder))
+    if mine is None:
+        return False
+    try:
+        lines = (folder / _NAME).read_text(errors="replace").splitlines()
+    except OSError:
+        return False
+    return len(lines) > 1 and lines[1] != mine
 
 
 def hand_over(handle: int) -> dict[str, str]:

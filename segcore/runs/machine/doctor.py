@@ -50,12 +50,17 @@ Tell = Callable[[int, int, str], None]
 """Is called with the parts that are done, how many there are, and which one begins."""
 
 
-def examine(workspace: Path, tell: Tell = lambda done, total, what: None) -> Diagnosis:
+def examine(
+    workspace: Path,
+    tell: Tell = lambda done, total, what: None,
+    more: Callable[[Path], Sequence[Check]] = lambda workspace: (),
+) -> Diagnosis:
     """Check everything and keep the answer in the workspace.
 
     Args:
         workspace: The workspace's folder; it need not be writable.
         tell: Is called before each part.
+        more: Returns further checks.
     """
     installed = [name for name in ENGINES if importlib.util.find_spec(name)]
     gpus = [device for device in list_devices() if device.id != "cpu"]
@@ -77,6 +82,7 @@ def examine(workspace: Path, tell: Tell = lambda done, total, what: None) -> Dia
         _driver(driver, gpus),
         *_free_memory(gpus),
         *_engines(engines, gpus),
+        *more(workspace),
     ]
     diagnosis = Diagnosis(tuple(checks), engines, _key(driver), time.time())
     with suppress(SegcoreError, OSError):  # a workspace that cannot be written is one of the checks

@@ -13,6 +13,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 
 from segcore.config import TrainConfig
+from segcore.config.requests import place_of
 from segcore.errors import SegcoreError
 from segcore.runs.machine.devices import list_devices
 from segcore.runs.machine.diagnosis import ENGINES as TITLES
@@ -95,7 +96,7 @@ def choose_engine(config: TrainConfig, diagnosis: Callable[[], Diagnosis | None]
         SegcoreError: The engine is not installed, or none can do it.
     """
     if config.engine != AUTO:
-        if config.device.partition(":")[0] != "cluster":
+        if not place_of(config.device):
             require_engine(config.engine)
         return EngineChoice(config.engine)
     able = _able(config)

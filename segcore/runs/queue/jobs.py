@@ -1,7 +1,7 @@
 """Work in the background: hand runs to the queue, stop, resume, and see who is still alive.
 
-No server is needed: whoever hands in work starts a dispatcher (``dispatch.py``), of which one at a
-time lives in a workspace and which ends with the last run. What is known of a run is in its folder;
+No server is needed: whoever hands in work starts a dispatcher (``dispatcher.py``) where none lives;
+it ends with the last run, and other machines may add theirs. What is known of a run is in its folder;
 the queue holds only what waits or works.
 
 Which waiting run goes next: by place, by priority, or on hold.
@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psutil
 
+from segcore.config.requests import ELSEWHERE
 from segcore.errors import SegcoreError
 from segcore.runs.folder import hosts, work_lock
 from segcore.runs.folder.listing import RunSummary, list_runs, read_config
@@ -25,7 +26,6 @@ from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.folder.status import QUEUED_OR_ACTIVE, Status
 from segcore.runs.machine import processes
 from segcore.runs.machine.disk import Locked
-from segcore.runs.machine.processes import birth_of_time
 from segcore.runs.queue.crash_recovery import (
     CLOSE_SECONDS,
     job_is_alive,
@@ -34,6 +34,7 @@ from segcore.runs.queue.crash_recovery import (
     run_is_alive,
     runs_folder,
 )
+from segcore.runs.queue.leases import living
 from segcore.runs.queue.queue import Job, Queue
 from segcore.runs.queue.stopping import CANCELLED, STOPPED
 
@@ -47,8 +48,6 @@ STARTING = "starting"
 """Setting of the queue: id and birth of the dispatcher that was started last, until it shows up."""
 LOCKED_AT_ONCE = 200
 """Runs that are queued together, all or none: each holds an open file meanwhile."""
-DISPATCHER_SECONDS = 60.0
-"""A dispatcher on another machine that has not written for so long is taken for dead."""
 NO_WORK_VARIABLE = "SEGSCOPE_NO_WORK"
 
 
@@ -249,28 +248,8 @@ def has_work(queue: Queue) -> bool:
 
 
 def dispatcher_is_alive(queue: Queue) -> bool:
-    """Whether the dispatcher that wrote itself down still works, here or on another machine."""
-    pid, birth, host, seen = signed_on(queue)
-    if hosts.is_here(host):
-        return processes.is_alive(pid, birth)
-    return time.time() - seen < DISPATCHER_SECONDS
-
-
-def signed_on(queue: Queue) -> tuple[int | None, str, str, float]:
-    """Return process id, birth, machine and last sign of life of the dispatcher; None for none."""
-    words = (queue.setting("dispatcher") or "").split(" ")
-    if not words[0]:
-        return None, "", "", 0.0
-    try:
-        birth = birth_of_time(float(words[1]))  # how earlier versions wrote it
-    except ValueError:
-        birth = words[1]
-    return (
-        int(words[0]),
-        birth,
-        words[2] if len(words) > 2 else "",
-        float(words[3]) if len(words) > 3 else 0.0,
-    )
+    """Whether a dispatcher works, here or on another machine."""
+    return bool(living(queue))
 
 
 def pause(workspace: Path | str, paused: bool = True) -> None:
@@ -431,7 +410,7 @@ def refresh(workspace: Path | str) -> list[RunSummary]:
             for job in jobs.values():
                 if (
                     job.state == "started"
-                    and job.host != hosts.CLUSTER
+                    and job.host not in ELSEWHERE
                     and not job_is_alive(workspace, job)
                 ):
                     with suppress(Locked):

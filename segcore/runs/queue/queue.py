@@ -5,7 +5,10 @@ these states:
 
     waiting -> claimed   one dispatcher took it and starts a process (the token names the attempt)
     claimed -> started   that process showed the token and its process id: the run works
+    started -> waiting   the machine was lost with the process: another one continues the run
     (gone)               the run ended, or was stopped before it began
+
+Each machine may have a dispatcher (``leases.py``); a row that was taken names it as its owner.
 
 A claim whose process never showed up is put back with its token struck out, so a late process of
 that attempt is turned away. That is why a run never works twice at a time, whoever is killed and
@@ -25,7 +28,7 @@ from segcore.errors import SegcoreError
 from segcore.runs.machine.disk import is_network_drive
 from segcore.runs.machine.processes import birth_of_time
 
-FORMAT = 2
+FORMAT = 3
 _HELD = (
     "held "  # before the run's id: the name of a setting that is there while that run is on hold
 )
@@ -37,16 +40,22 @@ CREATE TABLE IF NOT EXISTS job(
     token TEXT,
     devices TEXT NOT NULL DEFAULT '[]', pid INTEGER, process_created REAL,
     stops INTEGER NOT NULL DEFAULT 0,
-    host TEXT NOT NULL DEFAULT '', told INTEGER NOT NULL DEFAULT 0);
+    host TEXT NOT NULL DEFAULT '', told INTEGER NOT NULL DEFAULT 0,
+    owner TEXT NOT NULL DEFAULT '');
 CREATE TABLE IF NOT EXISTS setting(name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 _SINCE_2 = (
     "ALTER TABLE job ADD COLUMN host TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE job ADD COLUMN told INTEGER NOT NULL DEFAULT 0",
 )
+_SINCE_3 = (
+    "ALTER TABLE job ADD COLUMN owner TEXT NOT NULL DEFAULT ''",
+    "UPDATE job SET owner=host WHERE host<>'cluster'",
+    "DELETE FROM setting WHERE name='dispatcher'",
+)
 _COLUMNS = (
     "run, kind, request, after, priority, place, state, token, devices, pid, process_created, "
-    "stops, host, told"
+    "stops, host, told, owner"
 )
 
 
@@ -57,8 +66,8 @@ class Job:
     Attributes:
         run: Id of the run.
         kind: Its kind: train, predict or evaluate.
-        request: The device that its config asks for: "auto", "cpu", "gpu:0,gpu:1", "cluster", or
-            "light".
+        request: The device that its config asks for: "auto", "cpu", "gpu:0,gpu:1", "cluster",
+            "slurm:gpus=2", or "light".
         after: Ids of the runs that must finish first.
         priority: Higher goes first.
         place: Among equals, lower goes first.
@@ -68,9 +77,10 @@ class Job:
         pid: Process id of its worker, once started.
         birth: Of that process (see :func:`segcore.runs.machine.processes.identity`); "" for none.
         stops: How often it was asked to stop since it started.
-        host: The machine that it works on, "cluster" for one that a cluster chose; "" before it
-            started.
+        host: The machine that it works on; "cluster", "slurm" or "kubernetes" for one that these
+            chose; "" before it started.
         delivered: How many of the requests to stop that reached its process.
+        owner: The machine whose dispatcher took it; "" while it waits.
     """
 
     run: str
@@ -87,6 +97,7 @@ class Job:
     stops: int
     host: str
     delivered: int
+    owner: str
 
 
 def _job(row: tuple) -> Job:
@@ -143,7 +154,8 @@ class Queue:
         self._connection.execute("BEGIN IMMEDIATE")
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
         if version < FORMAT:
-            for statement in _SINCE_2 if version == 1 else _SCHEMA.split(";"):
+            steps = {1: (*_SINCE_2, *_SINCE_3), 2: _SINCE_3}
+            for statement in steps.get(version, _SCHEMA.split(";")):
                 self._connection.execute(statement)
             self._connection.execute(f"PRAGMA user_version={FORMAT}")
         self._connection.execute("COMMIT")
@@ -244,8 +256,13 @@ class Queue:
         )
         return bool(rows)
 
-    def claim(self, run: str, devices: Sequence[str]) -> str | None:
-        """Take a waiting run for the given devices, exactly once.
+    def claim(self, run: str, devices: Sequence[str], owner: str = "") -> str | None:
+        """Take a waiting run for the given devices of a machine, exactly once.
+
+        Args:
+            run: Its id.
+            devices: What it gets.
+            owner: The machine whose dispatcher takes it, and whose devices these are.
 
         Returns:
             The token of this attempt, or None where someone else was faster or a device is taken.
@@ -253,16 +270,18 @@ class Queue:
         with self.writing():
             taken = {
                 device
-                for row in self._rows("SELECT devices FROM job WHERE state<>'waiting'")
+                for row in self._rows(
+                    "SELECT devices FROM job WHERE state<>'waiting' AND owner=?", (owner,)
+                )
                 for device in json.loads(row[0])
             }
             if taken.intersection(devices):
                 return None
             rows = self._rows(
                 "UPDATE job SET state='claimed', token=?, devices=?, pid=NULL, "
-                "process_created=NULL, stops=0, host='', told=0 "
+                "process_created=NULL, stops=0, host='', told=0, owner=? "
                 "WHERE run=? AND state='waiting' RETURNING token",
-                (secrets.token_hex(8), json.dumps(list(devices)), run),
+                (secrets.token_hex(8), json.dumps(list(devices)), owner, run),
             )
         return rows[0][0] if rows else None
 
@@ -279,12 +298,26 @@ class Queue:
         return bool(
             self._rows(
                 (
-                    "UPDATE job SET state='waiting', token=NULL, devices='[]' WHERE run=? AND "
-                    "token=? AND state='claimed' RETURNING run"
+                    "UPDATE job SET state='waiting', token=NULL, devices='[]', owner='' "
+                    "WHERE run=? AND token=? AND state='claimed' RETURNING run"
                 ),
                 (run, token),
             )
         )
+
+    def release(self, run: str, token: str) -> bool:
+        """Let a run that was started wait again, for its machine is lost; once for an attempt."""
+        sql = (
+            "UPDATE job SET state='waiting', token=NULL, devices='[]', owner='', host='', pid=NULL, "
+            "process_created=NULL, stops=0, told=0 WHERE run=? AND token=? AND state='started' "
+            "AND stops=0 RETURNING run"
+        )
+        return bool(self._rows(sql, (run, token)))
+
+    def adopt(self, run: str, token: str, owner: str, new: str) -> bool:
+        """Give a row that was taken to another machine's dispatcher; False where one was faster."""
+        sql = "UPDATE job SET owner=? WHERE run=? AND token=? AND owner=? RETURNING run"
+        return bool(self._rows(sql, (new, run, token, owner)))
 
     def remove(self, run: str, token: str | None) -> bool:
         """Take a row out; False where it is gone or belongs to another attempt by now."""
@@ -360,9 +393,17 @@ class Queue:
         return {row[0] for row in rows}
 
     def setting(self, name: str) -> str | None:
-        """A setting of the queue ("paused", "dispatcher"), or None."""
+        """A setting of the queue ("paused", "starting"), or None."""
         rows = self._rows("SELECT value FROM setting WHERE name=?", (name,))
         return rows[0][0] if rows else None
+
+    def settings(self, prefix: str) -> dict[str, str]:
+        """Return the settings whose name begins so, in the order of their names."""
+        rows = self._rows(
+            "SELECT name, value FROM setting WHERE substr(name, 1, ?)=? ORDER BY name",
+            (len(prefix), prefix),
+        )
+        return dict(rows)
 
     def set_setting(self, name: str, value: str | None) -> None:
         """Set or, with None, remove a setting."""

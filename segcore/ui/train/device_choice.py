@@ -1,21 +1,30 @@
-"""The choice of a device: CPU, GPUs or a cluster, with memory, load and temperature."""
+"""The choice of a device: CPU, GPUs, a cluster or a scheduler, with memory, load, temperature."""
 
 from collections.abc import Sequence
 
 import streamlit as st
 
+from segcore.config.requests import ELSEWHERE, JOB_FIELDS
 from segcore.config.schema import Setting
 from segcore.errors import SegcoreError
 from segcore.formatting import GIB, gib
 from segcore.ui.shared import session, tables
 from segcore.ui.train import presets
 from segcore.ui.train.fields import choose
+from segcore.ui.train.job_choice import pick_job
 from segcore.ui.train.presets import key
 
-TITLES = {"auto": "Auto", "cpu": "CPU", "gpu": "GPUs", "cluster": "Cluster"}
+TITLES = {
+    "auto": "Auto",
+    "cpu": "CPU",
+    "gpu": "GPUs",
+    "cluster": "Cluster",
+    "slurm": "Slurm",
+    "kubernetes": "Kubernetes",
+}
 HELP = (
-    "Auto: the first free GPU, else the CPU. Several GPUs share each batch. A cluster chooses the "
-    "machine."
+    "Auto: the first free GPU, else the CPU. Several GPUs share each batch. A cluster, Slurm and "
+    "Kubernetes choose the machine."
 )
 SHARES = {
     "cluster": "One if available",
@@ -56,7 +65,12 @@ def pick_device(begun: str, engine: str) -> str:
     gpus = [device.id for device in devices if device.id != "cpu"]
     gpus += [name for name in _names(begun) if name.startswith("gpu:") and name not in gpus]
     start = "gpu" if begun.startswith("gpu:") else begun.partition(":")[0]
-    kinds = [kind for kind in TITLES if kind != "gpu" or gpus]
+    schedulers = session.workspace().schedulers.installed()
+    kinds = [
+        kind
+        for kind in TITLES
+        if (kind != "gpu" or gpus) and (kind not in JOB_FIELDS or kind in (*schedulers, start))
+    ]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kind = st.segmented_control(
             "Device",
@@ -67,7 +81,7 @@ def pick_device(begun: str, engine: str) -> str:
             help=HELP,
             required=True,
         )
-        chosen = begun if start == kind and kind in ("gpu", "cluster") else str(kind)
+        chosen = begun if start == kind and kind in ("gpu", *ELSEWHERE) else str(kind)
         if kind == "gpu":
             named = [gpu for gpu in _names(begun) if gpu in gpus] or gpus[:1]
             help_text = "One or more; each batch is divided among them."
@@ -98,6 +112,8 @@ def pick_device(begun: str, engine: str) -> str:
             )
     if kind == "cluster":
         _cluster()
+    elif kind in JOB_FIELDS:
+        chosen = pick_job(chosen, TITLES[kind])
     else:
         _cards(_names(chosen), engine)
     return chosen

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from segcore.config import TrainConfig
+from segcore.config.requests import CLUSTER, place_of
 from segcore.data.statistics.shrinkage import Shrinkage
 from segcore.formatting import GIB, gib
 from segcore.labels import list_names
@@ -144,8 +145,8 @@ def _machine(config: TrainConfig, facts: Facts, estimate: Estimate, runs: int) -
         if config.device != "auto"
         else [(gpus or [known["cpu"]])[0].id]
     )
-    elsewhere = config.device.partition(":")[0] == "cluster"
-    if elsewhere and not facts.cluster:
+    elsewhere = place_of(config.device)
+    if elsewhere == CLUSTER and not facts.cluster:
         conflicts.append(
             "No cluster is named in this workspace: the run would fail. Give the address "
             "of its scheduler, or choose auto."

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from segcore.config import TrainConfig
 from segcore.errors import SegcoreError
+from segcore.runs.dispatch.scheduler_check import check_schedulers
 from segcore.runs.machine.devices import Device
 from segcore.runs.machine.diagnosis import ENGINES, STATES, Check, Diagnosis, gpu_command
 from segcore.runs.machine.doctor import FILE, examine, kept_diagnosis, last_diagnosis
@@ -69,7 +70,7 @@ class Doctor:
     @writes("check the machine")
     def examine(self) -> Diagnosis:
         """Check everything now; takes as long as importing every engine once."""
-        return examine(self._workspace)
+        return examine(self._workspace, more=check_schedulers)
 
     @writes("check the machine")
     def start(self) -> None:
@@ -96,7 +97,7 @@ class Doctor:
     def _examine(self) -> None:
         problem, own = "", None
         try:
-            own = examine(self._workspace, self._tell)
+            own = examine(self._workspace, self._tell, check_schedulers)
         except Exception as error:  # shown on the page; the thread has nobody else to tell
             problem = f"The check ended early ({type(error).__name__}: {error})."
         with self._lock:

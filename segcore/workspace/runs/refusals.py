@@ -6,6 +6,7 @@ from pathlib import Path
 
 from segcore.catalog.hub import is_hub
 from segcore.config import TrainConfig
+from segcore.config.requests import place_of
 from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError
 from segcore.formatting import GIB, gib
@@ -38,7 +39,7 @@ def refuse(config: TrainConfig, num_classes: int, devices: Sequence[Device]) -> 
             "label map that keeps more, or none; "
             "of a single class every loss is at its least before the first step."
         )
-    if config.hosts or config.device.partition(":")[0] == "cluster":
+    if config.hosts or place_of(config.device):
         return
     weights = config.model.weights
     file = Path(weights).expanduser()

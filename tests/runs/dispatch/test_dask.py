@@ -9,7 +9,7 @@ import pytest
 
 from segcore.errors import SegcoreError
 from segcore.runs.dispatch import guardian as dispatch_guardian
-from segcore.runs.dispatch.dask import Cluster, gpus_asked, is_cluster_request
+from segcore.runs.dispatch.dask import Cluster, gpus_asked
 from segcore.runs.dispatch.dispatcher import Dispatcher
 from segcore.runs.folder import work_lock
 from segcore.runs.machine import processes
@@ -19,12 +19,6 @@ from segcore.runs.queue.queue import Queue
 
 
 def test_what_a_request_says():
-    assert [is_cluster_request(text) for text in ("cluster", "cluster:2", "auto", "gpu:0")] == [
-        True,
-        True,
-        False,
-        False,
-    ]
     assert [gpus_asked(text) for text in ("cluster", "cluster:2", "cluster:cpu")] == [None, 2, 0]
     with pytest.raises(SegcoreError, match="cluster:2"):
         gpus_asked("cluster:two")

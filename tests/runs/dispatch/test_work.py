@@ -12,7 +12,7 @@ from segcore.runs.dispatch.dispatcher import Dispatcher, holder
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.machine import processes
 from segcore.runs.machine.disk import is_network_drive
-from segcore.runs.queue import crash_recovery, jobs
+from segcore.runs.queue import crash_recovery, jobs, leases
 from segcore.runs.queue.queue import Queue
 
 ROOT = str(processes._ROOT)
@@ -60,7 +60,7 @@ def test_a_box_works_and_a_laptop_looks_and_stops(workspace, work, monkeypatch):
     monkeypatch.setenv("SEGSCOPE_HOST", "laptop")
     assert holder(workspace.folder) == f"process {box.pid} of box"
     run = workspace.run("a", steps=10_000, pause=0.02)
-    second = work("elsewhere")
+    second = work("box")
     assert "found process" in second.communicate(timeout=300)[1] and second.returncode == 2
     jobs.submit(workspace.folder, ["a"])
     workspace.wait_for(a="running")
@@ -104,9 +104,10 @@ def test_a_machine_that_fell_silent_is_given_up_after_a_while(workspace, monkeyp
     with Queue(workspace.folder) as queue:
         token = queue.claim("a", ["gpu:0"])
         assert queue.confirm("a", token, 1, 1.0, "box")
-        queue.set_setting("dispatcher", f"1 1.0 box {now}")
+        queue.set_setting("dispatcher box", f"1 x/1 box {now} 1 cpu")
         assert jobs.dispatcher_is_alive(queue)
-        queue.set_setting("dispatcher", f"1 1.0 box {now - jobs.DISPATCHER_SECONDS - 1}")
+        monkeypatch.setattr(leases, "_watch", leases.Watch())
+        queue.set_setting("dispatcher box", f"1 x/1 box {now - leases.LEASE_SECONDS - 1} 1 cpu")
         assert not jobs.dispatcher_is_alive(queue)
     run.write_status(
         state="running",
@@ -135,7 +136,7 @@ def test_ending_leaves_what_waits(workspace, monkeypatch):
         job.run for job in jobs.waiting(workspace.folder)
     ] == ["a"]
     with Queue(workspace.folder) as queue:
-        assert queue.setting("dispatcher") is None
+        assert leases.leases(queue) == []
 
 
 def test_a_shared_queue_keeps_no_log_that_only_one_machine_can_read(tmp_path):

@@ -76,7 +76,7 @@ def test_the_driver_is_not_asked_again_at_once(tmp_path, monkeypatch):
 def test_a_check_runs_in_the_background_once_and_says_how_far_it_is(tmp_path, monkeypatch):
     said, go, begun = threading.Event(), threading.Event(), []
 
-    def examine(folder, tell):
+    def examine(folder, tell, more):
         begun.append(folder)
         tell(1, 2, "JAX computes on each device")
         said.set()
@@ -101,7 +101,7 @@ def test_a_check_runs_in_the_background_once_and_says_how_far_it_is(tmp_path, mo
 
 
 def test_a_check_that_breaks_says_so_and_can_be_begun_again(tmp_path, monkeypatch):
-    def examine(folder, tell):
+    def examine(folder, tell, more):
         raise RuntimeError("no sockets")
 
     monkeypatch.setattr(module, "examine", examine)
@@ -115,7 +115,7 @@ def test_a_check_that_breaks_says_so_and_can_be_begun_again(tmp_path, monkeypatc
 
 def test_a_workspace_that_cannot_be_written_keeps_the_answer_in_memory(tmp_path, monkeypatch):
     found = Diagnosis((), {}, {}, 1.0)
-    monkeypatch.setattr(module, "examine", lambda folder, tell: found)
+    monkeypatch.setattr(module, "examine", lambda folder, tell, more: found)
     doctor = Doctor(tmp_path / "gone")
     doctor.start()
     for thread in [t for t in threading.enumerate() if t.name == "doctor"]:
