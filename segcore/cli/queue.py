@@ -105,7 +105,11 @@ def _show_cluster(result: dict[str, Any]) -> str:
 
 
 def _scheduler(name: str, options: Options) -> dict[str, Any]:
-    return workspace_of(options).schedulers.report(name).to_json()
+    schedulers = workspace_of(options).schedulers
+    result = schedulers.report(name).to_json()
+    if not schedulers.template(name):
+        schedulers.write_template(name)
+    return result
 
 
 def _show_scheduler(result: dict[str, Any]) -> str:

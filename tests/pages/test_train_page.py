@@ -433,6 +433,7 @@ def test_a_job_of_slurm_is_offered_where_its_client_is_with_fields_and_template(
     assert "Slurm 23.11.4 answers." in [c.value for c in at.caption]
     assert at.dataframe[-1].value["GPUs a node"].tolist() == ["gpu:8"]
     read.check(at.toggle(key="edit_template_slurm").set_value(True).run())
+    read.check(at.button(key="write_template_slurm").click().run())
     template = field(at.text_area, "Template of every job")
     assert "#SBATCH --gres=gpu:1" in template.value
     template.set_value(template.value.replace("=4", "=8")).run()

@@ -31,6 +31,7 @@ READS = {
     "tags": "counts matching of",
     "splits": "crops fold_scores folds_of history report",
     "queue": "cluster_workers rows worker",
+    "schedulers": "installed report template",
     "annotations": "bytes_of notes trash",
     "launch": "augmented conflicts estimate members suggest",
     "throughput": "expected status wait",

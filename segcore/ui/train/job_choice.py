@@ -47,7 +47,7 @@ def pick_job(begun: str, title: str) -> str:
         f"The run becomes one job of {title}. All nodes must see the workspace under the same path."
     )
     _scheduler(name, title)
-    _template(name, title)
+    _template(name)
     return chosen
 
 
@@ -79,7 +79,7 @@ def _scheduler(name: str, title: str) -> None:
             )
 
 
-def _template(name: str, title: str) -> None:
+def _template(name: str) -> None:
     """Draw the switch that shows the template of every job, to be edited."""
     schedulers = session.workspace().schedulers
     if not st.toggle("Edit job template", key=f"edit_template_{name}"):
@@ -87,7 +87,10 @@ def _template(name: str, title: str) -> None:
     with session.errors_shown():
         text = schedulers.template(name)
         if not text:
-            st.caption(f"Check {title} once to write it; the first run writes it, too.")
+            st.caption("There is none yet: the first run writes it.")
+            if st.button("Write template", key=f"write_template_{name}"):
+                schedulers.write_template(name)
+                st.rerun()
             return
         edited = st.text_area(
             "Template of every job",

@@ -9,6 +9,7 @@ from segcore.errors import SegcoreError, unknown
 from segcore.runs.dispatch.scheduled_runs import SCHEDULERS
 from segcore.runs.dispatch.schedulers import Partition, Scheduler
 from segcore.runs.machine.disk import read_bytes, write_bytes
+from segcore.workspace.rights import writes
 
 
 @dataclass(frozen=True)
@@ -55,17 +56,27 @@ class Schedulers:
         return {one.name: one.title for one in made if one.is_here()}
 
     def report(self, name: str) -> SchedulerReport:
-        """Ask a scheduler for its version and partitions; write its template where there is none.
+        """Ask a scheduler for its version and partitions.
+
+        Raises:
+            SegcoreError: There is no such scheduler, or it does not answer.
+        """
+        scheduler = self._scheduler(name)
+        version, partitions = scheduler.version(), tuple(scheduler.partitions())
+        examples = {field: example for field, (_, example) in JOB_FIELDS[name].items()}
+        return SchedulerReport(
+            name, scheduler.title, version, scheduler.template, examples, partitions
+        )
+
+    @writes("write a job template", "Wrote the job template of {name}")
+    def write_template(self, name: str) -> None:
+        """Write the text that every job is submitted with, where there is none.
 
         Raises:
             SegcoreError: There is no such scheduler, it does not answer, or the workspace cannot
                 be written.
         """
-        scheduler = self._scheduler(name)
-        version, partitions = scheduler.version(), tuple(scheduler.partitions())
-        examples = {field: example for field, (_, example) in JOB_FIELDS[name].items()}
-        template = scheduler.write_template()
-        return SchedulerReport(name, scheduler.title, version, template, examples, partitions)
+        self._scheduler(name).write_template()
 
     def template(self, name: str) -> str:
         """Return the text that every job is submitted with; "" before the first.
@@ -76,6 +87,7 @@ class Schedulers:
         path = self._scheduler(name).template
         return read_bytes(path).decode(errors="replace") if path.exists() else ""
 
+    @writes("change a job template", "Changed the job template of {name}")
     def set_template(self, name: str, text: str) -> None:
         """Replace the text that every job is submitted with.
 
