@@ -4,7 +4,7 @@ import streamlit as st
 
 from segcore.ui import viewer
 from segcore.ui.compare import panels as compare_panels
-from segcore.ui.predict import back_off, gallery, inputs, results
+from segcore.ui.predict import back_off, gallery, inputs, results, scene
 from segcore.ui.shared import prediction_options, session
 
 workspace = session.workspace()
@@ -43,6 +43,11 @@ with inputs_side:
     batch = inputs.choose()
     if batch is not None:
         inputs.refused(batch)
+    wish = scene.ask(run, options) if inputs.is_scene() else None
+if inputs.is_scene():
+    with answers:
+        scene.show_result(wish)
+    st.stop()
 if batch is None:
     with answers:
         st.caption("The predicted masks are shown here.")
@@ -70,8 +75,8 @@ with answers:
         panels = tuple(p for p in panels if p != "crf") or results.DEFAULT_PANELS
     with session.errors_shown():
         place = workspace.predictions.answer_folder(run, batch, options).id
-        scene = results.packed_scene(workspace, run, batch.id, image, options, panels, place)
-    result = viewer.show(scene, key="own", state=st.query_params.get("view"), listen=("step",))
+        packed = results.packed_scene(workspace, run, batch.id, image, options, panels, place)
+    result = viewer.show(packed, key="own", state=st.query_params.get("view"), listen=("step",))
     if result.share:
         st.query_params["view"] = result.share
     if result.step:

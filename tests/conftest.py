@@ -314,6 +314,10 @@ def own_images(trained: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> Sim
             return {"loaded": 1, "seconds": 3.0, "sizes": [[16, 24]]}, {}
         image = read_image(Path(values["image"])).astype(int)
         nearest = np.abs(image[:, :, None] - TINY_LABELS.colors.astype(int)).sum(-1).argmin(-1)
+        if question == "scene":
+            head = {"left": 0, "ends": True, "done": True, "backend": "TensorFlow in float32"}
+            sure = np.full(nearest.shape, 179, np.uint8)
+            return head, {"mask": nearest.astype(np.uint8), "confidence": sure}
         probabilities = np.where(nearest[..., None] == np.arange(4), 0.7, 0.1).astype(np.float32)
         RunFolder(values["folder"]).write_probabilities(
             "images", values["id"], probabilities, image.shape[:2]

@@ -7,8 +7,10 @@ import numpy as np
 from PIL import Image
 
 from segcore.config import PredictOptions
+from segcore.data.files.windows import Window
 from segcore.workspace.compression.back_offs import BackOffOptions
 from segcore.workspace.predictions.predictions import shares
+from tests.data.files.geotiffs import write_scene
 
 
 def png(label_set, mask):
@@ -85,6 +87,33 @@ def test_results_are_a_gallery_with_masks_and_class_shares(own_images, open_page
     assert read.scene(at, "own")["digest"] != before
     read.check(at.button_group(key="own_source").set_value("Folder on this machine").run())
     assert not [s for s in at.selectbox if s.key == "own_image"]  # the uploads are not its images
+
+
+def test_a_large_geotiff_is_predicted_by_windows_and_seen_in_parts(
+    own_images, open_page, read, tmp_path
+) -> None:
+    mask = np.repeat(np.arange(4, dtype=np.uint8), 6).reshape(4, 6)
+    write_scene(tmp_path / "scene.tif", own_images.label_set.colors[mask])
+    run = own_images.members[1]
+    at = open_page("predict", run=run)
+    read.check(at.button_group(key="own_source").set_value("Large GeoTIFF").run())
+    assert at.button(key="scene_go").disabled
+    read.check(at.text_input(key="scene_path").set_value(str(tmp_path / "no.png")).run())
+    at.button(key="scene_go").click().run()
+    assert "Expected a GeoTIFF" in at.error[0].value
+    at.text_input(key="scene_path").set_value(str(tmp_path / "scene.tif")).run()
+    read.check(at.button(key="scene_go").click().run())
+    while "scene_overview" not in [c.key for c in at.get("bidi_component")]:
+        read.check(at.run())
+    for key in ("scene_overview", "scene_part"):
+        header = read.scene(at, key)
+        assert (header["height"], header["width"]) == (4, 6)
+        assert [panel["title"] for panel in header["panels"]] == ["Image", "Prediction"]
+    scenes = own_images.workspace.scene_predictions
+    written = scenes.place_of(run, tmp_path / "scene.tif")
+    found = scenes.view(run, tmp_path / "scene.tif", written, Window(1, 2, 2048, 2048))
+    np.testing.assert_array_equal(found.mask, mask[1:, 2:])
+    np.testing.assert_array_equal(found.image, own_images.label_set.colors[mask][1:, 2:])
 
 
 def test_a_link_to_images_that_are_gone_asks_for_new_ones(own_images, open_page) -> None:

@@ -77,6 +77,7 @@ READS = {
         "answer_folder can_predict close crf_mask display learned_bands exported is_predicted label_set model "
         "predict predict_all probabilities raster_look scene_rows shown_image summary warm"
     ),
+    "scene_predictions": "overview place_of view",
     "back_offs": (
         "answers calibrate files is_calibrated is_counted own_answers own_files report tree unseen"
     ),

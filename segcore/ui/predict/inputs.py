@@ -12,23 +12,31 @@ from segcore.workspace.predictions.batches import MOST_BATCHES, Batch, Progress
 
 KEY = "batch"
 KEPT = MOST_BATCHES
+SCENE = "Large GeoTIFF"
 
 
 def choose() -> Batch | None:
     """Let the user load images; return them, those of the link, or None while there are none."""
     source = st.segmented_control(
         "Source",
-        ["Upload", "Folder on this machine"],
+        ["Upload", "Folder on this machine", SCENE],
         default="Upload",
         key="own_source",
         required=True,
         on_change=_forget,
     )
+    if source == SCENE:
+        return None
     if source == "Upload":
         _upload()
     else:
         _folder()
     return _opened()
+
+
+def is_scene() -> bool:
+    """Whether a large GeoTIFF was chosen as the source, which is no batch of images."""
+    return st.session_state.get("own_source") == SCENE
 
 
 def _forget() -> None:

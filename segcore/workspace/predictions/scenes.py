@@ -1,5 +1,6 @@
 """Predictions of scenes of any size: read by windows, written as GeoTIFF, memory flat."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from segcore.config import PredictOptions
 from segcore.data.files.georeference import RASTER_SUFFIXES, georeference_of
 from segcore.data.files.names import IMAGE_SUFFIXES, list_files
+from segcore.data.files.outlines import outline, write_outlines
 from segcore.data.files.png import MAX_PIXELS
 from segcore.data.files.scene_writer import SceneForm, write_scene
 from segcore.data.files.uploads import MAX_BYTES
@@ -20,6 +22,7 @@ from segcore.errors import SegcoreError
 from segcore.labels import LabelSet
 from segcore.workspace.predictions.batches import Progress
 from segcore.workspace.predictions.predictions import Predictions
+from segcore.workspace.predictions.scene_views import SceneView, overview, view
 from segcore.workspace.rights import writes
 
 AskRows = Callable[[bool], tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]]
@@ -122,6 +125,46 @@ class ScenePredictions:
 
     def __init__(self, predictions: Predictions) -> None:
         self._predictions = predictions
+
+    def place_of(self, run: str, image: Path) -> Path:
+        """Return where the workspace keeps the prediction of a scene by a run.
+
+        Raises:
+            SegcoreError: The scene is no GeoTIFF that can be read.
+        """
+        if image.suffix.lower() not in RASTER_SUFFIXES:
+            raise SegcoreError(
+                f"Expected a GeoTIFF (.tif, .tiff), received {image.name or 'a folder'}: use the "
+                "other sources for pictures."
+            )
+        with shared_raster(image):
+            key = hashlib.sha256(str(image.resolve()).encode()).hexdigest()[:8]
+        folder = self._predictions.batches.folder / "scenes" / run
+        return folder / f"{image.stem}-{key}.tif"
+
+    @writes("outline a scene")
+    def outline(
+        self, run: str, scene: PredictedScene, progress: Progress | None = None
+    ) -> tuple[Path, int]:
+        """Write the regions of a predicted scene as a GeoPackage next to it.
+
+        Returns:
+            The file, and how many polygons it holds.
+
+        Raises:
+            SegcoreError: A package is missing, or a file cannot be read or written.
+        """
+        target = scene.classes.with_suffix(".gpkg")
+        names = class_names(self._predictions.label_set(run))
+        return target, write_outlines(target, outline(scene.classes, 0.0, progress), names)
+
+    def overview(self, run: str, image: Path, classes: Path) -> SceneView:
+        """Return a predicted scene made small; see :func:`scene_views.overview`."""
+        return overview(self._predictions, run, image, classes)
+
+    def view(self, run: str, image: Path, classes: Path, window: Window) -> SceneView:
+        """Return a part of a predicted scene at full resolution; see :func:`scene_views.view`."""
+        return view(self._predictions, run, image, classes, window)
 
     @writes("predict a scene", "Predicted {image} with {run}")
     def predict(
