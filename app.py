@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from segcore.ui.shared import frame, login, session
+from segcore.ui.frame import frame
+from segcore.ui.shared import login, session
 
 st.set_page_config(
     page_title="Segscope",

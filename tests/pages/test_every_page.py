@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from segcore import formatting
-from segcore.ui.shared import frame
+from segcore.ui.frame import frame
 
 WAY_ON = {"home": "pages/dataset.py", "train": "pages/home.py", "runs": "pages/train.py"}
 """Where an empty page leads; the dataset page is the place to begin, all others lead to the start."""

@@ -8,7 +8,8 @@ import streamlit as st
 
 from segcore import formatting
 from segcore.runs.folder.status import QUEUED_OR_ACTIVE
-from segcore.ui.shared import confirm, history_dialog, login, session
+from segcore.ui.runs import history_dialog
+from segcore.ui.shared import confirm, login, session
 from segcore.workspace.runs.rows import RunRow
 
 NAMED = 8

@@ -3,7 +3,8 @@
 import streamlit as st
 
 from segcore.runs.folder.status import ACTIVE
-from segcore.ui.shared import keyboard, login, run_progress, session
+from segcore.ui.frame import keyboard
+from segcore.ui.shared import login, run_progress, session
 from segcore.ui.shared.run_names import short_name
 
 STYLE = """<style>
