@@ -23,6 +23,7 @@ from segcore.cli.one_network import ONE_NETWORK_COMMANDS
 from segcore.cli.pixel_metrics import PIXEL_COMMANDS
 from segcore.cli.predictions import PREDICTION_COMMANDS
 from segcore.cli.queue import QUEUE_COMMANDS
+from segcore.cli.retraining import RETRAINING_COMMANDS
 from segcore.cli.runs import RUN_COMMANDS
 from segcore.cli.scores import SCORE_COMMANDS
 from segcore.cli.searches import SEARCH_COMMANDS
@@ -139,6 +140,7 @@ COMMANDS: dict[str, Command] = {
     **HISTORY_COMMANDS,
     **PREDICTION_COMMANDS,
     **SCORE_COMMANDS,
+    **RETRAINING_COMMANDS,
     **PIXEL_COMMANDS,
     **ENSEMBLE_COMMANDS,
     **ONE_NETWORK_COMMANDS,

@@ -39,6 +39,7 @@ from segcore.workspace.predictions.imported import Imports
 from segcore.workspace.predictions.predictions import Predictions
 from segcore.workspace.predictions.scenes import ScenePredictions
 from segcore.workspace.proposals import MaskProposals
+from segcore.workspace.retraining import Retrainings
 from segcore.workspace.rights import note_in
 from segcore.workspace.runs.annotations import RunAnnotations
 from segcore.workspace.runs.exports import Exports
@@ -98,6 +99,7 @@ class Workspace:
         probability_storage: Disk space of probabilities: estimated before, freed afterwards.
         scenes: One sample with its masks and probabilities.
         recounts: Scores brought up to edited masks.
+        retrainings: Runs trained again on fixed masks, and what that bought.
         rankings: Images in the order of any score, and what one run fixes and breaks of another.
         reports: Reports for reviewers, comparisons of runs, and scores of slices of a split.
         pixel_metrics: What needs every pixel: boundaries, calibration, likely label errors.
@@ -163,6 +165,9 @@ class Workspace:
         self.proposals = MaskProposals(self.folder, self.datasets, self.scenes)
         self.annotation_tools = Annotations(self.datasets, self.scenes, self.masks)
         self.recounts = Recounts(self.datasets, self.runs, self.scores, self.scenes)
+        self.retrainings = Retrainings(
+            self.datasets, self.runs, self.scores, self.masks, self.recounts
+        )
         self.rankings = Rankings(self.runs, self.scores, self.scenes)
         self.pixel_metrics = RunPixelMetrics(self.scores, self.scenes)
         self.fixes = LabelFixes(self.datasets, self.scores, self.scenes, self.pixel_metrics)

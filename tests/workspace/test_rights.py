@@ -51,6 +51,7 @@ READS = {
     ),
     "masks": ("difference edited edited_since history open proposal proposers version"),
     "recounts": "outdated",
+    "retrainings": "gain of work",
     "rankings": "fixed_broken mask offered order unsureness",
     "pixel_metrics": (
         "borders cached cached_scaled fitted learned measure samples scaled suspects suspicion"

@@ -14,7 +14,7 @@ from segcore.catalog import EXPORT_FORMATS, RUN_EXPORTS
 from segcore.config import RunConfig, TrainConfig, to_json
 from segcore.errors import SegcoreError
 from segcore.runs.folder.status import ACTIVE, QUEUED_OR_ACTIVE
-from segcore.ui.runs import actions, curves, differences, monitor, table
+from segcore.ui.runs import actions, curves, differences, monitor, retraining, table
 from segcore.ui.shared import confirm, login, run_links, run_progress, session
 from segcore.ui.shared.command_line import average_command, command_line, student_command
 
@@ -43,6 +43,8 @@ def details(run: str, chosen: Sequence[str] = ()) -> None:
         folder = session.workspace().runs.open(run)
         active = folder.status().state in QUEUED_OR_ACTIVE
     st.fragment(session.guarded(_head), run_every=1 if active else None)(run, active)
+    if folder.config.kind == "train" and folder.status().state == "finished":
+        retraining.show(run)
     names = ["Curves", "Validation previews", "Devices", "Log", "Config", "Environment", "Notes"]
     kind = folder.config.kind
     if any(other != run for other in chosen):
