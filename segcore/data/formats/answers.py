@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.data.dataset.staging import Staging
-from segcore.data.files.images import image_size
+from segcore.data.files.images import encode_png, image_size
 from segcore.data.files.names import name_key
 from segcore.data.formats.exporters import flat_name
 from segcore.data.formats.importers import as_sent, open_source, recognise
@@ -116,9 +116,13 @@ def _lay_out(dataset: Dataset, source: Path, staging: Staging, progress: Progres
         stem = _stem(flat_name(sample))
         if stem in wanted and (masks_alone or stem not in named):
             image = dataset.image_path(sample)
-            target = folder / home / f"{flat_name(sample)}{image.suffix.lower()}"
+            ending = image.suffix.lower() if sample.window is None else ".png"
+            target = folder / home / f"{flat_name(sample)}{ending}"
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.symlink_to(image.absolute())
+            if sample.window is None:
+                target.symlink_to(image.absolute())
+            else:  # what was sent is the window, not the raster that it is a part of
+                target.write_bytes(encode_png(dataset.read_image(sample)))
     return Source.scan(folder)
 
 

@@ -20,6 +20,14 @@ from segcore.workspace.predictions.scenes import PredictedScene
 SIDE = 2048
 """Height and width of the part that is shown at full resolution, in pixels."""
 
+MOVES = (
+    ("Left", ":material/arrow_back:", 0, -1),
+    ("Up", ":material/arrow_upward:", -1, 0),
+    ("Down", ":material/arrow_downward:", 1, 0),
+    ("Right", ":material/arrow_forward:", 0, 1),
+)
+"""Buttons that move the part by half its side: title, icon, rows and columns."""
+
 OFFERED_BYTES = 500_000_000
 """Largest file that is offered for download; larger ones are named by their path."""
 
@@ -150,7 +158,7 @@ def _show(wish: _Wish, done: PredictedScene) -> None:
     if clicked:
         at = (int(clicked[1] * small.factor), int(clicked[0] * small.factor))
         st.session_state["scene_place"] = at
-    row, column = st.session_state.get("scene_place", (done.height // 2, done.width // 2))
+    row, column = _moved(st.session_state.get("scene_place", (done.height // 2, done.width // 2)))
     top = max(0, min(row - SIDE // 2, done.height - SIDE))
     left = max(0, min(column - SIDE // 2, done.width - SIDE))
     with session.errors_shown():
@@ -159,6 +167,17 @@ def _show(wish: _Wish, done: PredictedScene) -> None:
                f"{min(left + SIDE, done.width):,} at full resolution.")  # fmt: skip
     show(part, key="scene_part")
     _files(wish, done)
+
+
+def _moved(place: tuple[int, int]) -> tuple[int, int]:
+    """Draw buttons that go half a part on; return the (row, column) of its middle."""
+    row, column = place
+    with st.container(horizontal=True, vertical_alignment="center"):
+        for name, icon, down, right in MOVES:
+            if st.button(name, icon=icon, key=f"scene_{name}", type="tertiary"):
+                row, column = max(0, row + down * SIDE // 2), max(0, column + right * SIDE // 2)
+                st.session_state["scene_place"] = (row, column)
+    return row, column
 
 
 def _files(wish: _Wish, done: PredictedScene) -> None:

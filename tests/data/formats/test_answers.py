@@ -15,8 +15,10 @@ from segcore.data.files.images import encode_png
 from segcore.data.formats.annotation_batches import write_batch
 from segcore.data.formats.answers import read_answer
 from segcore.data.formats.exporters import to_ids
+from segcore.data.formats.importers import Windows, import_dataset
 from segcore.data.formats.pool import add_to_pool
 from segcore.errors import SegcoreError
+from tests.data.files.geotiffs import write_scene
 
 NUMBERS = count()
 
@@ -112,6 +114,20 @@ def test_plain_masks_hold_the_ids_of_the_dataset(dataset, proposals, tmp_path):
         (folder / f"{name.replace('/', '__')}.png").write_bytes(png)
     read, _ = _read(dataset, folder, tmp_path)
     assert _same(read, proposals)
+
+
+def test_masks_of_windows_come_back_to_their_windows(tmp_path):
+    rng = np.random.default_rng(3)
+    write_scene(tmp_path / "s" / "images" / "a.tif", rng.integers(0, 256, (64, 96, 3), np.uint8))
+    write_scene(tmp_path / "s" / "masks" / "a.tif", rng.integers(0, 3, (64, 96)).astype(np.uint8))
+    import_dataset(tmp_path / "s", tmp_path / "set", "set", windows=Windows(32))
+    dataset = Dataset.open(tmp_path / "set")
+    masks = {s.id: rng.integers(0, 3, (32, 32)).astype(np.uint8) for s in dataset.samples}
+    folder = tmp_path / "plain"
+    folder.mkdir()
+    for name, mask in masks.items():
+        (folder / f"{name.replace('/', '__')}.png").write_bytes(encode_png(to_ids(dataset, mask)))
+    assert _same(_read(dataset, folder, tmp_path)[0], masks)
 
 
 def _break(kind, folder, tmp_path):
