@@ -123,7 +123,10 @@ LOOK = """  overlay: (wardrobe, panel, state) => ({
 Edits = dict[str, list[tuple[str | None, str]]]
 """By file: (text that a new one is written behind, the new text); NEW for a whole new file."""
 
-THINGS: dict[str, tuple[Edits, list[list[str]]]] = {
+Thing = tuple[Edits, list[list[str]]]
+"""What is edited, and the contracts that must hold then: words of a program, or (tests, -k)."""
+
+THINGS: dict[str, Thing] = {
     "command": (
         {
             "segcore/cli/greeting.py": [(NEW, COMMAND)],
@@ -137,7 +140,7 @@ THINGS: dict[str, tuple[Edits, list[list[str]]]] = {
         },
         [
             ["-m", "segcore", "greet", "--json"],
-            ["-m", "pytest", "-q", "tests/cli/test_cli.py", "-k", "help"],
+            ["tests/cli/test_cli.py", "shows_every_command"],
         ],
     ),
     "page": (
@@ -151,14 +154,14 @@ THINGS: dict[str, tuple[Edits, list[list[str]]]] = {
                 )
             ],
         },
-        [["-m", "pytest", "-q", "tests/pages/test_every_page.py", "-k", "hello and gone"]],
+        [["tests/pages/test_every_page.py", "hello and gone"]],
     ),
     "panel kind": (
         {
             "segcore/ui/viewer/panel_kinds.json": [("{\n", PANEL_KIND)],
             "segcore/ui/viewer/kinds.js": [("const LOOKS = {\n", LOOK)],
         },
-        [["-m", "pytest", "-q", "tests/ui/viewer/test_panel_kinds.py", "-k", "overlay"]],
+        [["tests/ui/viewer/test_panel_kinds.py", "overlay"]],
     ),
     "importer": (
         {
@@ -174,7 +177,7 @@ THINGS: dict[str, tuple[Edits, list[list[str]]]] = {
         [["-c", "from segcore.data.formats.importers import READERS; READERS['twins']"]],
     ),
 }
-NETWORK_THINGS: dict[str, tuple[Edits, list[list[str]]]] = {
+NETWORK_THINGS: dict[str, Thing] = {
     "loss": (
         {
             "segcore/training/losses/losses.py": [
@@ -192,10 +195,10 @@ NETWORK_THINGS: dict[str, tuple[Edits, list[list[str]]]] = {
         },
         [
             [
-                *("-m", "pytest", "-q", "tests/training/losses/test_losses.py"),
-                *("-k", "squared_dice and not plain_twin"),  # a proof is written beside it
+                "tests/training/losses/test_losses.py",
+                "squared_dice and not plain_twin",  # a proof is written beside it
             ],
-            ["-m", "pytest", "-q", "tests/api/test_api.py", "-k", "losses_add_up"],
+            ["tests/api/test_api.py", "losses_add_up"],
         ],
     ),
     "decoder": (
@@ -203,7 +206,7 @@ NETWORK_THINGS: dict[str, tuple[Edits, list[list[str]]]] = {
             "segcore/models/decoders/one_scale.py": [(NEW, DECODER)],
             NETWORKS: [("ARCHITECTURES: dict[str, Architecture] = {\n", ARCHITECTURE)],
         },
-        [["-m", "pytest", "-q", "tests/models/test_build.py", "tests/catalog", "-k", "one_scale"]],
+        [["tests/models/test_build.py", "one_scale"], ["tests/catalog", "one_scale"]],
     ),
     "encoder": (
         {
@@ -211,8 +214,8 @@ NETWORK_THINGS: dict[str, tuple[Edits, list[list[str]]]] = {
             NETWORKS: [("ENCODERS: dict[str, Encoder] = {\n", ENCODER_ROW)],
         },
         [
-            ["-m", "pytest", "-q", "tests/models/encoders/test_encoders.py", "-k", "short"],
-            ["-m", "pytest", "-q", "tests/catalog", "-k", "short or builders"],
+            ["tests/models/encoders/test_encoders.py", "short"],
+            ["tests/catalog", "short or builders"],
         ],
     ),
 }
@@ -247,30 +250,42 @@ def add(copy: Path, edits: Edits) -> None:
             file.write_text(text.replace(f"\n{anchor}", f"\n{anchor}{new}")[1:])
 
 
-def follow(copy: Path, edits: Edits, contracts: list[list[str]]) -> None:
-    """Add a thing in two files and run its contract tests."""
-    assert len(edits) == 2
-    add(copy, edits)
-    environment = {**os.environ, "PYTHONPATH": str(copy)}
+def run(copy: Path, *words: str) -> str:
+    """Run a program in the copy to its sound end; return what it printed."""
+    done = subprocess.run(
+        [sys.executable, *words],
+        cwd=copy,
+        env={**os.environ, "PYTHONPATH": str(copy)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+def follow(copy: Path, *things: Thing) -> None:
+    """Add things in two files each, and see their contracts hold; one process runs all the tests."""
+    for edits, _ in things:
+        assert len(edits) == 2
+        add(copy, edits)
+    contracts = [words for _, all_words in things for words in all_words]
+    tests = [words for words in contracts if words[0].startswith("tests/")]
     for words in contracts:
-        done = subprocess.run(
-            [sys.executable, *words],
-            cwd=copy,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        if words not in tests:
+            run(copy, *words)
+    chosen = " or ".join(f"({key})" for _, key in tests)
+    told = run(copy, "-m", "pytest", "-v", *dict.fromkeys(file for file, _ in tests), "-k", chosen)
+    for file, _ in tests:
+        assert f"\n{file}" in told
 
 
-@pytest.mark.parametrize("thing", THINGS)
-def test_a_thing_is_added_in_two_files(copy: Path, thing: str) -> None:
-    follow(copy, *THINGS[thing])
+def test_things_are_added_in_two_files_each(copy: Path) -> None:
+    follow(copy, *THINGS.values())
 
 
 @pytest.mark.slow
 @pytest.mark.tensorflow
 @pytest.mark.parametrize("thing", NETWORK_THINGS)
 def test_a_part_of_a_network_is_added_in_two_files(copy: Path, thing: str) -> None:
-    follow(copy, *NETWORK_THINGS[thing])
+    follow(copy, NETWORK_THINGS[thing])

@@ -37,7 +37,7 @@ def test_a_slider_refines_the_shown_image_again(
     members = "&".join(f"members={m}" for m in trained.members)
     page.goto(f"{url}/ensemble?tab=CRF&crf_lab_split=test&{members}")
     expect(page.get_by_text("Preview at half resolution: on this image")).to_be_visible(
-        timeout=60_000
+        timeout=180_000
     )
     page.locator("[data-painted]").first.wait_for()
     page.wait_for_function("() => window.__segviewer?.probe")
@@ -51,6 +51,6 @@ def test_a_slider_refines_the_shown_image_again(
     for _ in range(4):
         slider.press("ArrowLeft")
     page.wait_for_function(
-        f"() => window.__segviewer.probe({x}, {y})[3].index === {int(fewer[y, x])}", timeout=60_000
+        f"() => window.__segviewer.probe({x}, {y})[3].index === {int(fewer[y, x])}", timeout=180_000
     )
     assert page.evaluate(f"() => window.__segviewer.probe({x}, {y})")[2]["index"] == off[y, x]

@@ -110,7 +110,8 @@ def picture(new_page: Callable[..., Page], settle: Callable[[Page], None], tmp_p
     return take
 
 
-SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
+SCHEMES = pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
+"""The dark ones say the same, for the pictures."""
 
 
 @SCHEMES

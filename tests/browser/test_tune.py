@@ -59,17 +59,17 @@ def test_a_search_is_watched_and_its_best_trial_taken_along(
     run.write_json("study", {"format": 1, "trials": trials(1), "importances": {}})
     url = start_app(ROOT / "app.py", {"SEGCORE_WORKSPACE": str(workspace.folder)})
     page.goto(f"{url}/tune?study=tiny-tune-seen")
-    expect(page.get_by_text("1 of 9")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("1 of 9")).to_be_visible(timeout=180_000)
     run.write_json(
         "study",
         {"format": 1, "trials": trials(3), "importances": {"loss": 0.4, "learning_rate": 0.6}},
     )
-    expect(page.get_by_text("3 of 9")).to_be_visible(timeout=30_000)
-    expect(page.get_by_text("30.0 %", exact=True).first).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("3 of 9")).to_be_visible(timeout=180_000)
+    expect(page.get_by_text("30.0 %", exact=True).first).to_be_visible(timeout=180_000)
     expect(page.locator(".js-plotly-plot")).to_have_count(
-        4, timeout=30_000
+        4, timeout=180_000
     )  # in order, by epoch, settings to score, what mattered
     link = page.get_by_role("link", name="Use as training config")
     assert "from_run=tiny-tune-seen-3" in (link.get_attribute("href") or "")
     link.click()
-    expect(page.get_by_role("heading", name="Train", exact=True)).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", name="Train", exact=True)).to_be_visible(timeout=180_000)

@@ -8,8 +8,9 @@ import tensorflow as tf
 from segcore.catalog import ARCHITECTURES, CLASSIC_NAMES, ENCODERS
 from segcore.config import ModelConfig
 from segcore.errors import SegcoreError
-from segcore.models.build import build_and_report, build_model, is_encoder_layer
+from segcore.models.build import build_and_report, build_model, is_encoder_layer, load_network
 from segcore.models.encoders.encoders import recipe_of
+from segcore.models.split import split_network
 
 pytestmark = pytest.mark.tensorflow
 
@@ -48,7 +49,8 @@ def test_classic_names_mean_known_pairs():
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_an_architecture_gives_logits_learns_and_survives_a_save(architecture, images, tmp_path):
+def test_an_architecture_learns_splits_and_survives_a_save(architecture, images, tmp_path):
+    """One network is built for all that is asked of each: logits, gradients, halves, its file."""
     keras.utils.set_random_seed(0)
     model = build_model(ModelConfig(architecture, "tiny", "none"), CLASSES, SIZE)
     assert model.input.name == "image"
@@ -68,23 +70,49 @@ def test_an_architecture_gives_logits_learns_and_survives_a_save(architecture, i
         if isinstance(layer, keras.layers.BatchNormalization)
     } == {0.9}
 
+    split, expected = split_network(model), np.asarray(model(images))
+    check_halves(model, split, images, expected)
     model.save(tmp_path / "model.keras")
-    again = keras.models.load_model(tmp_path / "model.keras", compile=False)
-    np.testing.assert_array_equal(again(images[:1]), model(images[:1]))
+    again = load_network(tmp_path / "model.keras")
+    np.testing.assert_array_equal(again(images), expected)
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_logits_are_float32_under_mixed_precision(architecture, bfloat16):
-    model = build_model(ModelConfig(architecture, "tiny", "none"), CLASSES, (32, 32))
-    assert model.output.dtype == "float32"
-    assert model.get_layer("tiny_2a_conv").compute_dtype == "bfloat16"
+def check_halves(model, split, images, expected):
+    """The encoder's packed features, through the head, are the whole network's logits."""
+    maps = keras.tree.flatten(split.encoder(images))
+    packed = np.concatenate([np.asarray(one).reshape(len(images), -1) for one in maps], 1)
+    assert packed.shape == (len(images), split.values)
+    np.testing.assert_allclose(split.head(packed), expected, atol=1e-4)
+    own = {id(v) for v in split.head.trainable_variables}
+    decoder = {
+        id(v) for layer in model.layers if not is_encoder_layer(layer) for v in layer.variables
+    }
+    assert own and own <= decoder
 
 
 @pytest.mark.parametrize(
-    "architecture", ["unet", "segnet", "pspnet", "danet", "ocrnet", "unet_crf"]
+    "encoder", ["mit_b0", pytest.param("dinov3_small", marks=pytest.mark.slow)]
 )
-def test_layers_of_our_own_compute_under_mixed_precision(architecture, images, bfloat16):
+def test_an_encoder_of_tokens_splits_too(encoder, images):
+    model = build_model(ModelConfig("fpn", encoder, "none"), 3, SIZE)
+    check_halves(model, split_network(model), images, np.asarray(model(images)))
+
+
+OWN_LAYERS = {"unet", "segnet", "pspnet", "danet", "ocrnet", "unet_crf"}
+"""Those whose layers of our own choose their types; the others are told once more in `make slow`."""
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        pytest.param(name, marks=[] if name in OWN_LAYERS else [pytest.mark.slow])
+        for name in ARCHITECTURES
+    ],
+)
+def test_logits_are_float32_under_mixed_precision(architecture, images, bfloat16):
     model = build_model(ModelConfig(architecture, "tiny", "none"), CLASSES, SIZE)
+    assert model.output.dtype == "float32"
+    assert model.get_layer("tiny_2a_conv").compute_dtype == "bfloat16"
     logits = model(images, training=False)
     assert logits.dtype == tf.float32
     assert np.isfinite(logits).all()

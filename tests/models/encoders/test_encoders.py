@@ -25,9 +25,14 @@ def _one_of_each_pattern() -> list[str]:
     return names
 
 
-LARGE = {"efficientnet_v2_m", "efficientnet_v2_l", "inception_resnet_v2"}
+DEEPER = {
+    *("resnet101", "resnet152", "resnet101_v2", "resnet152_v2", "resnet34", "vgg19"),
+    *("efficientnet_v2_b1", "efficientnet_v2_s", "efficientnet_v2_m", "efficientnet_v2_l"),
+    *("inception_resnet_v2", "convnext_small", "convnext_base"),
+}
+"""Built by the same functions as a smaller one of the family, with more layers: in `make slow`."""
 PATTERNS = [
-    pytest.param(name, marks=[pytest.mark.slow] * (name in LARGE))
+    pytest.param(name, marks=[pytest.mark.slow] * (name in DEEPER))
     for name in _one_of_each_pattern()
 ]
 

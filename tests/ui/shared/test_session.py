@@ -19,7 +19,7 @@ if st.button("next"):
 
 @pytest.fixture
 def app() -> AppTest:
-    return AppTest.from_string(PAGE).run()
+    return AppTest.from_string(PAGE, default_timeout=300).run()
 
 
 def go_to(app, name) -> None:
