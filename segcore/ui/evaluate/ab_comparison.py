@@ -35,7 +35,7 @@ def show(run: str, split: str, stage: str) -> None:
         return
     one, two = st.columns([3, 2], vertical_alignment="bottom")
     with one:
-        other = session.choose_from("B (A is selected above)", others, "against")
+        other = session.choose_model("B (A is selected above)", others, "against")
     if not split_predictions.offer((other,), split):
         return
     with session.errors_shown():
