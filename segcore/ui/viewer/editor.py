@@ -87,6 +87,42 @@ class Asking:
     on_ask: Callable[[Question], Suggestion]
 
 
+@dataclass(frozen=True)
+class _Talk:
+    """What the browser sends, and the answers that go back with the next run of the script."""
+
+    key: str
+    image: str
+    proposal: str
+    settings: dict[str, Any]
+    memory: Any
+
+    def _sent(self, event: str) -> dict[str, Any]:
+        sent = (st.session_state.get(self.key) or {}).get(event)
+        return sent if isinstance(sent, dict) else {}
+
+    def keep(self, event: str, take: Callable[[dict[str, Any]], SaveAnswer]) -> None:
+        """Let the page keep a mask."""
+        sent = self._sent(event)
+        answer = _answer(sent, self.settings["token"], take)
+        self.memory["answer"] = {
+            "number": str(sent.get("number")),
+            "saved": answer.saved,
+            "kept": answer.kept,
+            "text": answer.text,
+            "token": _token(self.image, answer.base, self.proposal),
+            "base": f"{self.image} {answer.base}",
+        }
+        following = st.session_state.get(f"{self.key}.ahead", {}).get("held")
+        if answer.saved:
+            after = following if event == "done" else None
+            self.memory["held"] = after or [self.image, answer.base, self.proposal]
+
+    def ask(self, asking: Asking | None) -> None:
+        """Let the page answer a question."""
+        self.memory["suggestion"] = _asked(self._sent("ask"), self.settings, asking)
+
+
 def edit(
     scene: Callable[[], Scene],
     *,
@@ -129,43 +165,14 @@ def edit(
     body = b"" if memory["held"] == held else _packed(scene())
     memory.update(held=held)
 
-    def receive(event: str, keep: Callable[[dict[str, Any]], SaveAnswer]) -> None:
-        sent = (st.session_state.get(key) or {}).get(event)
-        sent = sent if isinstance(sent, dict) else {}
-        answer = _answer(sent, settings["token"], keep)
-        memory["answer"] = {
-            "number": str(sent.get("number")),
-            "saved": answer.saved,
-            "kept": answer.kept,
-            "text": answer.text,
-            "token": _token(image, answer.base, proposal),
-            "base": f"{image} {answer.base}",
-        }
-        following = st.session_state.get(f"{key}.ahead", {}).get("held")
-        if answer.saved:
-            after = following if event == "done" else None
-            memory["held"] = after or [image, answer.base, proposal]
-
-    def done(sent: dict[str, Any]) -> SaveAnswer:
-        if work is None:
-            raise SegcoreError(
-                "Expected a list of regions to decide about, it is gone: reload the page."
-            )
-        mask = None if sent.get("mask") is None else _mask(sent)
-        decided = _decided(sent.get("decisions"), len(work.regions))
-        return work.on_done(mask, decided, _used(sent))
-
-    def ask() -> None:
-        sent = (st.session_state.get(key) or {}).get("ask")
-        memory["suggestion"] = _asked(sent if isinstance(sent, dict) else {}, settings, asking)
-
+    talk = _Talk(key, image, proposal, settings, memory)
     with st.container(gap=None):
         _mount(
             key=key,
             data=join(settings, body),
-            on_save_change=lambda: receive("save", lambda sent: on_save(_mask(sent), _used(sent))),
-            on_ask_change=ask,
-            on_done_change=lambda: receive("done", done),
+            on_save_change=lambda: talk.keep("save", lambda it: on_save(_mask(it), _used(it))),
+            on_ask_change=lambda: talk.ask(asking),
+            on_done_change=lambda: talk.keep("done", lambda it: _done(it, work)),
             on_missing_change=lambda: memory.update(held=None),
         )
         deliver(key=f"{key}.script")
@@ -235,6 +242,16 @@ def _answer(
 
 def _mask(sent: dict[str, Any]) -> npt.NDArray[Any]:
     return read_plane(sent.get("mask"), sent.get("shape"), sent.get("bytes"))
+
+
+def _done(sent: dict[str, Any], work: EditorWork | None) -> SaveAnswer:
+    """Let the page keep what was decided about all regions of an image."""
+    if work is None:
+        raise SegcoreError(
+            "Expected a list of regions to decide about, it is gone: reload the page."
+        )
+    mask = None if sent.get("mask") is None else _mask(sent)
+    return work.on_done(mask, _decided(sent.get("decisions"), len(work.regions)), _used(sent))
 
 
 def _used(sent: dict[str, Any]) -> tuple[str, ...]:
