@@ -187,6 +187,8 @@ def _show_scenes(scenes: list[dict[str, Any]]) -> list[str]:
             f"Predicted {scene['image']} ({scene['width']} x {scene['height']}) by windows into "
             f"{scene['classes']} ({scene['backend']})."
         )
+        if scene["note"]:
+            lines.append(f"  {scene['note']}")
         if "polygons" in scene:
             lines.append(f"  {plural(scene['count'], 'polygon')}: {scene['polygons']}")
     return lines

@@ -110,6 +110,7 @@ def test_a_large_geotiff_is_predicted_by_windows_and_seen_in_parts(
         assert (header["height"], header["width"]) == (4, 6)
         assert [panel["title"] for panel in header["panels"]] == ["Image", "Prediction"]
     read.check(at.button(key="scene_Right").click().run())
+    assert own_images.workspace.predictions.training_scale(run) != 1
     scenes = own_images.workspace.scene_predictions
     written = scenes.place_of(run, tmp_path / "scene.tif")
     found = scenes.view(run, tmp_path / "scene.tif", written, Window(1, 2, 2048, 2048))

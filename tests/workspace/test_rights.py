@@ -76,7 +76,8 @@ READS = {
     ),
     "predictions": (
         "answer_folder can_predict close crf_mask display learned_bands exported is_predicted label_set model "
-        "predict predict_all probabilities raster_look scene_rows shown_image summary warm"
+        "predict predict_all probabilities raster_look scene_rows shown_image summary "
+        "training_scale warm"
     ),
     "scene_predictions": "overview place_of view",
     "back_offs": (

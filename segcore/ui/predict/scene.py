@@ -154,6 +154,8 @@ def _show(wish: _Wish, done: PredictedScene) -> None:
         f"{done.width:,} x {done.height:,} pixels, here 1 : {small.factor:.0f}. Click a place to see it "
         "at full resolution below."
     )
+    if done.note:
+        st.warning(done.note, icon=":material/straighten:")
     clicked = show(drawn, key="scene_overview", listen=("pixel",)).pixel
     if clicked:
         at = (int(clicked[1] * small.factor), int(clicked[0] * small.factor))

@@ -382,6 +382,30 @@ class Predictions:
         except (SegcoreError, KeyError, TypeError, ValueError):
             return Answer()
 
+    def training_scale(self, run: str) -> float:
+        """Return how many times a model's training images were shrunk to its network's size.
+
+        It is the greatest among members; 1 where they were cropped or had that size, less where
+        they were enlarged, and 1 where the dataset is gone.
+
+        Raises:
+            SegcoreError: There is no such run, or it predicts nothing.
+        """
+        scales = []
+        for member in self.model(run).members:
+            config = self._runs.open(member).config
+            if not isinstance(config, TrainConfig) or config.recipe.crops:
+                scales.append(1.0)
+                continue
+            try:
+                samples = self._datasets.open(config.dataset).samples
+            except SegcoreError:
+                samples = ()
+            sides = [(s.height * s.width) ** 0.5 for s in samples]
+            own = (config.size[0] * config.size[1]) ** 0.5
+            scales.append(float(np.median(sides)) / own if sides else 1.0)
+        return max(scales, key=lambda scale: max(scale, 1 / scale))
+
     def scene_rows(
         self, run: str, image: Path, look: RasterLook | None, options: PredictOptions
     ) -> Callable[[bool], tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]]:

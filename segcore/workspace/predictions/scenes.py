@@ -27,6 +27,8 @@ from segcore.workspace.rights import writes
 
 AskRows = Callable[[bool], tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]]
 NO_CONFIDENCE = 0
+SAME_SCALE = 1.25
+"""Scales that differ by less count as one."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class PredictedScene:
         height: Rows.
         width: Columns.
         backend: What computed it, in words.
+        note: What to know about the scale that the network saw in training, "" for nothing.
     """
 
     image: Path
@@ -48,6 +51,7 @@ class PredictedScene:
     height: int
     width: int
     backend: str
+    note: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return it as a JSON-ready mapping."""
@@ -207,7 +211,23 @@ class ScenePredictions:
                 plain = SceneForm(height, width, "uint8", NO_CONFIDENCE, place)
                 writers.append(stack.enter_context(write_scene(sure, plain)))
             backend = _copy_rows(ask, image, form, ids, writers, progress)
-        return PredictedScene(image, out, sure, height, width, backend)
+        note = scale_note(self._predictions.training_scale(run))
+        return PredictedScene(image, out, sure, height, width, backend, note)
+
+
+def scale_note(scale: float) -> str:
+    """Return a sentence where a scene shows things larger or smaller than the training images did.
+
+    Args:
+        scale: How many times training images were shrunk to the network's size.
+    """
+    if 1 / SAME_SCALE < scale < SAME_SCALE:
+        return ""
+    how = f"shrunk {scale:.1f} times" if scale > 1 else f"enlarged {1 / scale:.1f} times"
+    return (
+        f"The network was trained on images {how}, and saw the scene at full resolution: train with "
+        "crops (--crops), or at the size of the windows, to have both alike."
+    )
 
 
 def _copy_rows(

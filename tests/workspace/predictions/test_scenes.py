@@ -16,6 +16,7 @@ from segcore.workspace.predictions.scenes import (
     free_names,
     id_table,
     other_images,
+    scale_note,
     scenes_of,
 )
 from tests.data.files.geotiffs import write_scene
@@ -38,6 +39,9 @@ class Networks:
         return None
 
     learned_bands = raster_look
+
+    def training_scale(self, run: str) -> float:
+        return 2.0
 
     def scene_rows(self, run: str, image: Path, look: Any, options: PredictOptions) -> Any:
         rows = self._rows()
@@ -87,6 +91,7 @@ def test_classes_lie_where_their_pixels_do(
     with rasterio.open(done.confidence) as sure:
         np.testing.assert_array_equal(sure.read(1)[~empty], np.maximum(IMAGE[..., 0], 1)[~empty])
         assert (sure.read(1)[empty] == 0).all()
+    assert "shrunk 2.0 times" in done.note
     assert steps == sorted(steps)
     assert steps[-1] == (70, 70)
 
@@ -98,6 +103,12 @@ def test_what_breaks_off_leaves_no_file(tmp_path: Path) -> None:
             "run", tmp_path / "a.tif", tmp_path / "out" / "a.tif", PredictOptions()
         )
     assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_scale_is_noted_only_where_it_differs() -> None:
+    assert scale_note(1.0) == scale_note(1.2) == scale_note(0.85) == ""
+    assert "shrunk 1.5 times" in scale_note(1.5)
+    assert "enlarged 2.0 times" in scale_note(0.5)
 
 
 def test_ids_leave_a_value_for_no_data() -> None:
