@@ -12,13 +12,14 @@ from segcore.cli.data.bands import BAND_COMMANDS
 from segcore.cli.data.classes import CLASS_COMMANDS
 from segcore.cli.data.datasets import DATASET_COMMANDS
 from segcore.cli.data.health import HEALTH_COMMANDS
+from segcore.cli.data.label_next import LABEL_NEXT_COMMANDS
+from segcore.cli.data.learning_curve import LEARNING_CURVE_COMMANDS
 from segcore.cli.data.masks import MASK_COMMANDS
 from segcore.cli.data.pool import POOL_COMMANDS
 from segcore.cli.data.tags import TAG_COMMANDS
 from segcore.cli.doctor import DOCTOR_COMMANDS
 from segcore.cli.ensembles import ENSEMBLE_COMMANDS
 from segcore.cli.history import HISTORY_COMMANDS
-from segcore.cli.label_next import LABEL_NEXT_COMMANDS
 from segcore.cli.one_network import ONE_NETWORK_COMMANDS
 from segcore.cli.pixel_metrics import PIXEL_COMMANDS
 from segcore.cli.predictions import PREDICTION_COMMANDS
@@ -141,6 +142,7 @@ COMMANDS: dict[str, Command] = {
     **PREDICTION_COMMANDS,
     **SCORE_COMMANDS,
     **RETRAINING_COMMANDS,
+    **LEARNING_CURVE_COMMANDS,
     **PIXEL_COMMANDS,
     **ENSEMBLE_COMMANDS,
     **ONE_NETWORK_COMMANDS,

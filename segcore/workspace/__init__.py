@@ -33,6 +33,7 @@ from segcore.workspace.launch.configs import Configs
 from segcore.workspace.launch.doctor import Doctor
 from segcore.workspace.launch.preflight import Launches
 from segcore.workspace.launch.throughput import Throughputs
+from segcore.workspace.learning_curves import LearningCurves
 from segcore.workspace.masks import MaskEdits
 from segcore.workspace.predictions.batches import Batches
 from segcore.workspace.predictions.imported import Imports
@@ -99,6 +100,7 @@ class Workspace:
         probability_storage: Disk space of probabilities: estimated before, freed afterwards.
         scenes: One sample with its masks and probabilities.
         recounts: Scores brought up to edited masks.
+        learning_curves: The score against the number of training images.
         retrainings: Runs trained again on fixed masks, and what that bought.
         rankings: Images in the order of any score, and what one run fixes and breaks of another.
         reports: Reports for reviewers, comparisons of runs, and scores of slices of a split.
@@ -165,6 +167,7 @@ class Workspace:
         self.proposals = MaskProposals(self.folder, self.datasets, self.scenes)
         self.annotation_tools = Annotations(self.datasets, self.scenes, self.masks)
         self.recounts = Recounts(self.datasets, self.runs, self.scores, self.scenes)
+        self.learning_curves = LearningCurves(self.folder, self.datasets, self.runs, self.scores)
         self.retrainings = Retrainings(
             self.datasets, self.runs, self.scores, self.masks, self.recounts
         )

@@ -51,6 +51,7 @@ READS = {
     ),
     "masks": ("difference edited edited_since history open proposal proposers version"),
     "recounts": "outdated",
+    "learning_curves": "curve runs sizes",
     "retrainings": "gain of work",
     "rankings": "fixed_broken mask offered order unsureness",
     "pixel_metrics": (

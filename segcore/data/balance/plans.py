@@ -20,7 +20,7 @@ class BalancePlan:
         ground: "nominal", "ordered" or "custom": what moving between classes costs.
         max_repeats: Largest repeats of an image (1 is itself alone).
         budget: Most copies in all, or None.
-        repeats: Sample id to repeats, 1 or more, in the order of the samples.
+        repeats: Sample id to repeats, in the order of the samples; 0 leaves an image out.
         shares_before: (C,) shares of the classes without copies.
         shares_after: (C,) with the copies.
         before: Distance from the target without copies.
@@ -47,8 +47,8 @@ class BalancePlan:
 
     @property
     def copies(self) -> int:
-        """Copies added in all: the sum of repeats - 1."""
-        return sum(self.repeats.values()) - len(self.repeats)
+        """Copies added in all: the sum of repeats - 1, of images that are not left out."""
+        return sum(max(0, repeats - 1) for repeats in self.repeats.values())
 
     @property
     def effective_sample_size(self) -> float:
@@ -148,8 +148,8 @@ class BalancePlan:
                     f"{data['version']}: update Segscope."
                 )
             repeats = {str(k): int(v) for k, v in data["repeats"].items()}
-            if any(r < 1 for r in repeats.values()) or not repeats:
-                raise ValueError("repeats must be 1 or more")
+            if any(r < 0 for r in repeats.values()) or not any(repeats.values()):
+                raise ValueError("repeats must be 0 or more, and not all 0")
             return BalancePlan(
                 str(data["mode"]),
                 str(data["split"]),

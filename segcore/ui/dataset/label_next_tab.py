@@ -9,6 +9,7 @@ from segcore.errors import SegcoreError
 from segcore.evaluation.metrics.label_next import ORDERS
 from segcore.labels import plural
 from segcore.ui.dataset import label_next_exchange as exchange
+from segcore.ui.dataset import learning_curve
 from segcore.ui.shared import background_tasks, manual, pictures, run_progress, session
 from segcore.ui.shared.run_names import called, shown
 from segcore.workspace.label_next.label_next import Suggestion, Suggestions
@@ -26,7 +27,14 @@ KINDS = ("train", "evaluate")
 
 
 def show(dataset: Dataset) -> None:
-    """Draw the tab."""
+    """Draw the tab: the unlabelled images, and what labelling more should bring."""
+    _images(dataset)
+    st.divider()
+    learning_curve.show(dataset)
+
+
+def _images(dataset: Dataset) -> None:
+    """Draw which unlabelled images to label next."""
     exchange.outcome()
     with st.container(horizontal=True, vertical_alignment="center"):
         waiting = plural(len(dataset.pool), "unlabelled image")
