@@ -8,8 +8,10 @@ from PIL import Image
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
 from segcore.runs.folder.environment import note_environment
 from segcore.runs.folder.listing import RunSummary
-from segcore.runs.folder.run_folder import mask_history_stage
+from segcore.runs.folder.run_folder import RunFolder, mask_history_stage
 from segcore.runs.folder.status import Status
+from segcore.runs.queue import jobs
+from segcore.runs.queue.queue import Queue
 from segcore.ui.runs import queue
 from segcore.workspace.predictions.imported import HowToImport
 from segcore.workspace.runs.rows import RunRow, run_row
@@ -251,3 +253,21 @@ def test_the_card_notices_a_run_that_only_changed_its_state() -> None:
     busy = queue._busy(rows("queued", "running", "finished"))
     assert busy == [("a", "running", 0), ("b", "queued", 0)]
     assert queue._busy(rows("starting", "running", "finished")) != busy
+
+
+def test_a_run_that_waits_on_a_cluster_says_why_and_can_be_taken_back(
+    workspace, open_page, read, monkeypatch
+) -> None:
+    monkeypatch.setenv(jobs.NO_WORK_VARIABLE, "1")
+    config = TrainConfig("tiny", device="slurm")
+    run = RunFolder.create(workspace.folder / "runs", "far", config)
+    jobs.submit(workspace.folder, ["far"])
+    with Queue(workspace.folder) as rows:
+        token = rows.claim("far", [], "west")
+        assert rows.confirm("far", token, None, "", "slurm")
+    run.write_status(message="Waits in Slurm for free nodes (job 3)")
+    at = open_page("runs")
+    shown = " ".join(m.value for m in at.markdown)
+    assert "**Queued 1**" in shown and "Waits in Slurm for free nodes" in shown
+    read.check(at.button(key="cancel_far").click().run())
+    assert run.status().state == "stopping"

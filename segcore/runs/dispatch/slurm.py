@@ -61,6 +61,7 @@ _WAITING = {
     "PartitionNodeLimit": "in vain: it asks for more than its partition has",
     "PartitionDown": "for its partition, which is down",
     "ReqNodeNotAvail": "for nodes that are down or reserved",
+    "PartitionConfig": "in vain: no node of its partition has what it asks for",
     "BadConstraints": "in vain: no node has what it asks for",
     "QOSMaxJobsPerUserLimit": "for your other jobs to end",
     "AssocMaxJobsLimit": "for your other jobs to end",

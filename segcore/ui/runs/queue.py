@@ -51,13 +51,15 @@ def _card() -> None:
         return
     names = {row.run for row in queued}
     jobs = [job for job in waiting if not job.works and job.run in names]
+    elsewhere = [job.run for job in waiting if job.works and job.run in names]
     with st.container(border=True, key="under_way"):
         with st.container(
             horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
         ):
             words = [f"Running {len(active)}"] if active else []
             words += [f"queued {len(queued)}"] if queued else []
-            st.markdown(f"**{', '.join(words)}**")
+            said = ", ".join(words)
+            st.markdown(f"**{said[0].upper()}{said[1:]}**")
             if (
                 st.toggle(
                     "Pause queue",
@@ -72,8 +74,12 @@ def _card() -> None:
                 st.rerun()
         for row in active:
             _active(row)
+        for run in elsewhere[:SHOWN]:
+            _handed_over(rows[run])
+        if len(elsewhere) > SHOWN:
+            st.caption(f"and {len(elsewhere) - SHOWN} more on clusters")
         for place, job in enumerate(jobs[:SHOWN]):
-            _waiting(job, place, len(jobs))
+            _waiting(job, place, len(jobs), rows[job.run].status.message)
         if len(jobs) > SHOWN:
             st.caption(f"and {len(jobs) - SHOWN} more")
 
@@ -83,6 +89,24 @@ def _active(row: RunRow) -> None:
         device = f" · {row.status.device}" if row.status.device else ""
         run_progress.bar(row.status, name=row.run + device)
         _open(row.run)
+
+
+def _handed_over(row: RunRow) -> None:
+    """Draw a run that waits on a cluster: what it waits for there."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        message = session.plain(row.status.message or "Handed to a cluster")
+        st.markdown(f"`{row.run}` :gray[{message}]", width="stretch")
+        _open(row.run)
+        if st.button(
+            "",
+            key=f"cancel_{row.run}",
+            icon=":material/close:",
+            help=f"Take back: {row.run}",
+            type="tertiary",
+        ):
+            with session.errors_shown():
+                session.workspace().runs.stop(row.run)
+            st.rerun()
 
 
 def _open(run: str) -> None:
@@ -110,7 +134,7 @@ class _Change:
     enabled: bool = True
 
 
-def _waiting(job: Waiting, place: int, count: int) -> None:
+def _waiting(job: Waiting, place: int, count: int, message: str) -> None:
     """Draw a waiting run: what it waits for, and a button for each change."""
     run = job.run
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -119,7 +143,7 @@ def _waiting(job: Waiting, place: int, count: int) -> None:
             if job.held
             else _waits_for_runs(run, job.after)
             if job.after
-            else _waits_for(job.request)
+            else session.plain(message) or _waits_for(job.request)
         )
         priority = f" · priority {job.priority}" if job.priority else ""
         st.markdown(f"{place + 1}. `{run}` :gray[{why}{priority}]", width="stretch")
