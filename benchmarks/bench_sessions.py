@@ -9,6 +9,7 @@ script's run, pauses, and so on. Only this machine is asked.
 
 import argparse
 import itertools
+import json
 import statistics
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlencode
 
 import psutil
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -75,7 +77,6 @@ class Session:
                 open_timeout=PATIENCE,
             )
         )
-        self._drawn = b""
         self._page = ""
         self.image_id = ""
         self.images: list[str] = []
@@ -96,13 +97,14 @@ class Session:
             asked.page_name = "compare"
         else:
             asked.page_script_hash = self._page
+            asked.query_string = urlencode({"sample": image})  # as the browser's address has it
             state = asked.widget_states.widgets.add()
             state.id, state.string_value = self.image_id, image
-        self._drawn = b""
+        self._shown: set[str] = set()
         self._socket.send(message.SerializeToString())
         total = self._until_finished()
-        if image is not None and image.encode() not in self._drawn:
-            raise RuntimeError(f"the viewer does not show {image}")
+        if image is not None and image not in self._shown:
+            raise RuntimeError(f"expected {image} in the viewer, found {self._shown}")
         return total
 
     def _until_finished(self) -> int:
@@ -133,10 +135,19 @@ class Session:
         if kind == "alert" and element.alert.format == element.alert.ERROR:
             raise RuntimeError(element.alert.body)
         if kind == "bidi_component":
-            self._drawn += element.bidi_component.bytes
+            self._shown |= _images(element.bidi_component.bytes)
         if kind == "selectbox" and element.selectbox.label == LABEL:
             box = element.selectbox
             self.image_id, self.images = box.id, list(box.options)
+
+
+def _images(data: bytes) -> set[str]:
+    """Return the image of a scene for the viewer: a JSON header before the picture names it."""
+    try:
+        size = int.from_bytes(data[:4], "little")
+        return {json.loads(data[4 : 4 + size])["image"]}
+    except (ValueError, KeyError, TypeError):
+        return set()
 
 
 def visit(url: str, number: int, seconds: float, pause: float, counted: Counted) -> None:

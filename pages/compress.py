@@ -13,7 +13,7 @@ from segcore.ui.compress import (
     tiers,
 )
 from segcore.ui.compress import verdict as advice
-from segcore.ui.shared import run_names, session, split_predictions
+from segcore.ui.shared import login, run_names, session, split_predictions
 
 ACTIONS = {
     "merge": ("green", ":material/merge:"),
@@ -192,9 +192,14 @@ else:
 
 with st.popover("Save as label map", icon=":material/save:"):
     name = st.text_input("Name", f"merged-{len(groups)}")
-    saved = st.button("Save label map", key="save_map", icon=":material/save:")
+    saved = st.button(
+        "Save label map", key="save_map", icon=":material/save:", **login.editors_only()
+    )
     trained = st.button(
-        "Save and train with these labels", key="train_map", icon=":material/model_training:"
+        "Save and train with these labels",
+        key="train_map",
+        icon=":material/model_training:",
+        **login.editors_only(),
     )
     if saved or trained:
         with session.errors_shown():

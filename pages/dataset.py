@@ -16,7 +16,7 @@ from segcore.ui.dataset import (
     locations_tab,
     splits_tab,
 )
-from segcore.ui.shared import band_choice, session
+from segcore.ui.shared import band_choice, login, session
 
 TABS = (
     "Images",
@@ -70,7 +70,8 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     )
     with session.errors_shown():
         band_choice.choose(name, "dataset_bands")
-    if st.button("Import dataset", icon=":material/add:", key="open_import"):
+    only = login.editors_only()
+    if st.button("Import dataset", icon=":material/add:", key="open_import", **only):
         st.query_params["import"] = "dataset"
         st.rerun()
     with st.popover("Export", icon=":material/download:"):

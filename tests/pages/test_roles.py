@@ -82,6 +82,13 @@ def test_a_viewer_looks_but_deletes_nothing(team, trained, read, monkeypatch):
     assert not (folder / "trash").exists() and not trained.workspace.history.actions()
 
 
+@pytest.mark.slow
+def test_a_viewer_looks_at_every_page(page, team, trained):
+    """Nothing that a page does by itself needs an editor."""
+    at = team.as_("bert@example.org", page)
+    assert "is a viewer" not in sentences(at)
+
+
 def test_who_was_an_editor_is_refused_at_the_next_click(team, trained, read):
     run = trained.members[0]
     at = team.as_("anna@example.org", "runs", run=run)
