@@ -29,6 +29,11 @@ _CARDS = 12
 _SMALL = 60
 _PICTURES = 4
 
+CHECKED = (
+    "mismatched files, corrupt images, empty masks, duplicates, leakage between splits (including "
+    "video neighbours), and classes missing from a split"
+)
+
 
 def show(dataset: Dataset, name: str, tab_key: str) -> None:
     """Draw the tab.
@@ -46,14 +51,14 @@ def show(dataset: Dataset, name: str, tab_key: str) -> None:
         "Check the dataset",
     )
     if findings is None:
-        st.caption(
-            "Looks for mismatched files, corrupt images, empty masks, duplicates, leakage "
-            "between splits (including video neighbours), and classes missing from a split."
-        )
+        st.caption(f"Looks for {CHECKED}.")
         return
     session.workspace().checklist.note("health", dataset.name)
     if not findings:
-        st.success("Every check passed.", icon=":material/check_circle:")
+        st.success(
+            f"Every check passed: {CHECKED}.",
+            icon=":material/check_circle:",
+        )
         return
     _summary(findings, name)
     shown = [f for f in findings if f.check != "left_out"][:_CARDS]
