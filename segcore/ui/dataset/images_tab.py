@@ -83,7 +83,13 @@ def _channels(looks: ImageStatistics, splits: Sequence[str]) -> None:
                 },
             }
         )
-    tables.draw(rows, alt="Mean and standard deviation of each channel by split, 0 to 255")
+    tables.draw(
+        rows,
+        column_config={
+            name: st.column_config.NumberColumn(format="%.1f") for name in list(rows[0])[2:]
+        },
+        alt="Mean and standard deviation of each channel by split, 0 to 255",
+    )
 
 
 def _bands(dataset: Dataset, split: str | None) -> None:
