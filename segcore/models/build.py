@@ -83,9 +83,8 @@ def build_and_report(
         with suppress(SegcoreError):  # weights of three channels do not fit
             return _build(config, num_classes, size, bands)
     source, report = _build(config, num_classes, size, None)
-    bare = replace(config, weights="none")
-    if is_class(config.encoder):  # whose shape is in its preset folder
-        bare = config
+    # a class of KerasHub has its shape in its preset folder
+    bare = config if is_class(config.encoder) else replace(config, weights="none")
     model, _ = _build(bare, num_classes, size, bands)
     bgr = not is_hub(config.encoder) and recipe_of(config.encoder).scaling[2]
     filled, inflated = transfer(source, model, report.filled, bands.bands.rgb, bgr)

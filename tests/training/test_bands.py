@@ -6,7 +6,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from segcore.config import ModelConfig, PredictConfig, PredictOptions, RecipeConfig, TrainConfig
+from segcore.config import (
+    ModelConfig,
+    PredictConfig,
+    PredictOptions,
+    RecipeConfig,
+    RobustnessConfig,
+    TrainConfig,
+)
 from segcore.data.bands.learned import NAME, load_learned
 from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError
@@ -17,6 +24,7 @@ from segcore.runs.folder.run_folder import RunFolder
 from segcore.training.export import export
 from segcore.training.inference.predict import predict
 from segcore.training.inference.predictor import Predictor
+from segcore.training.inference.robustness import measure_robustness
 from segcore.training.inference.service import Service
 from segcore.training.input.reader import SampleReader
 from segcore.training.loop.averaging import Averaging
@@ -137,6 +145,15 @@ def test_an_export_takes_the_rasters_own_units(learned, tmp_path):
     exported = export(learned.model_path, "keras", tmp_path / "out")
     assert exported.difference <= 1e-5
     assert normalising_of(load_network(exported.path)) is not None
+
+
+@pytest.mark.slow
+def test_a_robustness_test_takes_all_bands(workspace, dataset, learned):
+    config = RobustnessConfig("fields", learned.id, "test", ("noise",), images=1, device="cpu")
+    run = RunFolder.create(workspace / "runs", f"{learned.id}--test-robustness", config)
+    measure_robustness(run, [learned], dataset)
+    counts = [run.read_counts("test", stage)[1] for stage in run.stages("test")]
+    assert len(counts) == 6 and {int(c.total.sum()) for c in counts} == {SIZE[0] * SIZE[1]}
 
 
 def test_an_average_has_one_normalisation(learned):

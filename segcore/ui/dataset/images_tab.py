@@ -123,7 +123,7 @@ def _bands(dataset: Dataset, split: str | None) -> None:
     )
     st.caption(
         "In the rasters' own units. Networks are normalised by the training split alone; the "
-        "brightness on the right is that of the bands shown."
+        "brightness on this page is that of the bands shown."
     )
 
 
