@@ -32,7 +32,7 @@ def test_gaps_do_not_count_but_are_told(tmp_path):
     dataset = make_dataset(tmp_path, (12, 16))
     values = planted(0, (12, 16))[0]
     values[0, :, :4], values[3] = 9, 9
-    write_bands(dataset.image_path(dataset.samples[0]), values, NAMES, nodata=9)
+    write_bands(dataset.image_path(dataset.select("train")[0]), values, NAMES, nodata=9)
     before = Dataset.open(dataset.folder)
     figures = collect_band_statistics(before, "train")
     own = all_pixels(before, "train")[:, 0]

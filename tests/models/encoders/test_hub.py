@@ -121,6 +121,10 @@ def test_a_stem_is_inflated_to_five_channels(family, folder):
     _, place = folder(family)
     config = ModelConfig("lraspp", f"hub:{FAMILIES[family][0]}", str(place))
     source, _ = build_and_report(config, 2, SIZE)
+    if family == "efficientnet":  # whose shape cannot be given
+        with pytest.raises(SegcoreError, match=r"takes 5 channels, received 'hub:EfficientNet"):
+            build_and_report(config, 2, SIZE, FIVE)
+        return
     model, report = build_and_report(config, 2, SIZE, FIVE)
     stems = [n for n in report.inflated if not n.startswith(("decoder", "logits"))]
     assert len(stems) == 1 and model.input_shape[-1] == 5
