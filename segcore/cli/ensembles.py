@@ -63,7 +63,9 @@ def _ensemble(options: Options) -> dict[str, Any]:
         name=options.name,
     )
     workspace.runs.wait([run], progress=ProgressLine("Combining"))
-    return workspace.scores.ensemble(run).to_json()
+    split = options.split or "test"
+    outdated = [r for r in (run, *options.runs) if workspace.recounts.outdated(r, split)]
+    return {**workspace.scores.ensemble(run).to_json(), "outdated": outdated}
 
 
 def _show_ensemble(result: dict[str, Any]) -> str:
@@ -78,6 +80,11 @@ def _show_ensemble(result: dict[str, Any]) -> str:
                 [name, number(result[name]["mean_iou"]), number(result[name]["pixel_accuracy"])]
             )
     shown = table(["on " + result["split"], "mean IoU", "pixel accuracy"], rows)
+    if result.get("outdated"):
+        shown += (
+            f"\nMasks changed after {', '.join(result['outdated'])} counted: these scores are of other "
+            f"masks; count each anew: segscope recount RUN --split {result['split']}"
+        )
     return f"{shown}\n{result['views']}".rstrip()
 
 

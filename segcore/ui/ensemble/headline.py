@@ -8,7 +8,7 @@ from segcore import formatting
 from segcore.errors import SegcoreError
 from segcore.evaluation.metrics.report import plain
 from segcore.ui.ensemble.selection import Choice
-from segcore.ui.shared import manual, run_links, run_progress, session
+from segcore.ui.shared import manual, run_links, run_progress, session, split_predictions
 from segcore.workspace import Workspace
 from segcore.workspace.ensembles.ensembles import AgainstMembers
 
@@ -101,6 +101,7 @@ def _result(run: str, split: str) -> None:
     """Write the ensemble's score, and its gain over the best and the average member."""
     workspace = session.workspace()
     with session.errors_shown():
+        split_predictions.offer_recount([run, *workspace.runs.members(run)], split)
         found = _against(workspace, run, split, workspace.runs.open(run).status().finished)
     gain = found.comparison.difference
     difference, (low, high) = plain(gain.value), gain.ends()

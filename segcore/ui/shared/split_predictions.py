@@ -18,7 +18,7 @@ def offer(runs: Sequence[str], split: str) -> bool:
     missing = [run for run in runs if not workspace.scores.has_counts(run, split)]
     if not missing:
         with session.errors_shown():
-            _offer_recount(runs, split)
+            offer_recount(runs, split)
         return True
     imported = [run for run in missing if workspace.runs.open(run).config.kind == "imported"]
     if imported:
@@ -69,7 +69,7 @@ def offer(runs: Sequence[str], split: str) -> bool:
     return False
 
 
-def _offer_recount(runs: Sequence[str], split: str) -> None:
+def offer_recount(runs: Sequence[str], split: str) -> None:
     """Say that masks were edited after they were scored, and offer to count these images anew."""
     recounts = session.workspace().recounts
     outdated = {run: images for run in runs if (images := recounts.outdated(run, split))}
