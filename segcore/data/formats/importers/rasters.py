@@ -1,6 +1,7 @@
 """GeoTIFF images: three bands, stretched to 8 bits alike over the whole set; places are kept."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -170,7 +171,7 @@ def _convert(pair: Pair, folder: Path, bands: Sequence[int], limits: Limits | No
     try:
         with open_raster(pair.image) as raster:
             lies = georeference_of(raster)
-            if is_plain(raster.count, raster.dtypes, bands):
+            if is_plain(raster.count, raster.dtypes, bands) and _is_picture(pair.image):
                 return _Converted(pair, lies)
             pixels = to_bytes(
                 raster.read(list(picked_bands(raster.count, bands, pair.image.name))),
@@ -182,6 +183,13 @@ def _convert(pair: Pair, folder: Path, bands: Sequence[int], limits: Limits | No
     place = folder / f"{pair.id}.png"
     write_bytes(place, encode_png(pixels))
     return _Converted(replace(pair, image=place), lies)
+
+
+def _is_picture(path: Path) -> bool:
+    """Whether Pillow knows a TIFF, which it does not where three bands are declared no colours."""
+    with suppress(SegcoreError), open_image(path):
+        return True
+    return False
 
 
 def choose_limits(files: Sequence[Path], bands: Sequence[int]) -> Limits | None:

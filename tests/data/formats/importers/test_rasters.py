@@ -145,3 +145,13 @@ def test_bad_bands_are_one_sentence(text):
 
 def test_bands_are_read():
     assert (parse_bands(" 4, 3,2 "), parse_bands("1"), parse_bands(" ")) == ((4, 3, 2), (1,), ())
+
+
+def test_three_bands_that_are_declared_no_colours_are_a_picture_all_the_same(tmp_path):
+    values = bytes_of(3)
+    source = make(tmp_path / "in", [values], photometric="minisblack")
+    report = import_dataset(source, tmp_path / "set", "set")
+    assert report.num_samples == 1
+    dataset = Dataset.open(tmp_path / "set")
+    image = dataset.read_image(dataset.samples[0])
+    np.testing.assert_array_equal(image, np.moveaxis(values, 0, -1))
