@@ -77,7 +77,7 @@ class Demo:
         """Return whether the demo's dataset and members lie in this workspace."""
         return NAME in self._datasets.names()
 
-    @writes("open the demo", "Opened the demo")
+    @writes("open the demo")
     def open(self, progress: Progress | None = None) -> DemoRuns:
         """Draw the synthetic dataset and import its trained members; nothing is done twice.
 
@@ -96,7 +96,7 @@ class Demo:
                 f"`segscope demo --rebuild {ASSETS}`."
             )
         if not self.is_open():
-            make_synthetic(self._datasets.folder / NAME, seed=SEED, progress=progress)
+            self._draw(progress)
         self._runs.folder.mkdir(parents=True, exist_ok=True)
         for config in stored:
             target = self._runs.folder / config.parent.name
@@ -109,6 +109,10 @@ class Demo:
         ensembles = [n for n in names if f"-mean{MEMBERS}" in n]
         members = tuple(n for n in names if "--" not in n)
         return DemoRuns(NAME, members, ensembles[0] if ensembles else None)
+
+    @writes("open the demo", "Opened the demo")
+    def _draw(self, progress: Progress | None) -> None:
+        make_synthetic(self._datasets.folder / NAME, seed=SEED, progress=progress)
 
     @writes("start a training", "Started the training {result}")
     def train_further(self) -> list[str]:

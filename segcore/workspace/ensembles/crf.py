@@ -199,7 +199,7 @@ class CRFEffects:
         )
         return results["mask"], float(answer["seconds"])
 
-    @writes("start a CRF search", "Started the CRF search {result}")
+    @writes("start a CRF search")
     def start(self, config: CRFSearchConfig) -> str:
         """Start a search unless it is done or running; return the run id.
 
@@ -246,7 +246,7 @@ class CRFEffects:
             )
         return read_search(folder.read_json("crf_search"), self._ensembles.is_stale(run))
 
-    @writes("apply a CRF", "Applied the CRF of {run} to {split} as {result}")
+    @writes("apply a CRF")
     def apply(
         self, run: str, split: str = "test", *, filter: MaskFilter | None = None, name: str = ""
     ) -> str:

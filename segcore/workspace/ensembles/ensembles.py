@@ -158,7 +158,7 @@ class Ensembles:
         """
         return [self._runs.predict_whole(member, split) for split in splits for member in members]
 
-    @writes("score subsets", "Scored the subsets of {members} on {split}")
+    @writes("score subsets")
     def score_subsets(
         self, members: Sequence[str], split: str = "validation", *, draws: int = 0, seed: int = 0
     ) -> str:
@@ -222,7 +222,7 @@ class Ensembles:
             for source, finished in made_from.items()
         )
 
-    @writes("combine runs", "Combined {members} on {split} as {result}")
+    @writes("combine runs")
     def combine(
         self,
         members: Sequence[str],

@@ -102,7 +102,7 @@ class OneNetworks:
             config, _ = settle_engine(config, self._runs.folder.parent)
         return config
 
-    @writes("start a training", "Started the student {result}")
+    @writes("start a training")
     def distil(self, config: TrainConfig, name: str = "") -> str:
         """Queue a student after the predictions that its teachers lack; return its id.
 
@@ -161,7 +161,7 @@ class OneNetworks:
             config, model=model, recipe=recipe, averaging=AveragingConfig(members)
         )
 
-    @writes("average runs", "Averaged {names} as {result}")
+    @writes("average runs")
     def average(self, names: Sequence[str], name: str = "") -> str:
         """Queue the average of some members' weights; return the id of its run.
 

@@ -322,7 +322,7 @@ class Runs:
                 )
         return move_to_trash(self._workspace, [run, *derived]).id
 
-    @writes("start a prediction", "Predicted {split} with the run {run}")
+    @writes("start a prediction")
     def predict(
         self,
         run: str,
@@ -391,7 +391,7 @@ class Runs:
         ):
             shutil.rmtree(folder.folder)
 
-    @writes("start a prediction", "Predicted all images of {split} with the run {run}")
+    @writes("start a prediction")
     def predict_whole(self, run: str, split: str) -> str:
         """As :meth:`predict`; predicts again where probabilities are not all on disk.
 
@@ -472,7 +472,7 @@ class Runs:
         self.check_classes(run)
         return source, config
 
-    @writes("combine runs", "Combined {members} on {split} as {result}")
+    @writes("combine runs")
     def ensemble(
         self,
         members: Sequence[str],
@@ -657,7 +657,7 @@ class Runs:
             return run
         return evaluation_id(dataclasses.replace(config, split=split))
 
-    @writes("start a run", "Queued the run {run}")
+    @writes("start a run")
     def ensure(
         self,
         run: str,
@@ -677,6 +677,10 @@ class Runs:
                 jobs.resume(self._workspace, run)
                 return
             shutil.rmtree(self.folder / run)
+        self._queue(run, config, after, priority)
+
+    @writes("start a run", "Queued the run {run}")
+    def _queue(self, run: str, config: RunConfig, after: Sequence[str], priority: int) -> None:
         RunFolder.create(self.folder, run, config)
         jobs.submit(self._workspace, [run], after={run: list(after)}, priority=priority)
 

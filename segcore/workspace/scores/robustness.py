@@ -55,7 +55,7 @@ class RobustnessTests:
         self._scores = scores
         self._scenes = scenes
 
-    @writes("start a robustness test", "Tested the robustness of the run {run} on {split}")
+    @writes("start a robustness test")
     def start(
         self,
         run: str,
