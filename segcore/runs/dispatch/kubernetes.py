@@ -6,6 +6,7 @@ pod has to make room, is begun again by Kubernetes, and the run continues.
 """
 
 import json
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -84,8 +85,9 @@ class Kubernetes:
         self._workspace = workspace
 
     def is_here(self) -> bool:
-        """Whether its client is installed on this machine."""
-        return is_installed("kubectl")
+        """Whether its client is installed on this machine and knows a cluster."""
+        known = any(os.environ.get(name) for name in ("KUBECONFIG", "KUBERNETES_SERVICE_HOST"))
+        return is_installed("kubectl") and (known or (Path.home() / ".kube" / "config").exists())
 
     @property
     def template(self) -> Path:

@@ -5,8 +5,11 @@ a run go before them, on the command line of ``sbatch``. Its last line, ``exec "
 what that is comes as arguments, which no shell reads.
 """
 
+import math
+import os
 import re
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +40,7 @@ TEMPLATE = """\
 # This becomes the run. Keep exec: the signal above goes to this script alone.
 exec "$@"
 """
+CONFIGURED_SECONDS = 60.0
 _UNREACHABLE = re.compile(
     r"unable to contact|connect|timed out|standby|zero bytes|temporarily|try again|"
     r"could not establish|communication",
@@ -103,8 +107,8 @@ class Slurm:
         self._workspace = workspace
 
     def is_here(self) -> bool:
-        """Whether its client is installed on this machine."""
-        return is_installed("sbatch")
+        """Whether its client is installed on this machine and has a configuration."""
+        return is_installed("sbatch") and _is_configured()
 
     @property
     def template(self) -> Path:
@@ -249,6 +253,23 @@ class Slurm:
                 name = words[0].rstrip("*")
                 found.append(Partition(name, words[1] == "up", words[2], int(words[3]), gpus))
         return found
+
+
+_configured: dict[str, tuple[bool, float]] = {}
+"""By ``$PATH`` and ``$SLURM_CONF``: whether the clients found a configuration, and when."""
+
+
+def _is_configured() -> bool:
+    """Whether the clients find a configuration, which needs no controller; known for a minute."""
+    place = f"{os.environ.get('PATH')} {os.environ.get('SLURM_CONF')}"
+    found, since = _configured.get(place, (False, -math.inf))
+    if time.monotonic() - since > CONFIGURED_SECONDS:
+        try:
+            found = ask(["sbatch", "--version"], seconds=5.0).code == 0
+        except NoAnswer:
+            found = True  # it is slow: others will say so
+        _configured[place] = found, time.monotonic()
+    return found
 
 
 def output_pattern(path: Path) -> str:

@@ -43,6 +43,7 @@ def cluster(tmp_path, workspace, monkeypatch):
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("FAKE_CLUSTER", str(made.folder))
+    monkeypatch.setenv("KUBECONFIG", "a file")
     monkeypatch.setenv("PYTHONPATH", processes.python_environment()["PYTHONPATH"])
     monkeypatch.setenv(jobs.NO_WORK_VARIABLE, "1")
     monkeypatch.setattr(scheduled_runs, "LOOK_SECONDS", 0.2)

@@ -16,10 +16,19 @@ def client(folder, name, body):
 
 def test_a_scheduler_is_checked_where_its_client_is_installed(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("KUBECONFIG", "KUBERNETES_SERVICE_HOST"):
+        monkeypatch.delenv(name, raising=False)
+    client(tmp_path, "sbatch", "echo no configuration source >&2; exit 1")
+    assert check_schedulers(tmp_path) == []
+    monkeypatch.setattr("segcore.runs.dispatch.slurm.CONFIGURED_SECONDS", -1.0)
+    (tmp_path / "sbatch").unlink()
     assert check_schedulers(tmp_path) == []
     client(tmp_path, "sbatch", "echo slurm 23.11.4")
     client(tmp_path, "sinfo", "echo 'gpu*|up|1-00:00:00|4|gpu:a100:8'; echo garbage; echo 'x|y'")
     client(tmp_path, "kubectl", "echo 'Unable to connect to the server' >&2; exit 1")
+    (slurm,) = check_schedulers(tmp_path)  # a kubectl that knows no cluster is none
+    monkeypatch.setenv("KUBECONFIG", "a file")
     slurm, kubernetes = check_schedulers(tmp_path)
     assert (slurm.name, slurm.state) == ("Slurm", "ok")
     assert slurm.reason == "23.11.4, answers, 1 partition; gpu (gpu:a100:8)"
