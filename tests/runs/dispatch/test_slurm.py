@@ -131,14 +131,16 @@ def test_at_the_time_limit_a_run_saves_is_requeued_and_continues(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("requeued", [True, False])
-def test_a_run_whose_node_is_lost_goes_on_or_says_so(workspace, slurm, dispatcher, requeued):
+def test_a_run_whose_node_is_lost_waits_for_another_or_says_so(
+    workspace, slurm, dispatcher, requeued
+):
     template = Slurm(workspace.folder).write_template()
     if not requeued:
         template.write_text(template.read_text().replace("--requeue", "--no-requeue"))
     run = workspace.run("cut", steps=10_000, pause=0.02, device="slurm:gpus=0,cpus=1")
     jobs.submit(workspace.folder, ["cut"])
     workspace.wait(lambda: (run.status().epoch or 0) > 3)
-    pid, birth = run.status().pid, run.status().birth
+    job, pid, birth = run.read_json("scheduler")["job"], run.status().pid, run.status().birth
     slurm.node.kill()
     slurm.node.wait()
     for process in (*reversed(psutil.Process(pid).parents()), psutil.Process(pid)):
@@ -147,22 +149,23 @@ def test_a_run_whose_node_is_lost_goes_on_or_says_so(workspace, slurm, dispatche
     workspace.wait(lambda: not processes.is_alive(pid, birth))
     slurm.ask("scontrol", "update", "nodename=node", "state=down", "reason=test")
     try:
-        if not requeued:
+        if requeued:  # Slurm lets it wait two minutes; then it is as after a time limit
+            workspace.wait_for(cut="queued")
+            assert "Waits in Slurm" in run.status().message
+            assert slurm.jobs()[job] == "PENDING"
+            jobs.stop(workspace.folder, "cut")
+            workspace.wait_for(cut="interrupted")
+            workspace.wait(lambda: slurm.jobs()[job] == "CANCELLED")
+        else:
             workspace.wait_for(cut="interrupted")
             assert "lost its node" in run.status().cause
-        else:
-            workspace.wait_for(cut="queued")
     finally:
         slurm.start_node()
         slurm.ask("scontrol", "update", "nodename=node", "state=resume")
         slurm.wait_for_node("idle")
     before = run.status().epoch
     (run.folder / "fake.json").write_text(json.dumps({"steps": before + 5, "pause": 0}))
-    if requeued:
-        job = run.read_json("scheduler")["job"]
-        slurm.ask("scontrol", "update", f"jobid={job}", "StartTime=now")
-    else:
-        jobs.resume(workspace.folder, "cut")
+    jobs.resume(workspace.folder, "cut")
     workspace.wait_for(cut="finished")
     assert len(workspace.starts("cut")) == 2 and not (run.folder / "TWICE").exists()
 
