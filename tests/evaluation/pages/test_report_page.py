@@ -25,6 +25,13 @@ def report(split="test", seed=0, n=3):
     return evaluate(counts, [f"<i>{k}" for k in range(5)], labels(n), split, resamples=50)
 
 
+def test_the_headline_is_the_score_and_its_interval(monkeypatch):
+    monkeypatch.setattr("segcore.evaluation.counts.bootstrap.MINIMUM", 3)
+    page = build_page({"one": report()})
+    (headline,) = re.findall(r'<p class="headline">(.*?)</p>', page, re.S)
+    assert re.fullmatch(r"<b>[\d.]+ %</b> mean IoU \([\d.]+ % to [\d.]+ %\)", headline)
+
+
 class Checker(HTMLParser):
     """Every tag that opens closes, in order."""
 
