@@ -20,6 +20,7 @@ def choose() -> Batch | None:
     source = st.segmented_control(
         "Source",
         ["Upload", "Folder on this machine", SCENE],
+        format_func=lambda kind: "Folder" if kind.startswith("Folder") else kind,
         default="Upload",
         key="own_source",
         required=True,
