@@ -101,6 +101,7 @@ def test_the_network_itself_normalises_by_the_training_split(learned, dataset):
     np.testing.assert_allclose(given.std(0), 57.4, atol=0.01)
 
 
+@pytest.mark.slow
 def test_own_rasters_are_predicted_as_the_dataset_is(workspace, dataset, learned, tmp_path):
     batches = Batches(tmp_path / "predictions")
     batch = batches.accept_folder(workspace / "source" / "test" / "images")
@@ -141,6 +142,7 @@ def test_images_of_other_bands_are_refused_everywhere(workspace, dataset, learne
         batches.values_path(batch, "few", bands.bands)
 
 
+@pytest.mark.slow
 def test_an_export_takes_the_rasters_own_units(learned, tmp_path):
     exported = export(learned.model_path, "keras", tmp_path / "out")
     assert exported.difference <= 1e-5

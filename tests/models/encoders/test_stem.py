@@ -103,16 +103,16 @@ def test_equal_channels_give_the_answer_of_a_grey_picture():
 
 def test_a_file_of_three_channels_is_inflated_and_one_of_five_is_taken_as_it_is(tmp_path):
     bands = LearnedBands(NAMED, *AS_PIXELS)
-    config = ModelConfig("unet", "tiny", "none")
+    config = ModelConfig("lraspp", "tiny", "none")
     build_model(config, 2, SIZE).save(tmp_path / "three.keras")
     wide = build_model(config, 2, SIZE, bands)
     wide.save(tmp_path / "five.keras")
-    three = ModelConfig("unet", "tiny", str(tmp_path / "three.keras"))
+    three = ModelConfig("lraspp", "tiny", str(tmp_path / "three.keras"))
     model, report = build_and_report(three, 2, SIZE, bands)
     assert "tiny_1b_conv/kernel" in report.inflated and not model.input_shape[-1] - 5
     assert "inflated from three channels to 5" in stem_sentence(report, bands)
     assert "red, green and blue stay" in stem_sentence(report, bands)
-    five = ModelConfig("unet", "tiny", str(tmp_path / "five.keras"))
+    five = ModelConfig("lraspp", "tiny", str(tmp_path / "five.keras"))
     again, report = build_and_report(five, 2, SIZE, bands)
     assert not report.inflated and "of 5 channels" in stem_sentence(report, bands)
     for one, other in zip(wide.get_weights(), again.get_weights(), strict=True):
