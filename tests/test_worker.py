@@ -61,7 +61,7 @@ def new_run(workspace, name, dataset="squares", epochs=1, **words):
         workspace / "runs",
         name,
         TrainConfig(
-            dataset, ModelConfig("unet", "tiny", "none"), recipe, (32, 32), device="cpu", **words
+            dataset, ModelConfig("lraspp", "tiny", "none"), recipe, (32, 32), device="cpu", **words
         ),
     )
 

@@ -41,7 +41,7 @@ COLUMNS = ["id", "name", "support", "iou", "dice", "precision", "recall", "iou_l
 
 @pytest.fixture
 def params(workspace, tmp_path) -> dict:
-    model = {"architecture": "unet", "encoder": "tiny", "weights": "none", "size": [32, 64]}
+    model = {"architecture": "lraspp", "encoder": "tiny", "weights": "none", "size": [32, 64]}
     recipe = {"epochs": 1, "batch_size": 3, "augmentation": "light", "device": "cpu"}
     return {
         "dataset": "tiny",

@@ -4,10 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from segcore.catalog import ARCHITECTURES
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
 from segcore.errors import SegcoreError
-from segcore.models.build import build_model, is_encoder_layer, load_network
+from segcore.models.build import build_model
 from segcore.models.split import split_network
 from segcore.models.weights.weights import variables_of
 from segcore.training.input import features
@@ -16,33 +15,6 @@ from segcore.training.loop.train import train
 pytestmark = pytest.mark.tensorflow
 
 SIZE = (32, 64)
-
-
-def rows(split, images):
-    maps = keras.tree.flatten(split.encoder(images))
-    return np.concatenate([np.asarray(one).reshape(len(images), -1) for one in maps], 1)
-
-
-@pytest.mark.parametrize(
-    ("architecture", "encoder"),
-    [*((name, "tiny") for name in ARCHITECTURES), ("unet", "dinov3_small"), ("fpn", "mit_b0")],
-)
-def test_a_network_is_its_encoder_and_then_its_head(architecture, encoder, tmp_path):
-    keras.utils.set_random_seed(0)
-    model = build_model(ModelConfig(architecture, encoder, "none"), 3, SIZE)
-    split = split_network(model)
-    images = np.random.default_rng(0).uniform(0, 255, (2, *SIZE, 3)).astype(np.float32)
-    packed = rows(split, images)
-    assert packed.shape == (2, split.values)
-    np.testing.assert_allclose(split.head(packed), model(images), atol=1e-4)
-    own = {id(v) for v in split.head.trainable_variables}
-    decoder = {
-        id(v) for layer in model.layers if not is_encoder_layer(layer) for v in layer.variables
-    }
-    assert own and own <= decoder
-    model.save(tmp_path / "model.keras")
-    again = load_network(tmp_path / "model.keras")
-    np.testing.assert_allclose(again(images), model(images), atol=1e-5)
 
 
 def test_a_network_that_goes_back_and_forth_is_refused():

@@ -36,12 +36,12 @@ def make_batch(seed=0, count=4, size=32):
     return Batch(COLORS[masks], masks, count)
 
 
-def make_learner(precision="float32", jit=False, seed=0, **recipe):
+def make_learner(precision="float32", jit=False, seed=0, architecture="lraspp", **recipe):
     rewrite_graphs(False)
     keras.config.set_dtype_policy(precision)
     try:
         keras.utils.set_random_seed(seed)
-        model = build_model(ModelConfig("unet", "tiny", "none"), 3, (32, 32))
+        model = build_model(ModelConfig(architecture, "tiny", "none"), 3, (32, 32))
     finally:
         keras.config.set_dtype_policy("float32")
     optimizer = build_optimizer(RecipeConfig(learning_rate=RATE, precision=precision, **recipe))
@@ -140,7 +140,7 @@ def test_the_momentum_fits_the_schedule():
 def test_evaluation_is_not_at_chance_after_a_short_run():
     """MobileNetV2's .999 leaves evaluation where it began; both remedies match training."""
     batch = make_batch(11)
-    slow, fitted = make_learner(), make_learner()
+    slow, fitted = make_learner(architecture="unet"), make_learner(architecture="unet")
     for layer in normalisations(slow.model):
         layer.momentum = 0.999
     fit_momentum(fitted.model, steps_per_epoch=30, epochs=1)
@@ -276,7 +276,7 @@ def test_a_run_freezes_then_tunes(new_run, dataset, learner, tmp_path):
         if is_encoder_layer(layer)
         for v in layer.variables
     }
-    model = ModelConfig("unet", "tiny", str(file), "standardise")
+    model = ModelConfig("lraspp", "tiny", str(file), "standardise")
     frozen = {}
     original = Learner.validate
 
@@ -297,7 +297,7 @@ def test_a_run_freezes_then_tunes(new_run, dataset, learner, tmp_path):
         recipe = RecipeConfig(
             epochs=2, batch_size=4, freeze_epochs=1, batch_norm="reestimate", average=0.5
         )
-        run = new_run("frozen", {"model": model, "recipe": recipe})
+        run = new_run("frozen-then-tuned", {"model": model, "recipe": recipe})
         train(run, dataset)
     assert set(frozen) == {True, False}
     assert all(np.array_equal(frozen[True][path], value) for path, value in given.items())

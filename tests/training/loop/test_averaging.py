@@ -24,7 +24,7 @@ def members(new_run, dataset):
     """Three runs from one seed that differ in their learning rate."""
     runs = []
     for rate in (0.01, 0.005, 0.002):
-        run = new_run(f"rate-{rate}", epochs=4, learning_rate=rate)
+        run = new_run(f"rate-{rate}", epochs=2, learning_rate=rate)
         train(run, dataset)
         runs.append(run)
     return runs
