@@ -109,8 +109,8 @@ def _predicted(dataset: Dataset, runs: Sequence[str]) -> bool:
     if missing:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             st.markdown(
-                f"**{len(missing):,} of {len(dataset.pool):,}** unlabelled images are not predicted by "
-                f"{'this run' if len(members) == 1 else 'each of these runs'} yet."
+                f"**{len(missing):,} of {len(dataset.pool):,}** unlabelled images wait for predictions by "
+                f"{'this run' if len(members) == 1 else f'all {len(members)} members'}."
             )
             if st.button(
                 "Predict unlabelled images", icon=":material/play_arrow:", key="predict_pool"

@@ -41,7 +41,7 @@ def reasons(
         where = f"on {percent(dispute.share)} of the image"
         one, two = dispute.votes
         said.append(
-            f"{one} of {members} members say {first}, {two} {second}, {where}"
+            f"{one} of {members} members {'says' if one == 1 else 'say'} {first}, {two} {second}, {where}"
             if members > 1
             else f"undecided between {first} and {second} {where}"
         )
@@ -50,7 +50,8 @@ def reasons(
         name = int(rare.argmax())
         said.append(f"{percent(float(row.shares[name]))} {names[name]}, a rare class")
     if taken.away >= FAR:
-        said.append(f"farther from labelled and chosen images than {percent(taken.away, 0)}")
+        others = "all others" if taken.away == 1 else f"{percent(taken.away, 0)} of the others"
+        said.append(f"farther from labelled and chosen images than {others}")
     return tuple(said)
 
 

@@ -50,7 +50,7 @@ def test_what_members_contradict_comes_first_with_its_votes(pool):
     assert [image.sample for image in chosen.images] == ["torn", "calm", "rare"]
     assert chosen.duplicates == (("twin", "torn"),)
     said = chosen.images[0].reasons[0]
-    assert said.startswith("1 of 2 members say ") and said.endswith(", on 50.0 % of the image")
+    assert said.startswith("1 of 2 members says ") and said.endswith(", on 50.0 % of the image")
     assert common in said and rarest in said
     assert chosen.images[1].reasons == ()
 
