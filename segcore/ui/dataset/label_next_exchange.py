@@ -43,7 +43,7 @@ def outcome() -> None:
 def add_images(dataset: Dataset) -> None:
     """Offer to add images without masks."""
     with st.popover("Add unlabelled images", icon=":material/add_photo_alternate:"):
-        source = _source("pool", "Folder or archive of images", ARCHIVES)
+        source = _source("pool", "Folder or archive of images", ARCHIVES, "/data/more-images")
         copy = source.upload is not None or st.toggle(
             "Copy images into the workspace",
             value=True,
@@ -66,7 +66,9 @@ def take_answer(dataset: Dataset) -> None:
             "What CVAT or Label Studio exported, or masks of this dataset's ids. Images are matched "
             "by name; those that have a mask get a new version of it."
         )
-        source = _source("answer", "Archive, folder or JSON file", [*ARCHIVES, "json"])
+        source = _source(
+            "answer", "Archive, folder or JSON file", [*ARCHIVES, "json"], "/data/answer.zip"
+        )
         split = ask_split(dataset, "answer_split")
         if st.button(
             "Import labels", type="primary", disabled=not source.given, icon=":material/download:"
@@ -138,8 +140,8 @@ def send(suggestions: Suggestions) -> None:
                 )
 
 
-def _source(key: str, label: str, kinds: list[str]) -> Source:
-    path = st.text_input(label, placeholder="/data/more-images", key=f"{key}_path")
+def _source(key: str, label: str, kinds: list[str], example: str) -> Source:
+    path = st.text_input(label, placeholder=example, key=f"{key}_path")
     upload = st.file_uploader("Or upload it", type=kinds, key=f"{key}_upload")
     return Source(upload, path)
 
