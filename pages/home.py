@@ -66,7 +66,8 @@ finished = [
 if finished:
     latest = finished[0].dataset
     trained = [r for r in finished if r.dataset == latest]
-    best = table.best_score([r for r in runs if r.dataset == latest])
+    kinds = (*session.SCORED, "predict")
+    best = table.best_score([r for r in runs if r.dataset == latest and r.kind in kinds])
     with st.container(border=True):
         st.markdown(
             f"**Continue: {session.plain(latest)}**, {len(trained)} "
