@@ -36,6 +36,7 @@ def test_a_run_is_a_job_that_starts_logs_finishes_stops_and_resumes(workspace, s
     assert run.read_json("result")["state"] == fake_state(3)
     assert "working on done" in run.log_tail()
     assert run.read_json("scheduler")["scheduler"] == "slurm"
+    first = long.read_json("scheduler")["job"]
     assert [run.status().device, long.status().device] == ["cpu", "gpu:0"]
     os.kill(workspace.dispatcher(), signal.SIGKILL)  # its successor asks for the same job
     workspace.wait(lambda: workspace.dispatcher() is None)
@@ -48,7 +49,9 @@ def test_a_run_is_a_job_that_starts_logs_finishes_stops_and_resumes(workspace, s
     workspace.wait_for(long="finished")
     assert long.read_json("result")["state"] == fake_state(before + 3)
     assert len(workspace.starts("long")) == 2 and not (long.folder / "TWICE").exists()
-    workspace.wait(lambda: set(slurm.jobs().values()) == {"COMPLETED"})
+    ours = {first, *(one.read_json("scheduler")["job"] for one in (run, long))}
+    assert len(ours) == 3
+    workspace.wait(lambda: {slurm.jobs()[job] for job in ours} == {"COMPLETED"})
     workspace.wait_empty()
 
 
