@@ -165,7 +165,9 @@ def _needed() -> bool:
 
 
 def _refuse(page: str, error: SegcoreError) -> None:
-    with st.container(width=480, border=True):
+    st.space("xlarge")
+    middle = st.container(horizontal=True, horizontal_alignment="center")
+    with middle.container(width=480, border=True):
         if not _needed():
             st.error(str(error), icon=":material/lock:")
             return
