@@ -136,7 +136,11 @@ def test_every_page_has_its_noun_in_every_layer() -> None:
         assert (ROOT / "segcore/ui" / ui).is_dir()
         assert all((ROOT / "segcore/workspace" / place).exists() for place in workspace)
     folders = {p.name for p in (ROOT / "segcore/ui").iterdir() if p.is_dir()}
-    assert folders - {"__pycache__"} == {ui for ui, _ in PAGES.values()} | {"shared", "viewer"}
+    assert folders - {"__pycache__"} == {ui for ui, _ in PAGES.values()} | {
+        "frame",
+        "shared",
+        "viewer",
+    }
 
 
 def test_tests_mirror_the_package() -> None:
