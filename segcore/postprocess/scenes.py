@@ -19,7 +19,7 @@ Pixels = npt.NDArray[Any]
 ReadPixels = Callable[[int, int, int, int], Pixels]
 """(top, left, height, width) inside the scene -> its pixels, (height, width, D)."""
 
-STRIPE_BYTES = 128 << 20
+STRIPE_BYTES = 16 << 20
 """Sums of a row of tiles that are held at once."""
 
 BLOCK = 512
