@@ -51,7 +51,8 @@ STYLE = """<style>
 @media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 3rem 1rem 2rem; } }
 @media (max-width: 1000px) {
   [data-testid="stColumn"]:has([data-testid="stFileUploader"]) { min-width: 100%; }
-  [data-testid="stColumn"]:has(.st-key-crf_controls) { min-width: 14rem; }
+  [data-testid="stColumn"]:has(.st-key-crf_controls) { flex: 0 0 11.5rem; min-width: 0; }
+  [data-testid="stColumn"]:has(.st-key-crf_controls) + [data-testid="stColumn"] { flex: 1 1 0; min-width: 0; }
   [data-testid="stColumn"]:has(
     > [data-testid="stVerticalBlock"] > [data-testid="stElementContainer"]:only-child > [data-testid="stButtonGroup"]
   ) { min-width: max-content; }
