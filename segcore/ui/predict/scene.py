@@ -167,7 +167,7 @@ def _show(wish: _Wish, done: PredictedScene) -> None:
         part = _part(workspace, wish.run, wish.image, wish.out, stamp, (top, left))
     st.caption(f"Rows {top:,} to {min(top + SIDE, done.height):,}, columns {left:,} to "
                f"{min(left + SIDE, done.width):,} at full resolution.")  # fmt: skip
-    show(part, key="scene_part")
+    show(part, key="scene_part", listen=())
     _files(wish, done)
 
 
@@ -190,7 +190,7 @@ def _files(wish: _Wish, done: PredictedScene) -> None:
         if not file.is_file():
             continue
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"`{session.plain(str(file))}` ({size(file.stat().st_size)})")
+            st.markdown(f"{session.plain(str(file))} ({size(file.stat().st_size)})")
             if file.stat().st_size <= OFFERED_BYTES:
                 st.download_button(
                     "Download",
