@@ -114,8 +114,8 @@ class Session:
             total += len(data)
             answer = ForwardMsg.FromString(data)
             kind = answer.WhichOneof("type")
-            if kind == "new_session":
-                self._page = answer.new_session.page_script_hash
+            if kind == "navigation":
+                self._page = answer.navigation.page_script_hash
             elif kind == "delta" and answer.delta.HasField("new_element"):
                 self._read(answer.delta.new_element)
             elif kind == "script_finished":
