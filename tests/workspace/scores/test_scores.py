@@ -71,7 +71,7 @@ def test_a_predict_run_and_its_training_run_have_the_same_scores(trained) -> Non
 
 def test_an_ensemble_is_told_beside_its_members(trained) -> None:
     result = trained.workspace.scores.ensemble(trained.ensemble).to_json()
-    assert set(result) == {"run", "split", "rule", "members", "ensemble", "crf"}
+    assert set(result) == {"run", "split", "rule", "members", "views", "ensemble", "crf"}
     assert [m["run"] for m in result["members"]] == list(trained.members)
     for part in (*result["members"], result["ensemble"], result["crf"]):
         assert set(part) >= SCORES

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import shapely
 from PIL import Image
 
 from segcore.data.dataset.dataset import Dataset
@@ -23,6 +24,9 @@ from segcore.data.formats.importers.standard_classes import (
     voc_color,
 )
 from segcore.whole_files import write_bytes
+from tests.data.files.geotiffs import write_scene
+from tests.data.formats.importers.test_vectors import box
+from tests.data.formats.importers.test_vectors import write as write_shapes
 
 HEIGHT, WIDTH = 12, 16
 
@@ -474,7 +478,23 @@ def write_label_studio_json(folder):
     return {"a": "background", "b": "barn", "c": "cow"}
 
 
+def write_vectors(folder):
+    for stem, (split, names) in SCENES.items():
+        scene = folder / SHORT[split] / f"{stem}.tif"
+        write_scene(scene, np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8))
+        write_shapes(
+            scene.with_suffix(".gpkg"),
+            [
+                shapely.union_all([box((y, x, y + 1, x + 1)) for y, x in np.argwhere(names == of)])
+                for of in "bc"
+            ],
+            {"class": ["barn", "cow"]},
+        )
+    return {"a": "background", "b": "barn", "c": "cow"}
+
+
 FIXTURES = {
+    "vectors": (write_vectors, "vectors", False),
     "yolo": (write_yolo, "yolo", False),
     "supervisely": (write_supervisely, "supervisely", False),
     "via": (write_via, "via", False),
