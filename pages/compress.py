@@ -13,7 +13,7 @@ from segcore.ui.compress import (
     tiers,
 )
 from segcore.ui.compress import verdict as advice
-from segcore.ui.shared import login, run_names, session, split_predictions
+from segcore.ui.shared import cached_scores, login, run_names, session, split_predictions
 
 ACTIONS = {
     "merge": ("green", ":material/merge:"),
@@ -187,8 +187,7 @@ elif tabs["Holdout check"].open:
         summary.reported(run, split, splits, groups, by_id, (prior, importance))
 else:
     with tabs["Tree and confusion"], session.errors_shown():
-        counts = workspace.scores.counts(run, split)[1].sum(0)
-        summary.tree(what_if, label_set, counts, groups)
+        summary.tree(what_if, label_set, cached_scores.confusion(run, split), groups)
 
 with st.popover("Save as label map", icon=":material/save:"):
     name = st.text_input("Name", f"merged-{len(groups)}")

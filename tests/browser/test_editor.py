@@ -307,7 +307,7 @@ def test_a_stroke_on_a_large_mask_is_exact_at_every_zoom(opened) -> None:
 def test_regions_are_answered_by_one_key_each_and_the_next_image_is_there_already(opened) -> None:
     page, workspace = opened("work=yes")
     originals = [workspace.masks.open(harness.WORK, f"image-{n}").mask for n in range(3)]
-    question = page.locator(".question")
+    question = page.get_by_role("group", name="Suspected label").locator(".question")
     expect(question).to_contain_text("Labelled Car, perhaps Road")
     expect(question).to_contain_text("region 1 of 2 · image 1 of 3")
     press(page, "Enter")

@@ -337,7 +337,7 @@ def test_the_warm_process_answers_as_the_class_does(workspace):
 
 
 def test_the_answers_are_the_documented_ones():
-    assert set(HANDLERS) == {"ping", "crf"}
+    assert set(HANDLERS) == {"ping", "crf", "scribble", "cut", "object"}
 
 
 def test_its_process_loads_neither_tensorflow_nor_the_app():

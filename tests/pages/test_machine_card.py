@@ -179,7 +179,7 @@ def test_a_gpu_that_was_never_checked_is_checked_by_itself(
     workspace, engine, driver, open_page, monkeypatch
 ) -> None:
     begun = []
-    monkeypatch.setattr(Doctor, "start", lambda doctor: begun.append(doctor))
+    monkeypatch.setattr(Doctor, "_begin", lambda doctor: begun.append(doctor))
     monkeypatch.setattr(Doctor, "start_where_unchecked", START_WHERE_UNCHECKED)
     at = open_page("train")
     assert len(begun) == 1 and "not checked yet" in line(at)

@@ -51,6 +51,5 @@ def test_a_pair_with_a_verdict_is_tried_alone(trained, open_page, read) -> None:
     read.check(at.button(key=f"try_{first}_{second}").click().run())
     names = dict(zip([3, 5, 8, 11], ["field", "forest", "road", "roof"], strict=True))
     assert at.button_group(key="way").value == "Manual"
-    assert [m.value for m in at.markdown if m.value.startswith("- ")] == [
-        f"- {names[first]} + {names[second]}"
-    ]
+    merged = f"{names[first]} + {names[second]}"
+    assert [m.value for m in at.markdown if " + " in m.value and "**" not in m.value] == [merged]

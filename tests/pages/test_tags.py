@@ -31,8 +31,8 @@ def test_tags_are_parts_of_the_split_with_their_own_scores(trained, open_page, r
     wanted = score_slices(
         counts, slice_by_tags([workspace.tags.of("tiny").get(i, ()) for i in ids])
     )
-    shown = next(d.value for d in at.dataframe if "part" in d.value.columns)
-    assert list(shown["part"]) == [r.name for r in wanted] == ["tag = night", "tag = rain"]
+    shown = next(d.value for d in at.dataframe if "slice" in d.value.columns)
+    assert list(shown["slice"]) == [r.name for r in wanted] == ["tag = night", "tag = rain"]
     assert list(shown["mean IoU"]) == [100 * r.mean_iou for r in wanted]
 
 

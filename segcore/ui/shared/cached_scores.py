@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
 import streamlit as st
 
 from segcore.errors import SegcoreError
@@ -199,6 +201,24 @@ def comparison(
         f"{workspace.scores.stamp(other, split, other_stage)}"
     )
     return _comparison(workspace, run, other, split, (stage, other_stage), stamps)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _confusion(
+    _workspace: Workspace, run: str, split: str, stage: str, stamp: str
+) -> npt.NDArray[np.int64]:
+    total: npt.NDArray[np.int64] = _workspace.scores.counts(run, split, stage)[1].total
+    return total
+
+
+def confusion(run: str, split: str, stage: str = "") -> npt.NDArray[np.int64]:
+    """Return a run's confusion matrix (C, C) in pixels, rows true; shared, so it is only read.
+
+    Raises:
+        SegcoreError: The run has no counts of that split yet.
+    """
+    workspace = session.workspace()
+    return _confusion(workspace, run, split, stage, workspace.scores.stamp(run, split, stage))
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

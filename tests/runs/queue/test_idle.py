@@ -3,8 +3,8 @@
 import pytest
 
 from segcore.errors import SegcoreError
-from segcore.runs.machine import processes
-from segcore.runs.queue import jobs
+from segcore.runs.folder import hosts
+from segcore.runs.queue import jobs, leases
 from segcore.runs.queue.idle import is_on_hold, why_idle
 from segcore.workspace import Workspace
 from segcore.workspace.runs import runs as runs_module
@@ -30,8 +30,7 @@ def test_a_dispatcher_that_ends_at_once_is_said(idle, monkeypatch):
 
 def test_a_living_dispatcher_is_waited_for(idle):
     with jobs.Queue(idle) as queue:
-        pid, birth = processes.identity()
-        queue.set_setting("dispatcher", f"{pid} {birth}")
+        leases.renew(queue, hosts.this_host(), ["cpu"], 1)
     assert why_idle(idle, ["a"]) == ""
 
 
