@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from segcore.data.formats.importers import Pairing, Preview, Windows, parse_bands
 from segcore.data.formats.importers.windows import LEAST_SIZE, MOST_SIZE
@@ -230,32 +231,7 @@ def _ask_rules() -> _Rules:
                 "objects and are not imported. Turn this on if they are classes."
             ),
         )
-        size = left.number_input(
-            "Window size",
-            min_value=0,
-            max_value=MOST_SIZE,
-            value=0,
-            step=128,
-            help=(
-                "Cut large rasters into square windows of so many pixels, each a sample; 0 keeps "
-                "images whole. Rasters above 100 megapixels need it; 512 is usual."
-            ),
-        )
-        overlap = middle.number_input(
-            "Window overlap",
-            min_value=0,
-            max_value=max(0, int(size) // 2),
-            value=0,
-            step=16,
-            disabled=not size,
-            help="Pixels that neighbouring windows share.",
-        )
-        field = right.text_input(
-            "Class attribute",
-            placeholder="class",
-            max_chars=100,
-            help="The attribute of polygons (GeoPackage, GeoJSON, Shapefile) that names their class.",
-        )
+        cut = _ask_windows(left, middle, right)
         unlabelled = right.toggle(
             "Keep images without a mask",
             help=(
@@ -263,8 +239,38 @@ def _ask_rules() -> _Rules:
                 "scored until they have a mask. Off: they are left out."
             ),
         )
-    cut = Windows(max(int(size), LEAST_SIZE) if size else 0, int(overlap), field.strip())
     return _Rules((suffix, match, masks, images), bands, indices, many, cut, unlabelled)
+
+
+def _ask_windows(left: DeltaGenerator, middle: DeltaGenerator, right: DeltaGenerator) -> Windows:
+    """Ask how large rasters are cut, and what names the class of polygons."""
+    size = left.number_input(
+        "Window size",
+        min_value=0,
+        max_value=MOST_SIZE,
+        value=0,
+        step=128,
+        help=(
+            "Cut large rasters into square windows of so many pixels, each a sample; 0 keeps "
+            "images whole. Rasters above 100 megapixels need it; 512 is usual."
+        ),
+    )
+    overlap = middle.number_input(
+        "Window overlap",
+        min_value=0,
+        max_value=max(0, int(size) // 2),
+        value=0,
+        step=16,
+        disabled=not size,
+        help="Pixels that neighbouring windows share.",
+    )
+    field = right.text_input(
+        "Class attribute",
+        placeholder="class",
+        max_chars=100,
+        help="The attribute of polygons (GeoPackage, GeoJSON, Shapefile) that names their class.",
+    )
+    return Windows(max(int(size), LEAST_SIZE) if size else 0, int(overlap), field.strip())
 
 
 def _import(source: Path, name: str, copy: bool, **how: Any) -> None:

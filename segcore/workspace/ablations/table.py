@@ -180,6 +180,13 @@ def ablation_html(table: Table, facts: Mapping[str, str]) -> str:
     return build_ablation_page(found, CELLS, [row_cells(row) for row in found["rows"]], facts)
 
 
+def _pair_sentence(plan: Plan) -> str:
+    if len(plan.datasets) > 1:
+        named = ", ".join(plan.datasets)
+        return f"A pair is a dataset ({named}) and a seed: what varies within a row is both."
+    return f"A pair is a seed: the dataset {plan.datasets[0]} and its splits are the same for all."
+
+
 def explain(
     plan: Plan, rows: Sequence[RowResult], units: Mapping[str, int], groups: Mapping[str, int]
 ) -> list[str]:
@@ -193,20 +200,7 @@ def explain(
             , where they are fewer.
     """
     ablation = plan.ablation
-    if len(plan.datasets) > 1:
-        sentences = [
-            (
-                f"A pair is a dataset ({', '.join(plan.datasets)}) and a seed: what varies "
-                "within a row is both."
-            )
-        ]
-    else:
-        sentences = [
-            (
-                f"A pair is a seed: the dataset {plan.datasets[0]} and its splits are the "
-                "same for all."
-            )
-        ]
+    sentences = [_pair_sentence(plan)]
     what = f"groups ({ablation.group_by})" if ablation.group_by else "images"
     drawn = ", ".join(f"{count} of {name}" for name, count in units.items())
     if drawn:
