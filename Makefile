@@ -9,7 +9,7 @@ app: ## install what is missing and open the app on 127.0.0.1:$(PORT)
 	@bash .ci/prepare app
 	@$(BIN)/python -m segcore app --port $(PORT)
 
-test: lint ## linters, types and layers, then unit, page and browser tests; ten minutes at most on two cores
+test: lint ## linters, types and layers, then unit, page and browser tests; about twenty minutes on two cores
 	@$(BIN)/python -m pytest -n 2 --max-worker-restart 0 --dist loadfile --no-loadscope-reorder -m "not slow" $(PYTEST)
 
 slow: ## what `make test` leaves out: the long proofs, and the fault test with all its hundred kills
