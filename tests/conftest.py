@@ -4,6 +4,7 @@ import ctypes
 import gc
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,6 +66,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("tensorflow") or item.get_closest_marker("browser")
     }
     items.sort(key=lambda item: (item.path not in heavy, -counts[item.path], str(item.path)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Name the signal that ended a test process of pytest-xdist: its own line says only that it ended."""
+    process = node.gateway._io.popen
+    if error and (code := process.wait(10)):
+        cause = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        print(f"\n{node.gateway.id} ended by {cause}", file=sys.stderr)
 
 
 def pytest_collection_finish() -> None:
