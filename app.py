@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from segcore.ui.frame import frame
+from segcore.ui.frame import collector, frame
 from segcore.ui.shared import login, session
 
 st.set_page_config(
@@ -48,3 +48,4 @@ frame.translate_link(navigation.url_path)
 frame.sidebar(navigation.url_path)
 with session.errors_shown():
     navigation.run()
+collector.spare_imports()
