@@ -1,5 +1,6 @@
 # Two commands from a fresh clone: `make app` and `make test`.
-# PYTHON=/path/to/python3.12 chooses the interpreter; PORT=8600 another port.
+# PYTHON=/path/to/python3.12 chooses the interpreter; PORT=8600 another port; GPU=1 or 0 CUDA's libraries or none;
+# ENGINE=jax or torch an environment without TensorFlow.
 PORT ?= 8501
 BIN := .venv/bin
 

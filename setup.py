@@ -1,9 +1,11 @@
 """Where the app's files go: beside the package in a checkout, inside it once installed.
 
 The dense CRF has no wheel and needs a C++ compiler, so an installation leaves it to the extra
-``crf``; ``make app`` brings it.
+``crf``; ``make app`` brings it. ``SEGSCOPE_TENSORFLOW=0`` leaves out TensorFlow, where another
+engine is to train.
 """
 
+import os
 from pathlib import Path
 
 from setuptools import find_namespace_packages, setup
@@ -15,6 +17,9 @@ NEEDED = [
     for line in Path("requirements.txt").read_text().splitlines()
     if line.strip() and not line.startswith("#")
 ]
+LEFT_OUT = ["pydensecrf2"]
+if os.environ.get("SEGSCOPE_TENSORFLOW") == "0":
+    LEFT_OUT.append("tensorflow")
 
 setup(
     packages=[
@@ -32,5 +37,5 @@ setup(
         f"{FRONT}.docs": ["**/*.md", "*.ipynb", "images/*"],
         f"{FRONT}.studies": ["*.json"],
     },
-    install_requires=[line for line in NEEDED if not line.startswith("pydensecrf2")],
+    install_requires=[line for line in NEEDED if not line.startswith(tuple(LEFT_OUT))],
 )

@@ -5,6 +5,7 @@ anywhere. Where Segscope was installed without a checkout, the command names the
 """
 
 import importlib.metadata
+import importlib.util
 import shlex
 import sys
 
@@ -13,11 +14,18 @@ from packaging.requirements import Requirement
 from segcore.places import front
 
 PACKAGE = "segscope"
+OTHER_ENGINES = ("jax", "torch")
 
 
 def in_checkout() -> bool:
-    """Return whether this is a checkout, where ``make app`` installs what is missing."""
+    """Return whether this is a checkout, from which extras are installed."""
     return (front() / "Makefile").is_file()
+
+
+def made_by_make() -> bool:
+    """Return whether this interpreter is the one of ``make app``, which then installs what is missing."""
+    own = front() / ".venv"
+    return in_checkout() and own.is_dir() and own.samefile(sys.prefix)
 
 
 def install_command(*packages: str) -> str:
@@ -28,12 +36,19 @@ def install_command(*packages: str) -> str:
 def extra_command(extra: str) -> str:
     """Return the command that installs an extra.
 
+    Where another engine stands in TensorFlow's place, the command does not bring TensorFlow.
+
     Args:
         extra: A key of ``optional-dependencies`` in ``pyproject.toml``, such as "hub".
     """
     if in_checkout():
-        return install_command("-e", f"{front()}[{extra}]")
+        other = not _is_here("tensorflow") and any(map(_is_here, OTHER_ENGINES))
+        return "SEGSCOPE_TENSORFLOW=0 " * other + install_command("-e", f"{front()}[{extra}]")
     return install_command(*_packages(extra))
+
+
+def _is_here(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
 
 
 def _packages(extra: str) -> list[str]:

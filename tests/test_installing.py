@@ -19,6 +19,25 @@ def test_a_checkout_installs_its_own_extra_for_this_interpreter() -> None:
     assert words == [sys.executable, "-m", "pip", "install", "-e", f"{ROOT}[hub]"]
 
 
+@pytest.mark.parametrize(
+    ("here", "keeps_out"), [({"torch"}, True), ({"torch", "tensorflow"}, False), (set(), False)]
+)
+def test_an_extra_brings_no_tensorflow_where_another_engine_is(
+    monkeypatch, here, keeps_out
+) -> None:
+    monkeypatch.setattr(installing, "_is_here", here.__contains__)
+    words = shlex.split(installing.extra_command("hub"))
+    assert ("SEGSCOPE_TENSORFLOW=0" in words) == keeps_out
+    assert words[keeps_out:] == [sys.executable, "-m", "pip", "install", "-e", f"{ROOT}[hub]"]
+
+
+def test_make_app_fixes_its_own_environment_only(monkeypatch) -> None:
+    monkeypatch.setattr(installing.sys, "prefix", str(ROOT / "tests"))
+    assert installing.in_checkout() and not installing.made_by_make()
+    monkeypatch.setattr(installing.sys, "prefix", str(ROOT / ".venv"))
+    assert installing.made_by_make() == (ROOT / ".venv").is_dir()
+
+
 @pytest.mark.parametrize(("extra", "needs"), [("geo", ["rasterio<2,>=1.4"]), ("none", [".[none]"])])
 def test_an_installed_package_names_what_the_extra_needs(monkeypatch, extra, needs) -> None:
     listed = [

@@ -3,6 +3,7 @@
 import argparse
 import json
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import setuptools
 
 from segcore.cli.commands import COMMANDS
 from segcore.places import front
@@ -135,6 +137,17 @@ def test_what_an_installation_needs_is_what_the_app_needs(site) -> None:
         "project"
     ]["optional-dependencies"]["crf"]
     assert PROJECT["project"]["scripts"] == {"segscope": "segcore.cli:main"}
+
+
+@pytest.mark.parametrize("wanted", ["0", "1"])
+def test_tensorflow_can_be_left_out(monkeypatch, wanted) -> None:
+    given = {}
+    monkeypatch.setattr(setuptools, "setup", lambda **options: given.update(options))
+    monkeypatch.setenv("SEGSCOPE_TENSORFLOW", wanted)
+    monkeypatch.chdir(ROOT)
+    runpy.run_path("setup.py")
+    names = {re.split(r"[<>=]", line)[0] for line in given["install_requires"]}
+    assert "keras" in names and ("tensorflow" in names) == (wanted == "1")
 
 
 def instructions() -> list[tuple[str, str]]:

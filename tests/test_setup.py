@@ -22,6 +22,7 @@ def checkout(tmp_path):
         "requirements.txt",
         "requirements-dev.txt",
         "requirements-cuda.txt",
+        "pyproject.toml",
     ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
@@ -41,7 +42,7 @@ def prepare(checkout, smi, want="app", **environment):
     program.chmod(0o755)
     asked = checkout / "asked"
     asked.unlink(missing_ok=True)
-    known = {key: value for key, value in os.environ.items() if key != "GPU"}
+    known = {key: value for key, value in os.environ.items() if key not in ("GPU", "ENGINE")}
     known |= {"PATH": f"{program.parent}:{os.environ['PATH']}", "NVIDIA_PROC": "/nowhere"}
     done = subprocess.run(
         ["bash", ".ci/prepare", want],
@@ -75,6 +76,23 @@ def test_by_hand(checkout):
     assert "and-cuda" in prepare(checkout, NO_DRIVER, GPU="1")[0]
     _, done = prepare(checkout, DRIVER, GPU="yes")
     assert done.returncode == 1 and "Expected GPU=0" in done.stderr
+
+
+def test_an_engine_in_tensorflows_place_stays_until_it_is_named_again(checkout):
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    asked, _ = prepare(checkout, NO_DRIVER, ENGINE="torch")
+    assert extras["torch"][0] in asked.splitlines() and "streamlit" in asked
+    assert "tensorflow" not in asked
+    assert prepare(checkout, NO_DRIVER)[0] == "", "the next make app asks for nothing else"
+    asked, _ = prepare(checkout, DRIVER, ENGINE="jax")
+    assert {*extras["jax-cuda"]} <= {*asked.splitlines()} and "tensorflow" not in asked
+    assert "\ntensorflow>=" in prepare(checkout, DRIVER, want="test")[0], "tests need it"
+    assert "tensorflow[and-cuda]" in prepare(checkout, DRIVER, ENGINE="tensorflow")[0]
+    assert prepare(checkout, DRIVER)[0] == ""
+    _, done = prepare(checkout, DRIVER, ENGINE="mxnet")
+    assert done.returncode == 1 and "Expected ENGINE=tensorflow, jax or torch" in done.stderr
 
 
 def test_tests_need_no_gpu(checkout):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from segcore.installing import in_checkout, install_command
+from segcore.installing import install_command, made_by_make
 
 OK, WARNING, FAILS = "ok", "warning", "fails"
 STATES = (OK, WARNING, FAILS)
@@ -31,8 +31,8 @@ def engine_command(engine: str) -> str:
     Args:
         engine: A key of :data:`ENGINES`.
     """
-    if engine == "tensorflow" and in_checkout():
-        return "make app"
+    if engine == "tensorflow" and made_by_make():
+        return "make app ENGINE=tensorflow"
     return install_command(_PACKAGES[engine])
 
 
@@ -42,7 +42,7 @@ def gpu_command(engine: str) -> str:
     Args:
         engine: A key of :data:`ENGINES`.
     """
-    if engine == "tensorflow" and in_checkout():
+    if engine == "tensorflow" and made_by_make():
         return "make app GPU=1"
     return install_command(*_GPU_PACKAGES[engine])
 

@@ -23,7 +23,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from segcore.errors import SegcoreError
 from segcore.formatting import GIB, gib
-from segcore.installing import extra_command, in_checkout, install_command
+from segcore.installing import extra_command, install_command, made_by_make
 from segcore.places import front
 from segcore.runs.machine.devices import Device, list_devices
 from segcore.runs.machine.diagnosis import (
@@ -189,7 +189,7 @@ def _python() -> Check:
     version = "{}.{}.{}".format(*sys.version_info[:3])
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
         fix = "make a new environment with Python 3.12"
-        command = "make clean app PYTHON=python3.12" if in_checkout() else ""
+        command = "make clean app PYTHON=python3.12" if made_by_make() else ""
         return Check("Python", FAILS, f"{version}, expected 3.11 to 3.13", fix, command)
     return Check("Python", OK, version)
 
@@ -197,6 +197,7 @@ def _python() -> Check:
 def _packages() -> Check:
     lines = _requirements()
     wrong, wanted = [], []
+    another = any(map(_version, ENGINES))
     for line in lines:
         try:
             needed = Requirement(line)
@@ -209,6 +210,8 @@ def _packages() -> Check:
         version = _version(needed.name)
         if version and needed.specifier.contains(version, prereleases=True):
             continue
+        if not version and another and needed.name in ENGINES:
+            continue  # the engine that is here trains without it
         wanted.append(f"{needed.name}{needed.specifier}")
         if not version:
             wrong.append(f"{needed.name} is missing")
@@ -217,7 +220,7 @@ def _packages() -> Check:
     if wrong:
         engineless = [item for item in wrong if not item.startswith(("tensorflow ", "h5py "))]
         state = FAILS if engineless else WARNING
-        command = "make app" if in_checkout() else install_command(*wanted)
+        command = "make app" if made_by_make() else install_command(*wanted)
         return Check("Packages", state, "; ".join(wrong), "install them in these versions", command)
     return Check("Packages", OK, f"{len(lines)} packages within the tested ranges")
 
@@ -239,7 +242,7 @@ def _crf() -> Check:
     if sys.version_info[:2] >= (3, 13):
         reason = "pydensecrf does not build on Python 3.13"
         return Check("Dense CRF", WARNING, reason, "use Python 3.12 where you need the CRF")
-    again = "make app" if in_checkout() else extra_command("crf")
+    again = "make app" if made_by_make() else extra_command("crf")
     if shutil.which("g++") or shutil.which("c++"):
         return Check("Dense CRF", WARNING, "pydensecrf is not installed", "install it", again)
     reason = "pydensecrf is not installed, and there is no C++ compiler"

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from packaging.requirements import Requirement
 
 from segcore.cli import main
 from segcore.runs.machine import diagnosis as diagnosis_module
@@ -137,6 +138,19 @@ def test_without_a_compiler_the_crf_says_what_is_missing(tmp_path, engines, monk
     assert check.command.startswith("sudo apt-get install g++ python3-dev && make app")
 
 
+@pytest.mark.parametrize("here", [{"torch": "2.13.0"}, {}])
+def test_tensorflow_is_missed_only_where_no_other_engine_is(monkeypatch, here):
+    right = {
+        needed.name: next(s.version for s in needed.specifier if s.operator.startswith(">"))
+        for needed in map(Requirement, doctor._requirements())
+        if needed.name != "tensorflow"
+    }
+    monkeypatch.setattr(doctor, "_version", lambda package: (right | here).get(package, ""))
+    check = doctor._packages()
+    assert check.state == ("ok" if here else "warning")
+    assert ("tensorflow is missing" in check.reason) == (not here)
+
+
 def test_a_drive_without_locks_fails(tmp_path, engines, monkeypatch):
     monkeypatch.setattr(doctor, "try_lock", lambda path: os.open(os.devnull, os.O_RDONLY))
     check = by_name(examine(tmp_path))["File locks"]
@@ -174,12 +188,15 @@ def test_each_part_is_said_before_it_begins(tmp_path, engines, monkeypatch):
     assert [part.split()[0] for _, _, part in parts[:4]] == ["TensorFlow", "PyTorch"] * 2
 
 
-@pytest.mark.parametrize("checkout", [True, False])
-def test_commands_are_those_of_a_checkout_or_of_an_installed_package(monkeypatch, checkout):
-    monkeypatch.setattr(diagnosis_module, "in_checkout", lambda: checkout)
+@pytest.mark.parametrize("made", [True, False])
+def test_commands_are_those_of_make_app_or_of_another_environment(monkeypatch, made):
+    monkeypatch.setattr(diagnosis_module, "made_by_make", lambda: made)
     pip = f"{sys.executable} -m pip install"
     assert diagnosis_module.gpu_command("tensorflow") == (
-        "make app GPU=1" if checkout else f"{pip} 'tensorflow[and-cuda]>=2.21,<2.22' nvidia-ml-py"
+        "make app GPU=1" if made else f"{pip} 'tensorflow[and-cuda]>=2.21,<2.22' nvidia-ml-py"
+    )
+    assert diagnosis_module.engine_command("tensorflow") == (
+        "make app ENGINE=tensorflow" if made else f"{pip} 'tensorflow>=2.21,<2.22'"
     )
     assert diagnosis_module.engine_command("jax") == f"{pip} 'jax>=0.10,<0.11'"
 
