@@ -1,23 +1,34 @@
-"""From the demo's members to one network: predicted, distilled or averaged, and judged, as workers do it."""
+"""From trained members to one network: predicted, distilled or averaged, and judged, as workers do it."""
 
 import dataclasses
 
 import numpy as np
 import pytest
 
+from segcore.config import ModelConfig, RecipeConfig, TrainConfig
 from segcore.light_worker.__main__ import work as light_work
 from segcore.runs.queue.jobs import LIGHT_KINDS
+from segcore.runs.queue.stopping import begin
 from segcore.training.work import work
-from segcore.workspace import Workspace
 
 pytestmark = pytest.mark.tensorflow
 
 
 @pytest.fixture
-def demo(tmp_path, started):
-    """A workspace with the demo, whose queue starts nothing; its first two members."""
-    workspace = Workspace(tmp_path / "workspace")
-    return workspace, workspace.demo.open().runs[:2]
+def members(workspace, started, monkeypatch):
+    """Two runs that continue a third, in a workspace whose queue starts nothing."""
+    monkeypatch.setattr("segcore.evaluation.counts.bootstrap.MINIMUM", 3)  # test images there are
+    recipe = RecipeConfig(
+        loss="dice_focal", epochs=1, batch_size=6, augmentation="none", learning_rate=0.01
+    )
+    config = TrainConfig("tiny", ModelConfig("lraspp", "tiny", "none"), recipe, (32, 64))
+    start = workspace.runs.train(config, 1, "start")
+    carry_out(workspace, start)
+    network = str(workspace.runs.open(start[0]).model_path)
+    config = dataclasses.replace(config, model=dataclasses.replace(config.model, weights=network))
+    members = workspace.runs.train(config, 2, "warm")
+    carry_out(workspace, members)
+    return members
 
 
 def carry_out(workspace, names):
@@ -28,20 +39,18 @@ def carry_out(workspace, names):
             if run.config.kind in LIGHT_KINDS:
                 light_work(run)
             else:
+                begin(run)
                 work(run.folder)
         assert run.status().state == "finished", run.status().cause
 
 
-def test_a_student_of_the_demo_is_trained_and_judged(demo):
-    workspace, members = demo
+def test_members_are_distilled_or_averaged_and_judged(workspace, members):
     networks, verdicts = workspace.one_networks, workspace.network_verdicts
-    config = networks.student(members, {"epochs": 2, "batch_size": 8, "encoder": "tiny"})
-    run = networks.distil(config)
-    status = workspace.runs.open(run).status()
-    assert set(status.after) == {f"{m}--train" for m in members}
-    carry_out(workspace, status.after)
+    run = networks.distil(networks.student(members, {"epochs": 2}))
+    after = workspace.runs.open(run).status().after
+    assert set(after) == {f"{m}--train" for m in members}
+    carry_out(workspace, [*after, run])
     folder = workspace.runs.open(run)
-    carry_out(workspace, [run])
     records = folder.metrics()
     assert [r["epoch"] for r in records] == [1, 2] and np.isfinite(
         [r["loss"] for r in records]
@@ -58,22 +67,12 @@ def test_a_student_of_the_demo_is_trained_and_judged(demo):
     assert verdict.rows[1].milliseconds == pytest.approx(sum(speed[m] for m in members))
     assert verdict.against_ensemble.difference.is_known
 
-
-def test_members_of_the_demo_are_averaged_where_they_share_a_start(demo):
-    """Two runs that continue one member, in its own words: --weights RUN/model.keras."""
-    workspace, members = demo
-    first = workspace.runs.open(members[0])
-    model = dataclasses.replace(first.config.model, weights=str(first.model_path))
-    recipe = dataclasses.replace(first.config.recipe, epochs=1, batch_size=8, class_weights="none")
-    config = dataclasses.replace(first.config, model=model, recipe=recipe, group="", seed=3)
-    runs = workspace.runs.train(config, 2, "warm")
-    carry_out(workspace, runs)
-    run = workspace.one_networks.average(runs)
-    carry_out(workspace, [run])
-    folder = workspace.runs.open(run)
+    average = networks.average(members)
+    carry_out(workspace, [average])
+    folder = workspace.runs.open(average)
     document = folder.read_json("averaging")
     alone = {m["run"]: m["mean_iou"] for m in document["members"]}
-    assert set(alone) == set(runs) and folder.status().mean_iou >= max(alone.values()) - 1e-9
-    assert set(folder.read_json("speed")["milliseconds"]) == {run, *runs}
-    carry_out(workspace, [workspace.runs.predict(run, "test")])
-    assert 0 < workspace.scores.report(run, "test").interval().value < 1
+    assert set(alone) == set(members) and folder.status().mean_iou >= max(alone.values()) - 1e-9
+    assert set(folder.read_json("speed")["milliseconds"]) == {average, *members}
+    carry_out(workspace, [workspace.runs.predict(average, "test")])
+    assert 0 < workspace.scores.report(average, "test").interval().value < 1

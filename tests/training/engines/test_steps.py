@@ -29,13 +29,14 @@ difference that was measured over ten steps is 0.2 % of the first loss.
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """Run the script with an engine: ``run(engine, networks)`` gives its folder."""
-    folders: dict[str, Path] = {}
+    folders: dict[tuple[str, ...], Path] = {}
 
     def start(engine, networks=()):
         if importlib.util.find_spec(engine) is None:
             pytest.skip(f"ENGINE NOT TESTED: {engine} is not installed")
-        folder = folders.get(engine) or tmp_path_factory.mktemp(engine)
-        if networks or engine not in folders:
+        asked = (engine, *map(str, networks))
+        folder = folders.get(asked) or tmp_path_factory.mktemp(engine)
+        if asked not in folders:
             environment = {
                 **os.environ,
                 "KERAS_BACKEND": engine,
@@ -53,7 +54,7 @@ def run(tmp_path_factory):
                 command, env=environment, capture_output=True, text=True, cwd=ROOT, check=False
             )
             assert done.returncode == 0, done.stderr[-3000:]
-        folders[engine] = folder
+        folders[asked] = folder
         return folder
 
     return start
@@ -79,8 +80,9 @@ def test_ten_steps_lead_where_tensorflows_led(engine, run) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_an_engine_reads_what_every_engine_wrote(engine, run) -> None:
-    run(engine)
     writers = [name for name in ENGINES if importlib.util.find_spec(name)]
+    if len(writers) < 2:
+        pytest.skip("ENGINES NOT COMPARED: only one is installed")
     networks = [run(writer) / "model.keras" for writer in writers]
     answers = np.load(run(engine, networks) / "answers.npz")
     for number, writer in enumerate(writers):
