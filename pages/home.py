@@ -67,7 +67,8 @@ if finished:
     latest = finished[0].dataset
     trained = [r for r in finished if r.dataset == latest]
     kinds = (*session.SCORED, "predict")
-    best = table.best_score([r for r in runs if r.dataset == latest and r.kind in kinds])
+    own_runs = [r for r in runs if r.dataset == latest and r.kind in kinds]
+    best = table.best_score(own_runs, workspace.mask_changes.since(own_runs))
     with st.container(border=True):
         st.markdown(
             f"**Continue: {session.plain(latest)}**, {len(trained)} "

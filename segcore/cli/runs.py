@@ -10,6 +10,7 @@ from segcore.cli.command import Command, Options, workspace_of
 from segcore.cli.tables import table
 from segcore.errors import SegcoreError
 from segcore.formatting import percent
+from segcore.labels import plural
 from segcore.workspace.runs.rows import OWN_SIZE
 
 
@@ -61,8 +62,10 @@ def _runs(options: Options) -> dict[str, Any]:
         for run in options.run:
             answer = actions[options.action](run)
             exported += [answer] if options.action == "export" else []
+    rows = workspace.runs.rows()
+    changed = workspace.mask_changes.since(rows)
     return {
-        "runs": [row.to_json() for row in workspace.runs.rows()],
+        "runs": [{**row.to_json(), "masks_changed": changed.get(row.run, 0)} for row in rows],
         **({"exported": exported} if exported else {}),
     }
 
@@ -80,10 +83,23 @@ def _show_runs(result: dict[str, Any]) -> str:
             r["dataset"],
             percent(r["progress"], 0),
             *_scores(r),
+            f"changed since: {plural(r['masks_changed'], 'mask')}" if r["masks_changed"] else "",
         ]
         for r in result["runs"]
     ]
-    heads = ["run", "kind", "state", "dataset", "done", "mean IoU", "in training", "scored on"]
+    heads = [
+        "run",
+        "kind",
+        "state",
+        "dataset",
+        "done",
+        "mean IoU",
+        "in training",
+        "scored on",
+        "data",
+    ]
+    if not any(row[-1] for row in rows):
+        heads, rows = heads[:-1], [row[:-1] for row in rows]
     return table(heads, rows)
 
 

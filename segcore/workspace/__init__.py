@@ -34,6 +34,7 @@ from segcore.workspace.launch.doctor import Doctor
 from segcore.workspace.launch.preflight import Launches
 from segcore.workspace.launch.throughput import Throughputs
 from segcore.workspace.learning_curves import LearningCurves
+from segcore.workspace.mask_changes import MaskChanges
 from segcore.workspace.masks import MaskEdits
 from segcore.workspace.predictions.batches import Batches
 from segcore.workspace.predictions.imported import Imports
@@ -100,6 +101,7 @@ class Workspace:
         probability_storage: Disk space of probabilities: estimated before, freed afterwards.
         scenes: One sample with its masks and probabilities.
         recounts: Scores brought up to edited masks.
+        mask_changes: Which runs are older than the masks of today.
         learning_curves: The score against the number of training images.
         retrainings: Runs trained again on fixed masks, and what that bought.
         rankings: Images in the order of any score, and what one run fixes and breaks of another.
@@ -167,6 +169,7 @@ class Workspace:
         self.proposals = MaskProposals(self.folder, self.datasets, self.scenes)
         self.annotation_tools = Annotations(self.datasets, self.scenes, self.masks)
         self.recounts = Recounts(self.datasets, self.runs, self.scores, self.scenes)
+        self.mask_changes = MaskChanges(self.datasets, self.runs, self.recounts)
         self.learning_curves = LearningCurves(self.folder, self.datasets, self.runs, self.scores)
         self.retrainings = Retrainings(
             self.datasets, self.runs, self.scores, self.masks, self.recounts
@@ -176,7 +179,9 @@ class Workspace:
         self.fixes = LabelFixes(self.datasets, self.scores, self.scenes, self.pixel_metrics)
         self.robustness = RobustnessTests(self.runs, self.scores, self.scenes)
         depth = partial(depth_of, self.pixel_metrics, self.robustness)
-        self.reports = Reports(self.datasets, self.runs, self.scores, self.scenes, depth)
+        self.reports = Reports(
+            self.datasets, self.runs, self.scores, self.scenes, self.recounts, depth
+        )
         self.merges = Merges(self.scores, self.scenes)
         self.tiers = Tiers(self.datasets, self.runs, self.scores, self.scenes, self.merges)
         self.ensembles = Ensembles(self.runs, self.scores)

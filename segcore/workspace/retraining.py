@@ -3,13 +3,12 @@
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from segcore.catalog.hub import is_hub
 from segcore.config import TrainConfig
 from segcore.data.editing.differences import class_changes
-from segcore.data.editing.versions import MaskVersion, mask_history, read_version
+from segcore.data.editing.versions import mask_history, read_version, used_at
 from segcore.errors import SegcoreError
 from segcore.evaluation.comparison.comparison import Comparison
 from segcore.evaluation.counts import scores as formulas
@@ -249,24 +248,16 @@ class Retrainings:
         touched: set[int] = set()
         for name in self._masks.edited_since(run):
             sample = dataset.sample(name)
-            number = _used_at(mask_history(dataset, name), began)
+            used = used_at(mask_history(dataset, name), began)
             row = work[sample.split]
-            if number is None:
+            if used is None:
                 row[2] += 1
                 continue
-            changes = class_changes(read_version(dataset, name, number), dataset.read_mask(sample))
+            changes = class_changes(
+                read_version(dataset, name, used.number), dataset.read_mask(sample)
+            )
             row[0] += bool(changes)
             row[1] += sum(change.pixels for change in changes)
             touched |= {index for change in changes for index in (change.before, change.after)}
         rows = tuple(MaskWork(split, *counts) for split, counts in work.items() if any(counts))
         return rows, touched
-
-
-def _used_at(versions: tuple[MaskVersion, ...], moment: float) -> int | None:
-    """Return the version in use at a moment, in seconds since 1970; None where there was none."""
-    earlier = [
-        v
-        for v in versions
-        if not v.aside and (not v.time or datetime.fromisoformat(v.time).timestamp() <= moment)
-    ]
-    return earlier[-1].number if earlier else None

@@ -24,6 +24,9 @@ def test_old_scores_are_told_and_counted_anew(trained, open_page, read):
     mask = opened.mask.copy()
     mask[:10] = 2
     workspace.masks.save("tiny", "test/scene_1", mask, based_on=opened.digest)
+    runs = open_page("runs", run=run)
+    (table,) = [frame.value for frame in runs.dataframe if "data" in frame.value.columns]
+    assert set(table["data"]) == {"changed since: 1 mask"}
     before = _score(workspace, run)
     at = open_page("evaluate", run=run, split="test")
     assert any("1 mask of **test** changed" in m.value for m in at.markdown)

@@ -60,6 +60,11 @@ class MaskVersion:
     changes: tuple[ClassChange, ...] = ()
     aside: bool = False
 
+    @property
+    def saved(self) -> float:
+        """When it was saved, seconds since 1970; 0 for the import."""
+        return datetime.fromisoformat(self.time).timestamp() if self.time else 0.0
+
 
 class MaskChanged(SegcoreError):
     """Somebody else saved the mask meanwhile; what was drawn is kept aside.
@@ -227,17 +232,32 @@ def edited_samples(dataset: Dataset, since: float = 0.0) -> list[str]:
     Raises:
         SegcoreError: A history is damaged.
     """
+    return [name for name, saved in last_saves(dataset).items() if saved > since]
+
+
+def last_saves(dataset: Dataset) -> dict[str, float]:
+    """Return when each edited mask was last saved, seconds since 1970, in the dataset's order.
+
+    Raises:
+        SegcoreError: A history is damaged.
+    """
     if not (dataset.folder / FOLDER).is_dir():
-        return []
-    return [
-        sample.id
+        return {}
+    saved = {
+        sample.id: max(
+            (v.saved for v in mask_history(dataset, sample.id) if v.time and not v.aside),
+            default=None,
+        )
         for sample in dataset.samples
         if _history_file(dataset, sample).is_file()
-        and any(
-            v.time and not v.aside and datetime.fromisoformat(v.time).timestamp() > since
-            for v in mask_history(dataset, sample.id)
-        )
-    ]
+    }
+    return {name: moment for name, moment in saved.items() if moment is not None}
+
+
+def used_at(versions: Sequence[MaskVersion], moment: float) -> MaskVersion | None:
+    """Return the version in use at a moment, seconds since 1970; None where there was none."""
+    earlier = [v for v in versions if not v.aside and v.saved <= moment]
+    return earlier[-1] if earlier else None
 
 
 def _in_classes_of_today(

@@ -165,6 +165,7 @@ def _write(
                 f"Expected no split called {POOL!r}, which is what images without masks are called, "
                 f"found one in {now.name!r}: make its splits anew under another name."
             )
+        _sweep(now)
         known = _known(now)  # others may have added the same meanwhile
         problems += [_is_there(one.id) for one in samples if one.id in known]
         kept = [one for one in samples if one.id not in known]
@@ -181,6 +182,15 @@ def _write(
             shutil.rmtree(staging.folder, ignore_errors=True)
             raise
     return PoolReport(now.name, tuple(s.id for s in kept), len(now.pool), tuple(problems))
+
+
+def _sweep(dataset: Dataset) -> None:
+    """Remove batches that no image is of: their process died before they were named."""
+    parents = [Path(sample.image).parts for sample in (*dataset.samples, *dataset.pool)]
+    used = {parts[1] for parts in parents if parts[0] == FOLDER}
+    for batch in (dataset.folder / FOLDER).glob("[!.]*"):
+        if batch.name not in used:
+            shutil.rmtree(batch, ignore_errors=True)
 
 
 def _bring_in(pair: Pair, staging: Staging, copy: bool) -> Sample:

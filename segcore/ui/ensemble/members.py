@@ -4,6 +4,7 @@ import numpy as np
 import streamlit as st
 
 from segcore import formatting
+from segcore.labels import plural
 from segcore.postprocess.ensemble import resize_probabilities
 from segcore.postprocess.uncertainty import measure_uncertainty
 from segcore.ui import viewer
@@ -31,8 +32,14 @@ def _table(choice: Choice, splits: list[str]) -> None:
     workspace = session.workspace()
     rows: list[tables.Row] = []
     lacking = {}
+    changed = workspace.mask_changes.since(
+        [row for row in workspace.runs.rows() if row.run in choice.members]
+    )
     for member in choice.members:
         row: tables.Row = {"member": middle(member, 24)}
+        if changed:
+            masks = changed.get(member, 0)
+            row["data"] = f"changed since: {plural(masks, 'mask')}" if masks else ""
         for split in splits:
             status = workspace.ensembles.predicted(member, split)
             finished = status is not None and status.state == "finished"

@@ -1,7 +1,7 @@
 """The runs page's table: find runs, and group those that were launched together."""
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ import streamlit as st
 
 from segcore import formatting
 from segcore.catalog import ALL_ENCODERS, ARCHITECTURES, RUN_KINDS, RUN_STATES
+from segcore.labels import plural
 from segcore.runs.folder.status import ACTIVE, Status
 from segcore.ui.runs import actions
 from segcore.ui.shared import run_progress, session, tables
@@ -155,7 +156,10 @@ def table(rows: Sequence[RunRow]) -> tuple[list[RunRow], list[str]]:
         if chosen and st.session_state.get("run") not in chosen:
             session.request("run", chosen[-1])
 
-    cells = [_heading(line) if line.heading else _line(line.rows[0]) for line in lines]
+    changed = session.workspace().mask_changes.since(shown)
+    cells = [
+        _heading(line, changed) if line.heading else _line(line.rows[0], changed) for line in lines
+    ]
     event = tables.draw(
         cells,
         height=min(560, 38 + ROW_PIXELS * max(len(lines), 1)),
@@ -215,6 +219,10 @@ COLUMNS = {
     "scored on": st.column_config.TextColumn(
         help="Split and image size of the score: scores at unlike sizes do not compare"
     ),
+    "data": st.column_config.TextColumn(
+        help="Masks that were edited after the run read them, or after its score was counted: do not "
+        "compare it with scores of today's masks before it is counted anew, or retrained"
+    ),
     "started": st.column_config.DatetimeColumn(format="distance", width=112),
     "tags": st.column_config.ListColumn(),
     "cause": st.column_config.TextColumn(width="medium"),
@@ -230,24 +238,32 @@ USUAL_COLUMNS = (
     "epoch",
     "started",
     "scored on",
+    "data",
     "tags",
 )
 """Columns that are shown unless others are chosen."""
 
 
-def _heading(line: Entry) -> dict[str, Any]:
+def data_since(rows: Sequence[RunRow], changed: Mapping[str, int]) -> str:
+    """Return what the table says of the masks that changed since runs; "" where none did."""
+    most = max((changed.get(row.run, 0) for row in rows), default=0)
+    return f"changed since: {plural(most, 'mask')}" if most else ""
+
+
+def _heading(line: Entry, changed: Mapping[str, int]) -> dict[str, Any]:
     """Return the line above runs that were launched together, with the means of their scores."""
     rows = line.rows
     states = {shown_state(row.status) for row in rows}
     alike = len({row.scored_on for row in rows}) == 1
     return {
-        **dict.fromkeys(_line(rows[0])),
+        **dict.fromkeys(_line(rows[0], {})),
         "star": "",
         "run": f"▾ {rows[0].group} ({len(rows)})",
         "state": states.pop() if len(states) == 1 else "Mixed",
         "done": sum(row.status.progress for row in rows) / len(rows),
         "mean IoU": _mean([row.own_size_mean_iou for row in rows]) if alike else None,
         "in training": _mean([row.training_mean_iou for row in rows]) if alike else None,
+        "data": data_since(rows, changed),
         "scored on": f"mean of {rows[0].scored_on}" if alike and rows[0].scored_on else "",
         "epoch": "",
         "tags": sorted(set.intersection(*(set(row.annotations.tags) for row in rows))),
@@ -266,7 +282,7 @@ def _mean(scores: Sequence[float | None]) -> float | None:
     return sum(known) / len(known) if known and len(known) == len(scores) else None
 
 
-def _line(row: RunRow) -> tables.Row:
+def _line(row: RunRow, changed: Mapping[str, int]) -> tables.Row:
     status = row.status
     took = status.finished - status.started if status.finished and status.started else None
     return {
@@ -277,6 +293,7 @@ def _line(row: RunRow) -> tables.Row:
         "mean IoU": row.own_size_mean_iou,
         "in training": row.training_mean_iou,
         "scored on": row.scored_on,
+        "data": data_since([row], changed),
         "epoch": run_progress.epochs(row.status).removeprefix("epoch "),
         "tags": row.annotations.tags,
         "network": network_title(row.network),
@@ -365,20 +382,20 @@ def _ask_columns(rows: Sequence[RunRow]) -> None:
     )
     st.multiselect(
         "Columns",
-        list(_line(rows[0])),
+        list(_line(rows[0], {})),
         default=list(USUAL_COLUMNS),
         key="runs_columns",
         persist_state="session",
     )
 
 
-def best_score(rows: Sequence[RunRow]) -> str:
+def best_score(rows: Sequence[RunRow], changed: Collection[str] = ()) -> str:
     """Return the best score with its split and size, ", best mean IoU 64.7 % (test, own size)".
 
     Scores of unlike splits or sizes do not compare, so it is the best of those like the newest
-    one; "" without any score.
+    one; "" without any score. Scores of masks that ``changed`` since (ids of runs) are left out.
     """
-    scored = [r for r in rows if r.status.mean_iou is not None]
+    scored = [r for r in rows if r.status.mean_iou is not None and r.run not in changed]
     if not scored:
         return ""
     alike = [r.status.mean_iou for r in scored if r.scored_on == scored[0].scored_on]

@@ -5,17 +5,20 @@ of that image are out of date until they are made again from the prediction on d
 predicted anew.
 """
 
+import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from segcore.data.dataset.dataset import Dataset
-from segcore.data.editing.versions import edited_samples
+from segcore.data.editing.versions import edited_samples, last_saves, mask_history, used_at
 from segcore.errors import SegcoreError
 from segcore.evaluation.counts.confusion import count_confusion
 from segcore.evaluation.counts.sample_counts import SampleCounts
+from segcore.labels import plural
 from segcore.runs.folder.environment import read_environment
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace.datasets.datasets import Datasets
@@ -27,6 +30,32 @@ from segcore.workspace.scores.scores import Scores
 Progress = Callable[[int, int, str], None]
 FILE = "recounted"
 """Name, among a run's measures, of what was counted anew: ids and digests of their masks."""
+
+
+@dataclass(frozen=True)
+class ScoredMasks:
+    """Which versions of the masks a score was counted against.
+
+    Attributes:
+        fingerprint: Hash of the scored images and their masks, 12 hexadecimal digits: the same
+            masks, the same fingerprint.
+        images: Scored images.
+        edited: Those whose mask was not the imported one.
+        outdated: Those whose mask was edited after they were counted.
+    """
+
+    fingerprint: str
+    images: int
+    edited: int
+    outdated: int
+
+    @property
+    def sentence(self) -> str:
+        """What a report says of them."""
+        said = f"{self.fingerprint} ({plural(self.images, 'mask')}, {self.edited} edited"
+        if self.outdated:
+            said += f"; {self.outdated} edited again after this score, which is that of before"
+        return f"{said})"
 
 
 class Recounts:
@@ -52,6 +81,29 @@ class Recounts:
         known = _recounted(folder, split)
         scored = set(self._scores.sample_ids(run, split))
         return [s for s in edited if s in scored and known.get(s) != dataset.sample(s).mask_digest]
+
+    def scored_masks(self, run: str, split: str) -> ScoredMasks:
+        """Return which versions of the masks a run's scores of a split were counted against.
+
+        Raises:
+            SegcoreError: The run has no counts of that split, or a history is damaged.
+        """
+        folder = self._scores.holder(run, split)
+        dataset = self._datasets.open(folder.config.dataset)
+        counted, recounted = _counted_at(folder), _recounted(folder, split)
+        saves, outdated = last_saves(dataset), set(self.outdated(run, split))
+        hashed, edited = hashlib.sha256(), 0
+        names = sorted(self._scores.sample_ids(run, split))
+        for name in names:
+            digest = dataset.sample(name).mask_digest
+            if name in saves:
+                versions = mask_history(dataset, name)
+                if name in outdated:
+                    used = used_at(versions, counted)
+                    digest = recounted.get(name) or (used.digest if used else "")
+                edited += digest != versions[0].digest
+            hashed.update(f"{name} {digest}\n".encode())
+        return ScoredMasks(hashed.hexdigest()[:12], len(names), edited, len(outdated))
 
     @writes("count a run anew", "Counted the run {run} on {split} anew")
     def recount(self, run: str, split: str, progress: Progress | None = None) -> list[str]:

@@ -29,6 +29,7 @@ from segcore.workspace.rights import writes
 from segcore.workspace.runs.runs import Runs
 from segcore.workspace.scores.measurements import Measurements, MeasurementsOf
 from segcore.workspace.scores.member_views import mixed_views
+from segcore.workspace.scores.recounts import Recounts
 from segcore.workspace.scores.scenes import Scenes
 from segcore.workspace.scores.scores import Scores
 
@@ -94,19 +95,25 @@ class Reports:
         runs: Runs,
         scores: Scores,
         scenes: Scenes,
+        recounts: Recounts,
         measured: MeasurementsOf,
     ) -> None:
         self._datasets = datasets
         self._runs = runs
         self._scores = scores
         self._scenes = scenes
+        self._recounts = recounts
         self._measured = measured
 
-    def facts(self, runs: Sequence[str]) -> dict[str, str]:
-        """Return what a reviewer needs to repeat a report: dataset, fingerprint, devices, versions.
+    def facts(self, runs: Sequence[str], split: str = "") -> dict[str, str]:
+        """Return what a reviewer needs to repeat a report: dataset, masks, devices, versions.
+
+        Args:
+            runs: Ids of runs.
+            split: The split whose scored masks are named; "" names none.
 
         Raises:
-            SegcoreError: There is no such run or dataset.
+            SegcoreError: There is no such run or dataset, or one has no counts of the split.
         """
         facts = {"Segscope": __version__, "Python": platform.python_version()}
         for name in LIBRARIES:
@@ -118,6 +125,8 @@ class Reports:
             folder = self._runs.open(run)
             dataset = self._datasets.open(folder.config.dataset)
             facts.setdefault(f"Dataset {dataset.name}, fingerprint", dataset.fingerprint)
+            if split:
+                facts[f"{run}, scored masks"] = self._recounts.scored_masks(run, split).sentence
             facts[f"{run}, device"] = folder.status().device or "unknown"
             if isinstance(folder.config, EvaluateConfig):
                 views = mixed_views(self._runs, folder.config.members, folder.config.split)
@@ -160,7 +169,7 @@ class Reports:
         return build_page(
             reports,
             title=title,
-            facts=self.facts(runs),
+            facts=self.facts(runs, split),
             config=configs,
             pictures=pictures,
             depth=depth,
@@ -192,7 +201,7 @@ class Reports:
         (_, first), *others = reports.items()
         return ReportDocument(
             split,
-            self.facts(runs),
+            self.facts(runs, split),
             {run: self._runs.open(run).config for run in runs},
             reports,
             self._depths(runs, split, stage),

@@ -1,7 +1,10 @@
 """Unlabelled images: they come in, wait outside every split, and leave by their first mask."""
 
 import json
+import multiprocessing
+import os
 import shutil
+import signal
 import zipfile
 
 import numpy as np
@@ -118,6 +121,32 @@ def test_a_hostile_pool_is_refused_in_a_sentence_and_changes_nothing(folder, tmp
     assert "Traceback" not in str(caught.value) and str(caught.value).count("\n") == 0
     assert (folder / "dataset.json").read_bytes() == before
     assert not [p for p in (folder / "pool").rglob("*") if p.is_file()]
+
+
+def test_a_process_killed_while_it_adds_leaves_all_or_nothing(folder, tmp_path):
+    """Killed at six moments: the pool is as before or whole, and the next call adds what is missing."""
+    photos = tmp_path / "many"
+    photos.mkdir()
+    for number in range(24):
+        Image.new("RGB", (48, 32), (number, 0, 0)).save(photos / f"{number}.png")
+    labelled = Dataset.open(folder).samples
+    context = multiprocessing.get_context("fork")
+    for moment in (0.0, 0.004, 0.008, 0.016, 0.024, 0.032):
+        child = context.Process(target=add_to_pool, args=(folder, photos))
+        child.start()
+        child.join(moment)
+        os.kill(child.pid, signal.SIGKILL)
+        child.join()
+        now = Dataset.open(folder)
+        assert now.samples == labelled and len(now.pool) in (0, 24)
+        for sample in now.pool:
+            assert now.read_image(sample)[0, 0].tolist() == [int(sample.id), 0, 0]
+        if now.pool:
+            remove_from_pool(folder, [sample.id for sample in now.pool])
+    (folder / "pool" / "nobodys").mkdir(parents=True, exist_ok=True)  # killed before it was named
+    assert len(add_to_pool(folder, photos).added) == 24
+    (batch,) = (folder / "pool").iterdir()  # and nothing of the dead is left
+    assert len(list(batch.iterdir())) == 24
 
 
 def test_folds_are_made_without_unlabelled_images(folder, photos):
