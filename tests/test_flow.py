@@ -54,11 +54,14 @@ def trainings(shell, *words: object) -> list[dict]:
     return [row for row in shell("runs", *words)["runs"] if row["kind"] == "train"]
 
 
-def wait_until(condition) -> None:
+def wait_until(condition, told) -> None:
+    """Wait for a condition; ``told`` gives the rows of the runs, of which none may fail meanwhile."""
     end = time.monotonic() + PATIENCE_SECONDS
     while not condition():
-        assert time.monotonic() < end, "nothing happened for ten minutes"
-        time.sleep(0.02)
+        rows = [(row["run"], row["state"], row["cause"]) for row in told()]
+        assert not any(state == "failed" for _, state, _ in rows), rows
+        assert time.monotonic() < end, rows
+        time.sleep(0.2)
 
 
 def assert_scores(report: dict, num_samples: int) -> None:
@@ -75,9 +78,9 @@ def assert_scores(report: dict, num_samples: int) -> None:
     assert [row["support"] for row in report["classes"]] == confusion.sum(1).tolist()
 
 
-def kill_in_mid_run(run: RunFolder) -> list[dict]:
+def kill_in_mid_run(run: RunFolder, told) -> list[dict]:
     """Wait until the worker is some epochs into its work, kill it without warning, and return the history that it left."""
-    wait_until(lambda: len(run.metrics()) >= 2 or run.status().has_ended)
+    wait_until(lambda: len(run.metrics()) >= 2 or run.status().has_ended, told)
     status = run.status()
     assert status.state == "running", (status, run.log_tail())
     worker = psutil.Process(status.pid)
@@ -94,8 +97,8 @@ def assert_history(lines: list[dict], epochs: int | None = None) -> None:
 def test_the_whole_way(workspace, shell) -> None:
     # A run is killed in mid-run: interrupted, its history whole; resumed, it ends as planned.
     (cut,) = shell("train", "tiny", *MODEL, "--epochs", EPOCHS, "--patience", 0)["runs"]
-    before = kill_in_mid_run(RunFolder(workspace.runs.folder / cut))
-    wait_until(lambda: trainings(shell)[0]["state"] == "interrupted")
+    before = kill_in_mid_run(RunFolder(workspace.runs.folder / cut), told=lambda: trainings(shell))
+    wait_until(lambda: trainings(shell)[0]["state"] == "interrupted", told=lambda: trainings(shell))
     (row,) = trainings(shell)
     assert set(row) >= RUN and (row["run"], row["kind"], row["dataset"]) == (cut, "train", "tiny")
     assert "resume it" in row["cause"]
@@ -136,7 +139,10 @@ def test_the_whole_way(workspace, shell) -> None:
     )
 
     # The predictions that were queued behind the trainings end too.
-    wait_until(lambda: all(row["state"] == "finished" for row in shell("runs")["runs"]))
+    wait_until(
+        lambda: all(row["state"] == "finished" for row in shell("runs")["runs"]),
+        told=lambda: shell("runs")["runs"],
+    )
 
     # Scores are asked for again and labels merged on paper: nothing is predicted again.
     done = len(shell("runs")["runs"])
