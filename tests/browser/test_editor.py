@@ -334,10 +334,12 @@ def test_regions_are_answered_by_one_key_each_and_the_next_image_is_there_alread
     task.get_by_role("button", name="Accept", exact=True).click()
     press(page, "Enter")
     expect(page.get_by_text("at 3", exact=True)).to_be_visible()
-    decided = page.get_by_text("decided")
-    expect(decided).to_contain_text("['image-0', [('accepted', 0), ('kept', 1)]]")
-    expect(decided).to_contain_text("['image-1', [('kept', 0), ('skipped', 1)]]")
-    expect(decided).to_contain_text("['image-2', [('accepted', 0), ('accepted', 1)]]")
+    for decided in (
+        "['image-0', [('accepted', 0), ('kept', 1)]]",
+        "['image-1', [('kept', 0), ('skipped', 1)]]",
+        "['image-2', [('accepted', 0), ('accepted', 1)]]",
+    ):  # a line of the run before may stand beside it for a moment
+        expect(page.get_by_text("decided").filter(has_text=decided).first).to_be_visible()
     for top, left, bottom, right in harness.SQUARES:
         originals[2][top:bottom, left:right] = 3
     assert np.array_equal(workspace.masks.open(harness.WORK, "image-2").mask, originals[2])
