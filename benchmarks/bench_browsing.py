@@ -12,6 +12,7 @@ import argparse
 import logging
 import os
 import platform
+import resource
 import statistics
 import tempfile
 import time
@@ -145,6 +146,11 @@ def show_tab(app: AppTest, key: str, title: str) -> AppTest:
     return app.run()
 
 
+def most_memory() -> float:
+    """Return the most memory that this process has held, in GiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
+
+
 def measure(images: int, scored: float) -> None:
     """Print what each page costs to open and to run again in the workspace of the environment."""
     st.cache_resource.clear()  # else the pages would stay in the workspace of the size before
@@ -175,7 +181,7 @@ def measure(images: int, scored: float) -> None:
         print(
             f"{images:6,} images, {len(test):6,} scored  {page:9} opened {first:7.2f} s   "
             f"again {statistics.median(spent):6.3f} s median, {max(spent):6.3f} s longest "
-            f"of {len(spent)}",
+            f"of {len(spent)}   at most {most_memory():.2f} GiB so far",
             flush=True,
         )
 

@@ -43,6 +43,8 @@ FORMATS: tuple[tuple[bytes, Callable[[BinaryIO, str], Image.Image]], ...] = (
     (b"MM\x00*", TiffImagePlugin.TiffImageFile),
     (b"RIFF", WebPImagePlugin.WebPImageFile),
     (b"GIF8", GifImagePlugin.GifImageFile),
+    (b"P2", PpmImagePlugin.PpmImageFile),
+    (b"P3", PpmImagePlugin.PpmImageFile),
     (b"P5", PpmImagePlugin.PpmImageFile),
     (b"P6", PpmImagePlugin.PpmImageFile),
 )
@@ -106,15 +108,29 @@ def open_stream(file: BinaryIO, name: str) -> Iterator[Image.Image]:
         start = file.read(16)
         make = next((make for magic, make in FORMATS if start.startswith(magic)), None)
         if make is None:
-            raise SegcoreError(
-                "Expected a PNG, JPEG, TIFF, BMP, WebP, GIF or PPM image, received "
-                f"{name}: convert or remove it."
-            )
+            raise SegcoreError(_no_image(start, name))
         file.seek(0)
         image = make(file, name)
         width, height = image.size
         check_pixels(height, width, name)
         yield image
+
+
+def _no_image(start: bytes, name: str) -> str:
+    """Say what a file is that begins like no image."""
+    if not start:
+        return f"Expected an image, received the empty file {name}: copy it again or remove it."
+    if start.startswith(b"version https://"):
+        return (
+            f"Expected an image, received {name}, a pointer of Git LFS: fetch the file itself "
+            "(git lfs pull)."
+        )
+    if start.lstrip().startswith(b"<"):
+        return f"Expected an image, received {name}, a page of text (HTML): download it again."
+    return (
+        f"Expected a PNG, JPEG, TIFF, BMP, WebP, GIF or PPM image, received {name}: convert or "
+        "remove it."
+    )
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,9 @@ HIDDEN = 1 << 24
 """Code of a pixel of colours that is transparent over colours left behind."""
 
 MAX_ID = NO_DATA - 1
+NEARLY_WHOLE = 1e-4
+"""How far a float may be from a whole number, as arithmetic on rasters leaves it."""
+
 USUAL_NO_DATA = (-1, -128, -9999, -32767, -32768, -(2**31), -99999)
 """Negative numbers that mean "no data" even where the file does not say so."""
 
@@ -113,9 +116,10 @@ def read_ids(path: Path) -> npt.NDArray[Any]:
     band = _raster_band(path)
     if band is None:
         with open_image(path) as image:
-            one, step = image.mode in _GREY_MODES, _stretch(image)
+            one, (least, most) = image.mode in _GREY_MODES, _stretch(image)
             values = np.asarray(image) if one else _one_channel(image, path.name)
-            values = values // step if step > 1 else values
+            if most > least:
+                values = ((2 * least * values.astype(np.int64) + most) // (2 * most)).astype("u2")
             band = _Band(values, _nodata_of(image))
     return _as_ids(band, path.name)
 
@@ -311,12 +315,19 @@ def _hidden(image: Image.Image, codes: npt.NDArray[Any]) -> npt.NDArray[np.bool_
     return None if alone else clear
 
 
-def _stretch(image: Image.Image) -> int:
-    """Return by how much Pillow multiplies grey samples of 2 or 4 bits; asked before it decodes."""
+def _stretch(image: Image.Image) -> tuple[int, int]:
+    """Return the greatest grey of a file, and what Pillow makes of it; asked before it decodes.
+
+    It stretches samples of 2 or 4 bits, and those of a PGM with another maximum than 255 or 65535.
+    """
     tile = getattr(image, "tile", ())
-    arguments = tile[0].args if tile else ""
+    if not tile:
+        return 1, 1
+    arguments = tile[0].args
+    if tile[0].codec_name.startswith("ppm") and isinstance(arguments[-1], int):
+        return arguments[-1], 65535 if image.mode == "I" else 255
     raw = arguments if isinstance(arguments, str) else next(iter(arguments or ()), "")
-    return {"L;2": 85, "L;4": 17}.get(str(raw)[:3], 1)
+    return {"L;2": (3, 255), "L;4": (15, 255)}.get(str(raw)[:3], (1, 1))
 
 
 def _one_channel(image: Image.Image, name: str) -> npt.NDArray[Any]:
@@ -436,7 +447,8 @@ def _as_ids(band: _Band, name: str) -> npt.NDArray[Any]:
         empty |= np.isin(values, [v for v in USUAL_NO_DATA if v >= _least(values.dtype)])
     sound = values[~empty]
     if values.dtype.kind == "f":
-        broken = sound[sound != np.rint(sound)]
+        broken = sound[np.abs(sound - np.rint(sound)) > NEARLY_WHOLE]
+        values, sound = np.rint(values), np.rint(sound)
         if broken.size and float(broken.max()) > 1:
             raise SegcoreError(
                 f"Expected class ids in {name}, it holds {float(broken.max()):.6g}: it was smoothed "

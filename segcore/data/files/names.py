@@ -78,13 +78,14 @@ def name_keys(name: str) -> tuple[str, str, str]:
 
     Returns:
         :func:`name_key`; the same in folded case, with letters in their plain form (NFKC), without
-        %20 for a space and without space around a part; that without nnU-Net's channel ``_0000``. A
+        %20 for a space and without space around a part; that without nnU-Net's channel ``_0000`` and
+        without zeros before a number. A
         later key counts only where an earlier one finds no partner.
     """
     key = name_key(name)
     plain = unicodedata.normalize("NFKC", unquote(key)).casefold()
     folded = "/".join(part.strip() for part in plain.split("/"))
-    return key, folded, folded.removesuffix("_0000")
+    return key, folded, re.sub(r"(?<!\d)0+(?=\d)", "", folded.removesuffix("_0000"))
 
 
 def folder_words(name: str) -> list[str]:

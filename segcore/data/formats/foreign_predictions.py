@@ -24,6 +24,7 @@ from segcore.data.files.names import (
 )
 from segcore.data.formats.importers.paired_folders import sample_id
 from segcore.data.formats.importers.pairs.pairing import Pairing, Stopwatch
+from segcore.data.formats.importers.pairs.places import MASK_AFFIX, bare_stem
 from segcore.data.formats.importers.source import SPLIT_NAMES
 from segcore.data.formats.mask_values import check_size, read_mask_indices, to_indices
 from segcore.errors import SegcoreError
@@ -103,7 +104,8 @@ def match_files(
 
     A file stands for the id that is its path below the folder, or the last part of it, compared by
     :func:`names.name_keys`; or whose last part begins or ends its name ("0001_pred.png" for
-    "0001"), the longest such id first. With a rule, a file stands for the id with which it shares
+    "0001"), the longest such id first; or without a word for masks ("0001_pred.png" for
+    "0001_gt"). With a rule, a file stands for the id with which it shares
     what the rule says.
 
     Args:
@@ -141,6 +143,7 @@ class _Finder:
         levels = list(zip(*keys, strict=True)) if keys else [(), (), ()]
         self._whole = [_grouped(ids, level) for level in levels]
         self._last = [_grouped(ids, [key.rsplit("/", 1)[-1] for key in level]) for level in levels]
+        self._bare = _grouped(ids, [bare_stem(k[1].rsplit("/", 1)[-1], MASK_AFFIX) for k in keys])
 
     def find(self, file: str) -> str | None:
         keys = name_keys(_plain(file))
@@ -155,7 +158,10 @@ class _Finder:
             match = _by_affix(key, known)
             if match is not None:
                 return match
-        return None
+        last = keys[1].rsplit("/", 1)[-1]
+        if last in self._bare:
+            return _in_folder(self._bare[last], keys[1])
+        return _by_affix(keys[1], self._bare)
 
 
 def _plain(name: str) -> str:

@@ -1,6 +1,9 @@
 """A confusion matrix as a CSV table: rows true, columns predicted, with or without names."""
 
+import re
 from pathlib import Path
+
+import numpy as np
 
 from segcore.errors import SegcoreError
 from segcore.evaluation.counts.confusion import ConfusionMatrix, check_counts
@@ -24,7 +27,7 @@ def read_confusion_csv(path: Path | str) -> ConfusionMatrix:
 
     Raises:
         SegcoreError: No such file, or a table that is not square, names other classes in rows than
-            in columns, or holds a cell that is no pixel count.
+            in columns, holds totals, or a cell that is no pixel count.
     """
     path = Path(path)
     rows = split_rows(read_text(path, _MAX_BYTES).text, path.name)
@@ -42,7 +45,9 @@ def read_confusion_csv(path: Path | str) -> ConfusionMatrix:
             f"of {received or 0} columns: "
             "write one row and one column for each class."
         )
+    _refuse_thousands(rows, path.name)
     counts = [[_number(cell, path.name) for cell in row] for row in rows]
+    _refuse_totals(counts, path.name)
     return ConfusionMatrix(check_counts(counts, f"confusion matrix in {path.name}"), tuple(names))
 
 
@@ -93,6 +98,39 @@ def _in_order(own: list[str], names: list[str], counts: list[list[str]]) -> list
         )
     at = dict(zip(own, counts, strict=True))
     return [at[name] for name in names]
+
+
+def _refuse_thousands(rows: list[list[str]], name: str) -> None:
+    """Refuse points that may part thousands, 1.000, unless all counts have as many decimals.
+
+    Raises:
+        SegcoreError: Some cells have exactly three digits after a point.
+    """
+    cells = [cell.strip() for row in rows for cell in row]
+    parted = [cell for cell in cells if re.fullmatch(r"[1-9]\d{0,2}(\.\d{3})+", cell)]
+    if parted and not all("." in cell or cell == "0" for cell in cells):
+        raise SegcoreError(
+            f"Expected whole numbers in {name}, received {parted[0]!r}, in which the point may part "
+            "thousands: write counts without points."
+        )
+
+
+def _refuse_totals(counts: list[list[float]], name: str) -> None:
+    """Refuse a last row and column that sum up the others: they are no class.
+
+    Raises:
+        SegcoreError: They do.
+    """
+    table = np.array(counts)
+    inner = table[:-1, :-1]
+    if inner.size < 4 or not inner.any():
+        return
+    sums = np.append(inner.sum(0), inner.sum()), np.append(inner.sum(1), inner.sum())
+    if np.array_equal(table[-1], sums[0]) and np.array_equal(table[:, -1], sums[1]):
+        raise SegcoreError(
+            f"Expected one row and column for each class in {name}, received totals in the last "
+            "ones: remove them."
+        )
 
 
 def _is_number(text: str) -> bool:

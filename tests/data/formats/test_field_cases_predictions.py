@@ -151,10 +151,13 @@ def test_litter_and_spellings_do_not_come_between_masks(folders):
     names = {
         "Gr\u00f6\u00dfe": unicodedata.normalize("NFD", "Gr\u00f6\u00dfe.png"),
         "eye_000": "eye_000_0000.png",
-        "B": "b.PNG",
+        "BB": "bb.PNG",
         "twice": "twice.png.png",
         "sub/deep": "sub/deep_pred.png",
         "a": "pred_a.png",
+        "b_gt": "b_pred.png",
+        "c_mask": "c.png",
+        "frame_007": "frame_7.png",
     }
     for truth, guess in names.items():
         save(folders / f"truth/{truth}.png", TRUTH)

@@ -36,6 +36,7 @@ def write_confusion_csv(matrix, separator=","):
         (",road,tree,sky\n0,5,1,0\n1,2,7,0\n2,0,3,9\n", ("road", "tree", "sky")),
         ("road,tree,sky\nroad,5,1,0\ntree,2,7,0\nsky,0,3,9\n", ("road", "tree", "sky")),
         ("5.0,1.0,0.0\n2,7,0\n0,3,9.0\n", ()),
+        ("5.000,1.000,0.000\n2.000,7.000,0\n0,3.000,9.000\n", ()),
         ('"road, wet",tree,sky\n5,1,0\n2,7,0\n0,3,9\n', ("road, wet", "tree", "sky")),
     ],
 )
@@ -72,6 +73,9 @@ def test_one_class(tmp_path, text):
         ("", "empty"),
         ("\n\n", "empty"),
         ("a,b\n", "square|every cell"),
+        (",a,b,total\na,5,1,6\nb,2,9,11\ntotal,7,10,17\n", "totals in the last"),
+        ("5,1,6\n2,9,11\n7,10,17\n", "totals in the last"),
+        ("a;b\n1.000;1\n2;9\n", "'1.000', in which the point may part thousands"),
     ],
 )
 def test_each_broken_table_is_one_sentence(tmp_path, text, words):

@@ -11,7 +11,7 @@ from segcore.labels import MAX_CLASSES, Color, hex_to_color
 from segcore.text_files import Text, numbered_rows, parse_json, read_text
 
 TABLE_NAMES = re.compile(
-    r"(.*/)?(_?classes|class_dict\w*|class_names|id2label|label_?map|labels|label_colou?rs|colou?r_?map|palette)\.(csv|json|txt)",
+    r"(.*/)?(_?classes|(label_)?class_dict\w*|class_names|id2label|label_?map|labels|label_colou?rs|colou?r_?map|palette)\.(csv|json|txt)",
     re.IGNORECASE,
 )
 """Files that are taken for a class table."""
@@ -267,6 +267,10 @@ def _json_entry(key: str | None, value: Any, where: str) -> DeclaredClass:
 
 
 def _parse_text(text: str, file: str) -> Iterable[DeclaredClass]:
+    named = _names_before_ids(text)
+    if named:
+        yield from (DeclaredClass(name, number) for name, number in named.items())
+        return
     for number, line in enumerate(text.splitlines(), start=1):
         line = line.strip()
         where = f"line {number} of {file}"
@@ -285,6 +289,18 @@ def _parse_text(text: str, file: str) -> Iterable[DeclaredClass]:
             yield DeclaredClass(numbered[2].strip(), _parse_id(numbered[1], where))
         else:
             yield DeclaredClass(line)
+
+
+def _names_before_ids(text: str) -> dict[str, int]:
+    """Return name and id of lines like "tree 1", where that is what all are; else {}.
+
+    The ids must be those of few classes, so that "Boeing 737" stays a name.
+    """
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    found = [re.fullmatch(r"(.*\D.*?)[\s,;:=]+(\d{1,5})", line, re.ASCII) for line in lines]
+    named = {f[1]: int(f[2]) for f in found if f and not re.search(r"(^|[\s,;:=])\d+$", f[1])}
+    whole = len(lines) > 1 and len(named) == len(lines) == len({*named.values()})
+    return named if whole and max(named.values()) <= 2 * len(lines) else {}
 
 
 _PARSERS: dict[str, Callable[[str, str], Iterable[DeclaredClass]]] = {

@@ -45,6 +45,7 @@ from segcore.data.formats.importers.classes.codes import (
 )
 from segcore.data.formats.importers.classes.labelling import (
     Labelling,
+    bears_out,
     label_colors,
     label_declared_ids,
     label_found_ids,
@@ -353,6 +354,8 @@ def agree_on_labels(
     reading = choose_by(layout, progress)
     by = reading.by
     greatest = max((row.id or 0 for row in layout.declared), default=0)
+    if layout.assumed and by == "index":
+        return _label_assumed(layout, reading.problems, progress, many)
     if by == "index" and layout.declared and (layout.draw or greatest >= VOID_CODES[0]):
         labelling = label_declared_ids(layout.declared, None, layout.declared_in)
         empty = () if layout.draw else _survey_no_data(layout)
@@ -379,6 +382,33 @@ def agree_on_labels(
     else:
         labelling = label_found_ids(survey, many)
     return replace(labelling, problems=(*reading.problems, *labelling.problems, *empty))
+
+
+def _label_assumed(
+    layout: Layout, decided: tuple[Problem, ...], progress: Progress | None, many: bool
+) -> Labelling:
+    """Label by the classes of a publication where the masks bear them out, else by their own ids.
+
+    Raises:
+        SegcoreError: No mask can be read, or their ids look like instance numbers.
+    """
+    survey, problems = _survey(layout, "index", progress)
+    empty = _no_data_problem(survey, NO_DATA)
+    if not survey.pixels:
+        raise SegcoreError(
+            "Expected at least one sound mask, found none; the first problem is "
+            f"{problems[0].sentence}"
+        )
+    scored = sum(not row.ignore for row in layout.declared)
+    name = f"the {scored} classes of {layout.declared_in}"
+    if bears_out(survey, layout.declared):
+        labelling = label_declared_ids(layout.declared, None, layout.declared_in)
+        what = f"the source declares no classes; {name} are assumed"
+    else:
+        labelling = label_found_ids(survey, many)
+        what = f"the masks' ids are not those of {layout.declared_in}, they are read as they are"
+    assumed = Problem("", what, "add classes.csv if they differ")
+    return replace(labelling, problems=(*decided, assumed, *labelling.problems, *empty))
 
 
 def _survey(layout: Layout, by: str, progress: Progress | None) -> tuple[Survey, list[Problem]]:
@@ -487,6 +517,9 @@ def convert(
         The samples written, in the order of the source, and a problem for each that was left out
         or changed, for turned images that cannot be decided, for classes that no mask holds, and
         where most pixels are ignored.
+
+    Raises:
+        SegcoreError: All pixels are ignored.
     """
 
     def bring_in(pair: Pair, stored: bool = False) -> _Converted:
@@ -535,8 +568,14 @@ def convert(
     if layout.declared:
         problems.extend(_absent(labelling, frozenset().union(*(r.classes for r in results))))
     ignored = sum(r.ignored for r in results) / max(1, sum(r.pixels for r in results))
-    if ignored > MOSTLY_IGNORED:
-        what = f"{ignored:.0%} of the pixels are ignored, as void or unlabelled"
+    if ignored == 1:
+        raise SegcoreError(
+            f"Expected pixels of scored classes, received only ones that are ignored "
+            f"({labelling.label_set.num_classes} classes are declared, in "
+            f"{layout.declared_in or 'the label set'}): check the classes against the masks' ids."
+        )
+    if ignored > MOSTLY_IGNORED or (ignored and layout.assumed):
+        what = f"{ignored:.2%} of the pixels are ignored, as void or unlabelled"
         problems.append(Problem("", what, "check the class table against the masks' ids"))
     return [r.sample for r in results if r.sample], problems
 

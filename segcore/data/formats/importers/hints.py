@@ -1,6 +1,8 @@
 """What a source holds where no masks were found, and what to do."""
 
 import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from segcore.data.files.names import count_endings
@@ -8,6 +10,7 @@ from segcore.data.formats.importers.source import Source
 
 MOST_FILES = 20
 PEEK_BYTES = 4096
+MOST_WAYS = 4
 
 _KNOWN: tuple[tuple[str, str], ...] = (
     (r"(.*/)?[^/]+\.nii(\.gz)?", "NIfTI is read in nnU-Net's layout"),
@@ -46,6 +49,36 @@ def _looked_into(source: Source) -> list[str]:
                 "its JSON are LabelMe's, whose images are not there: put them next to them"
             )
     return list(dict.fromkeys(hints))
+
+
+def name_ways(images: Iterable[PurePosixPath]) -> str:
+    """Name what could part masks from images where nothing else does.
+
+    Args:
+        images: All image files of the source.
+
+    Returns:
+        The options with endings that names have beyond those of others, or with folders that hold
+        equal names: "--mask-suffix=_1stHO or --mask-suffix=_2ndHO"; "" for none.
+    """
+    stems: dict[str, set[str]] = defaultdict(set)
+    for path in images:
+        stems[path.stem].add(path.parent.as_posix())
+    endings: Counter[str] = Counter()
+    for stem in stems:
+        cuts = [found.start() for found in re.finditer(r"[_\-. ]", stem)]
+        cut = next((cut for cut in cuts if stem[:cut] in stems), None)
+        if cut is not None and not stem[cut + 1 :].isdigit():
+            endings[stem[cut:]] += 1
+    common = [end for end, count in endings.most_common(MOST_WAYS) if count > 1]
+    if common:
+        return " or ".join(f"--mask-suffix={end}" for end in common)
+    folders: Counter[str] = Counter()
+    for places in stems.values():
+        if len(places) > 1:
+            folders.update(places)
+    shown = [name for name, count in folders.most_common(MOST_WAYS) if count > 1]
+    return " or ".join(f"--masks '{name}'" for name in shown)
 
 
 def describe(source: Source) -> str:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from segcore.data.formats.importers.class_tables import TABLE_NAMES, DeclaredClass, read_class_table
-from segcore.data.formats.importers.hints import describe
+from segcore.data.formats.importers.hints import describe, name_ways
 from segcore.data.formats.importers.pairs.pairing import Pairing
 from segcore.data.formats.importers.pairs.partners import Partners, pair_by_rule, pair_places
 from segcore.data.formats.importers.pairs.places import Place
@@ -107,11 +107,13 @@ def read(source: Source, pairing: Pairing | None = None) -> Layout:
             f"{describe(source)}: check the path."
         )
     if not masks:
+        ways = name_ways(source.images)
+        perhaps = f", here perhaps {ways}" if ways else ""
         raise SegcoreError(
             f"Expected masks next to the {plural(len(images), 'image')} in {source.root}, found "
             f"none, {describe(source)}: put them in a folder 'masks' under the names of their "
             "images, name their folder (--masks FOLDER), or say how their names end "
-            "(--mask-suffix=_END)."
+            f"(--mask-suffix=_END){perhaps}."
         )
     if not images:
         raise SegcoreError(

@@ -12,15 +12,23 @@ from segcore.data.formats.importers.class_tables import read_class_table
 from segcore.data.formats.importers.paired_folders import find_class_table, sample_id, unique_ids
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import SPLIT_NAMES, Layout, Pair, Source
-from segcore.data.formats.importers.split_lists import read_list
+from segcore.data.formats.importers.split_lists import one_split_each, read_list
 from segcore.data.formats.importers.standard_classes import PASCAL_VOC
 from segcore.errors import SegcoreError
 from segcore.labels import list_names, plural
 
+_MASKS = {"SegmentationClass", "SegmentationClassPNG"}
+_OTHERS = {
+    f"Segmentation{kind}{form}"
+    for kind in ("Class", "Object")
+    for form in ("", "PNG", "Npy", "Visualization")
+} - _MASKS
+"""Folders in which LabelMe's and VOC's exports keep further forms of the masks."""
+
 
 def matches(source: Source) -> bool:
     """Whether ``SegmentationClass`` stands next to ``JPEGImages`` or ``ImageSets``."""
-    return bool(source.named(r"(.*/)?SegmentationClass/.*")) and bool(
+    return bool(source.named(r"(.*/)?SegmentationClass(PNG)?/.*")) and bool(
         source.named(r"(.*/)?(JPEGImages|ImageSets)/.*")
     )
 
@@ -41,14 +49,6 @@ def read(source: Source) -> Layout:
     pairs, problems = _pairs(source)
     declared, declared_in = find_class_table(source)
     declared = tuple(row for row in declared if row.name != "__ignore__")
-    if not declared:
-        problems.append(
-            Problem(
-                "",
-                "the source declares no classes; background and the 20 of Pascal VOC are assumed",
-                "add classes.csv if they differ",
-            )
-        )
     by = "auto" if not declared or any(row.color for row in declared) else "index"
     return Layout(
         "Pascal VOC",
@@ -57,6 +57,7 @@ def read(source: Source) -> Layout:
         declared_in or "Pascal VOC",
         tuple(problems),
         by=by,
+        assumed=not declared,
     )
 
 
@@ -81,10 +82,11 @@ def read_cvat(source: Source) -> Layout:
 def _pairs(source: Source) -> tuple[list[Pair], list[Problem]]:
     masks: dict[str, list[PurePosixPath]] = defaultdict(list)
     images: dict[str, list[PurePosixPath]] = defaultdict(list)
+    apart = any("JPEGImages" in path.parts for path in source.images)
     for path in source.images:
-        if "SegmentationClass" in path.parts:
+        if _MASKS & set(path.parts):
             masks[_name_below(path)].append(path)
-        elif "SegmentationObject" not in path.parts:
+        elif "JPEGImages" in path.parts or not (apart or _OTHERS & set(path.parts)):
             images[_name_below(path)].append(path)
     if not images:
         raise SegcoreError(
@@ -95,7 +97,7 @@ def _pairs(source: Source) -> tuple[list[Pair], list[Problem]]:
     lists = source.named(r"(.*/)?ImageSets/Segmentation/.+\.txt") or source.named(
         r"(.*/)?ImageSets/Main/.+\.txt"
     )
-    splits: dict[str, str] = {}
+    listed: dict[str, set[str]] = defaultdict(set)
     unlisted: list[Problem] = []
     for name in lists:
         split = SPLIT_NAMES.get(PurePosixPath(name).stem.lower(), "")
@@ -103,14 +105,15 @@ def _pairs(source: Source) -> tuple[list[Pair], list[Problem]]:
         for line in read_list(source, name):
             stem = _listed(line, images.keys() | masks.keys())
             if stem in images or stem in masks:
-                splits[stem] = split or splits.get(stem, "")
+                listed[stem] |= {split} - {""}
             else:
                 lost.append(line)
         if lost:
             what = f"{plural(len(lost), 'line')} without an image, such as {lost[0][:80]!r}"
             unlisted.append(Problem(name, what, "correct the list if they belong to the dataset"))
+    splits = one_split_each(listed, unlisted)
     wanted = [
-        stem for stem in images if stem in masks or stem in splits
+        stem for stem in images if stem in masks or stem in listed
     ]  # VOC holds thousands of images without masks
     pairs = []
     for stem in wanted:
@@ -151,7 +154,7 @@ def _listed(line: str, stems: Collection[str]) -> str:
 def _name_below(path: PurePosixPath) -> str:
     """What image and mask share: the path below the folder that says which they are."""
     at = next(
-        (n for n, part in enumerate(path.parts) if part in ("JPEGImages", "SegmentationClass")),
+        (n for n, part in enumerate(path.parts) if part in {"JPEGImages", *_MASKS}),
         len(path.parts) - 2,
     )
     return PurePosixPath(*path.parts[at + 1 :]).with_suffix("").as_posix()

@@ -45,12 +45,12 @@ def read_cityscapes(source: Source) -> Layout:
         SegcoreError: There are no images in ``leftImg8bit``, or only colours and instances of them.
     """
     rule = re.compile(_CITYSCAPES_MASK, re.IGNORECASE)
-    masks: dict[str, dict[str, str]] = {"labelids": {}, "labeltrainids": {}}
+    masks: dict[str, dict[tuple[str, ...], str]] = {"labelids": {}, "labeltrainids": {}}
     for name in source.files:
         if found := rule.fullmatch(name):
-            masks[found[4].lower()][found[3]] = name
+            masks[found[4].lower()][found[1], found[2], found[3]] = name
     images = {
-        p.stem.removesuffix("_leftImg8bit"): p
+        (p.parent.parent.name, p.parent.name, p.stem.removesuffix("_leftImg8bit")): p
         for p in source.images
         if p.stem.endswith("_leftImg8bit")
     }
@@ -65,21 +65,21 @@ def read_cityscapes(source: Source) -> Layout:
             f"Expected images '*_leftImg8bit.png' in {source.root}, found only masks: "
             "unpack leftImg8bit next to gtFine."
         )
-    held = {kind: sum(stem in own for stem in images) for kind, own in masks.items()}
+    held = {kind: sum(key in own for key in images) for kind, own in masks.items()}
     by_train_ids = held["labeltrainids"] == len(images) or (
         held["labeltrainids"] > held["labelids"]
     )
     chosen = masks["labeltrainids" if by_train_ids else "labelids"]
     problems: list[Problem] = []
     pairs = []
-    for stem, path in images.items():
-        city = path.parent.name
-        split = SPLIT_NAMES.get(path.parent.parent.name.lower(), path.parent.parent.name)
+    for key, path in images.items():
+        folder, city, stem = key
+        split = SPLIT_NAMES.get(folder.lower(), folder)
         pairs.append(
             Pair(
                 f"{city}/{stem}",
                 source.root / path,
-                source.root / chosen[stem] if stem in chosen else None,
+                source.root / chosen[key] if key in chosen else None,
                 split,
                 city,
             )

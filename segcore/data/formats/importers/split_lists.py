@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -54,14 +54,17 @@ def with_listed_splits(
         if lost:
             what = f"{plural(len(lost), 'line')} without an image, such as {lost[0][:80]!r}"
             problems.append(Problem(name, what, "correct the list if they belong to the dataset"))
-    twice = [pairs[n].id for n, own in splits.items() if len(own) > 1]
+    chosen = one_split_each({pairs[n].id: own for n, own in splits.items()}, problems)
+    return [replace(pair, split=chosen.get(pair.id, "")) for pair in pairs]
+
+
+def one_split_each(listed: Mapping[str, set[str]], problems: list[Problem]) -> dict[str, str]:
+    """Return the split of each image that is in the lists of one; report those in several."""
+    twice = [name for name, own in listed.items() if len(own) > 1]
     if twice:
         what = f"{plural(len(twice), 'image')} in lists of several splits ({list_names(twice, 4)})"
         problems.append(Problem("", what + ", which get none", "keep each in one list"))
-    return [
-        replace(pair, split=next(iter(splits[n])) if len(splits[n]) == 1 else "")
-        for n, pair in enumerate(pairs)
-    ]
+    return {name: next(iter(own)) for name, own in listed.items() if len(own) == 1}
 
 
 def _lines(source: Source, name: str, problems: list[Problem]) -> list[str]:

@@ -253,3 +253,34 @@ def test_tables_of_runs_are_read_together(folder):
         folder.text(f"{name}.csv", table.encode("utf-16"))
     found = folder.bring_in()
     assert found.pixels()[1] == 280 and "fold1.csv, fold2.csv are united" in found.said
+
+
+def test_runs_that_count_from_0_are_seen_by_one_that_starts_there(folder):
+    for name in "abc":
+        folder.photo(f"{name}.png", HEIGHT, WIDTH)
+    folder.text("train.csv", "ImageId,EncodedPixels\na.png,0 24\nb.png,24 24\nc.png,\n")
+    found = folder.bring_in()
+    assert found.mask("a")[:, 0].all() and found.mask("b")[:, 1].all()
+    assert found.pixels()[1] == 48 and "count pixels from 0" in found.said
+    assert found.names == ["background", "object"]
+
+
+def test_labels_beside_their_images_are_yolos_too(folder):
+    for number in range(3):
+        folder.photo(f"set/{number}.jpg", HEIGHT, WIDTH)
+        folder.text(f"set/{number}.txt", "0 .1 .1 .5 .1 .5 .5 .1 .5\n")
+    folder.text("set/classes.txt", "roof\n")
+    found = folder.bring_in()
+    assert found.names == ["background", "roof"] and found.report.num_samples == 3
+    for number in range(3):  # where there are masks, the labels are no matter
+        folder.save(f"set/{number}_mask.png", stripes(0, 1, 2))
+    (folder.root / "set/classes.txt").unlink()
+    assert folder.bring_in().ids == [0, 1, 2]
+
+
+@pytest.mark.parametrize("line", ["0 .5 .5 .2 .2\n", "0,.1,.1,.5,.1,.5,.5\n"])
+def test_an_image_whose_labels_are_refused_is_not_said_to_have_none(folder, line):
+    yolo(folder)
+    folder.text("labels/1.txt", line)
+    found = folder.bring_in()
+    assert found.report.num_samples == 2 and "no file of labels" not in found.said

@@ -101,7 +101,7 @@ ONE_BAD = {
         "at most 100 megapixels",
     ),
     "not an image": ("images/b.png", b"hello world", "Expected a PNG, JPEG"),
-    "empty file": ("masks/b.png", b"", "Expected a PNG, JPEG"),
+    "empty file": ("masks/b.png", b"", "Expected an image, received the empty file"),
 }
 
 

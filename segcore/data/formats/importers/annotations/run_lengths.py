@@ -16,7 +16,7 @@ from segcore.data.formats.importers.annotations.shapes import (
     ImageFinder,
     Numbers,
     Runs,
-    decode_runs_from_1,
+    decode_run_pairs,
     draw,
     unannotated,
 )
@@ -50,8 +50,10 @@ MARGIN = 1.2
 
 IMAGES = ("imageid_classid", "image_label", "imageid", "image_id", "id", "img", "image", "filename")
 CLASSES = ("classid", "class_id", "class", "label", "category")
-NOTHING = frozenset(("", "-1", "nan", "none", "null", "1 0"))
+NOTHING = frozenset(("", "-1", "nan", "none", "null", "1 0", "0 0"))
 """Cells that say that an image holds nothing of the class."""
+
+NO_LABEL = "object"
 
 
 def matches(source: Source) -> bool:
@@ -111,6 +113,7 @@ def read(source: Source) -> Layout:
             f"{len(lost)} among the {len(source.images)} image files: put them next to it."
         )
     problems: list[Problem] = []
+    runs = _from_the_first_pixel(runs, table, problems)
     if len(tables) > 1:
         problems.append(
             Problem(
@@ -162,11 +165,23 @@ def _by_image(
         if image is None:
             lost[image_name] = None
             continue
-        drawn = runs[image]
-        value = numbers[label]
-        if text.strip().lower() not in NOTHING:
-            drawn.append(Runs(value, text))
+        drawn, empty = runs[image], text.strip().lower() in NOTHING
+        if not empty:
+            drawn.append(Runs(numbers[label], text))
+        elif label != NO_LABEL:
+            _ = numbers[label]  # a class that this image does not hold
     return runs, lost
+
+
+def _from_the_first_pixel(
+    runs: dict[PurePosixPath, list[Runs]], table: str, problems: list[Problem]
+) -> dict[PurePosixPath, list[Runs]]:
+    """Count the pixels of all runs from 0 where one of them starts there, and say so."""
+    if not any(re.match(r"0+\s", one.text.lstrip()) for own in runs.values() for one in own):
+        return runs
+    what = f"the runs of {table} count pixels from 0, not from 1 as Kaggle's do: one starts at 0"
+    problems.append(Problem("", what, "correct that run if it is a mistake"))
+    return {image: [replace(one, first=0) for one in own] for image, own in runs.items()}
 
 
 def _choose_order(
@@ -187,7 +202,7 @@ def _choose_order(
             size = image_size(source.root / image)
             square = square and size[0] == size[1]
             for by_rows in (False, True):
-                mask = decode_runs_from_1(one.text, size, by_rows)
+                mask = decode_run_pairs(one.text, size, by_rows, one.first)
                 edges = sum(int((np.diff(mask, axis=a)).sum()) for a in (0, 1))
                 outlines[int(by_rows)] += edges
     if held and square:
@@ -228,6 +243,6 @@ def _rows(source: Source, table: str) -> list[tuple[str, str, str]]:
         image, label = cells.get(at_image, ""), cells.get(-1 if at_class is None else at_class, "")
         if joint:
             image, _, label = image.rpartition("_")
-        label = f"class {label}" if label.isdigit() else label or "object"
+        label = f"class {label}" if label.isdigit() else label or NO_LABEL
         found.append((image, label, cells.get(at_runs, "")))
     return found

@@ -69,17 +69,19 @@ class Bitmap:
 
 @dataclass(frozen=True)
 class Runs:
-    """Run lengths: start and length in turn, counted from 1, as text.
+    """Run lengths: start and length in turn, as text.
 
     Attributes:
         value: What their pixels become.
         text: "17 6 33 6".
         by_rows: Whether pixels are counted along the rows, not down the columns.
+        first: Number of the first pixel: 1, or 0.
     """
 
     value: int
     text: str
     by_rows: bool = False
+    first: int = 1
 
 
 Shape = Polygon | Bitmap | Runs
@@ -122,7 +124,8 @@ def draw(pair: Pair) -> npt.NDArray[np.uint16]:
         elif isinstance(shape, Bitmap):
             _paste(mask, shape, pair.id)
         else:
-            mask[decode_runs_from_1(shape.text, size, shape.by_rows)] = shape.value
+            runs = decode_run_pairs(shape.text, size, shape.by_rows, shape.first)
+            mask[runs] = shape.value
     return mask
 
 
@@ -190,15 +193,16 @@ def decode_bitmap(text: str, name: str) -> npt.NDArray[np.bool_]:
         return np.asarray(image.convert("L") if image.mode != "1" else image) > 0
 
 
-def decode_runs_from_1(
-    text: str, size: tuple[int, int], by_rows: bool = False
+def decode_run_pairs(
+    text: str, size: tuple[int, int], by_rows: bool = False, first: int = 1
 ) -> npt.NDArray[np.bool_]:
-    """Decode run lengths as Kaggle's competitions write them: pixels counted from 1.
+    """Decode run lengths as Kaggle's competitions write them.
 
     Args:
         text: Start and length in turn.
         size: (height, width) of the image.
         by_rows: Whether pixels are counted along the rows; else down the columns.
+        first: Number of the first pixel: 1, or 0.
 
     Returns:
         (H, W) bool.
@@ -214,11 +218,12 @@ def decode_runs_from_1(
             "the table."
         )
     runs = np.array(words, np.int64).reshape(-1, 2)
+    runs[:, 0] += 1 - first
     ends = runs.sum(axis=1) - 1
     if len(runs) and (runs[:, 0].min() < 1 or runs[:, 1].min() < 1 or ends.max() > height * width):
         raise SegcoreError(
-            f"Expected runs within {height} x {width} pixels, counted from 1, received one up to "
-            f"{int(ends.max())}: the image may have another size than when it was annotated."
+            f"Expected runs within {height} x {width} pixels, counted from {first}, received one up "
+            f"to {int(ends.max()) + first - 1}: the image may have another size than when it was annotated."
         )
     steps = np.zeros(height * width + 1, np.int64)
     np.add.at(steps, runs[:, 0] - 1, 1)
@@ -308,11 +313,23 @@ _UNANNOTATED = "annotate them, or add an empty annotation where nothing is to be
 
 
 def unannotated(
-    images: Iterable[PurePosixPath], pairs: Iterable[Pair], root: Any, what: str
+    images: Iterable[PurePosixPath],
+    pairs: Iterable[Pair],
+    root: Any,
+    what: str,
+    refused: Collection[PurePosixPath] = (),
 ) -> list[Problem]:
-    """Report the images that no annotation names; they are left out."""
+    """Report the images that no annotation names; they are left out.
+
+    Args:
+        images: The images.
+        pairs: Those that come in.
+        root: Where the images lie.
+        what: What they lack.
+        refused: Images of which another problem says why they are left out.
+    """
     used = {pair.image for pair in pairs}
-    left = [path for path in images if root / path not in used]
+    left = [path for path in images if root / path not in used and path not in refused]
     if not left:
         return []
     count = f"{len(left)} image{'s' * (len(left) != 1)}"

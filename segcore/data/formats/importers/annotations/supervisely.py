@@ -46,6 +46,7 @@ def read(source: Source) -> Layout:
     problems: list[Problem] = []
     skipped: Counter[str] = Counter()
     pairs: list[Pair] = []
+    refused: set[PurePosixPath] = set()
     for name in source.named(_ANNOTATIONS):
         path = PurePosixPath(name)
         image_name = path.name.removesuffix(".json")
@@ -60,11 +61,12 @@ def read(source: Source) -> Layout:
                 drawing = _drawing(read_json(source.root / name), numbers, skipped)
         except SegcoreError as error:
             problems.append(Problem.of(name, error))
+            refused.add(image)
             continue
         pairs.append(drawn_pair(source, image, name, drawing, without=("img",)))
     problems += passed_over(skipped)
     known = [p for p in source.images if "img" in p.parts or len(pairs) == 0]
-    problems += unannotated(known, pairs, source.root, "annotation")
+    problems += unannotated(known, pairs, source.root, "annotation", refused)
     return Layout(
         "Supervisely",
         tuple(unique_ids(pairs, problems)),

@@ -61,6 +61,7 @@ def read(source: Source) -> Layout:
     problems: list[Problem] = []
     skipped: Counter[str] = Counter()
     pairs: list[Pair] = []
+    refused: set[PurePosixPath] = set()
     files = _files(source)
     for name, row in _rows(source, files):
         image = finder.find(str(row["filename"]), PurePosixPath(name).parent)
@@ -78,6 +79,7 @@ def read(source: Source) -> Layout:
                 drawing = Drawing(_shapes(row["regions"], numbers, skipped))
         except SegcoreError as error:
             problems.append(Problem.of(str(image), error))
+            refused.add(image)
             continue
         pairs.append(drawn_pair(source, image, name, drawing))
     nameless = skipped.pop(NO_CLASS, 0)
@@ -85,7 +87,7 @@ def read(source: Source) -> Layout:
     if nameless and len(numbers.of) > 1:
         what = f"{plural(nameless, 'region')} without a class, taken for {NO_CLASS!r}"
         problems.append(Problem("", what, "name their class, or remove them"))
-    problems += unannotated(source.images, pairs, source.root, "regions in the JSON")
+    problems += unannotated(source.images, pairs, source.root, "regions in the JSON", refused)
     return Layout(
         "VIA",
         tuple(unique_ids(pairs, problems)),

@@ -1,4 +1,7 @@
-"""YOLO polygons: ``labels/x.txt`` next to ``images/x.jpg``, one ``class x y x y ...`` a line."""
+"""YOLO polygons: ``labels/x.txt`` for ``images/x.jpg``, one ``class x y x y ...`` a line.
+
+Where there is no folder ``labels``, ``x.txt`` lies beside ``x.jpg``.
+"""
 
 import re
 from collections.abc import Mapping
@@ -18,6 +21,7 @@ from segcore.data.formats.importers.annotations.shapes import (
 )
 from segcore.data.formats.importers.class_tables import DeclaredClass
 from segcore.data.formats.importers.paired_folders import unique_ids
+from segcore.data.formats.importers.pairs.roles import split_roles
 from segcore.data.formats.importers.polygons import BACKGROUND
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import Layout, Pair, Source
@@ -26,6 +30,7 @@ from segcore.labels import list_names
 from segcore.text_files import MAX_BYTES, read_text
 
 _LABELS = r"(.*/)?labels/(.*/)?[^/]+\.txt"
+_BESIDE = r"(.*/)?[^/]+\.txt"
 _LINE = re.compile(r"\d+(\s+-?[\d.]+(e-?\d+)?){4,}\s*", re.IGNORECASE)
 _YAML = r"(.*/)?(data|dataset)[^/]*\.ya?ml"
 CLASS_LISTS = ("classes.txt", "obj.names")
@@ -36,13 +41,10 @@ MAX_CLASS = 9999
 
 
 def matches(source: Source) -> bool:
-    """Whether text files in a folder ``labels`` bear names of images and hold YOLO's lines."""
-    names = source.named(_LABELS)
-    if not names:
-        return False
+    """Whether text files bear names of images, in ``labels`` or beside them, and hold YOLO's lines."""
     stems = {path.stem for path in source.images}
-    paired = [n for n in names if PurePosixPath(n).stem in stems]
-    for name in [n for n in paired if PurePosixPath(n).name.lower() not in CLASS_LISTS][:50]:
+    paired = [n for n in _label_files(source) if PurePosixPath(n).stem in stems]
+    for name in paired[:50]:
         try:
             lines = read_text(source.root / name).text.splitlines()
         except SegcoreError:
@@ -50,6 +52,15 @@ def matches(source: Source) -> bool:
         if lines:
             return bool(_LINE.fullmatch(lines[0].strip()))
     return False
+
+
+def _label_files(source: Source) -> list[str]:
+    """Return the files of labels: those in folders ``labels``, else those beside their images."""
+    names = source.named(_LABELS)
+    if not names and not split_roles(source)[1]:
+        beside = {path.with_suffix(".txt") for path in source.images}
+        names = [n for n in source.named(_BESIDE) if PurePosixPath(n) in beside]
+    return [n for n in names if PurePosixPath(n).name.lower() not in CLASS_LISTS]
 
 
 def read(source: Source) -> Layout:
@@ -62,11 +73,10 @@ def read(source: Source) -> Layout:
     finder = ImageFinder(source.images)
     problems: list[Problem] = []
     pairs: list[Pair] = []
+    refused: set[PurePosixPath] = set()
     highest, boxes = -1, 0
-    for name in source.named(_LABELS):
+    for name in _label_files(source):
         path = PurePosixPath(name)
-        if path.name.lower() in CLASS_LISTS:
-            continue
         image = finder.find(path.stem, _image_folder(path))
         if image is None:
             problems.append(_without_image(source, path))
@@ -75,9 +85,11 @@ def read(source: Source) -> Layout:
             shapes, count = _shapes(read_text(source.root / name, MAX_BYTES).text, name)
         except SegcoreError as error:
             problems.append(Problem.of(name, error))
+            refused.add(image)
             continue
         if count:
             boxes += 1
+            refused.add(image)
             problems.append(
                 Problem(
                     str(image),
@@ -94,7 +106,7 @@ def read(source: Source) -> Layout:
             "Expected YOLO polygons (class x y x y ...), received boxes (class x y width height): "
             "boxes say nothing of outlines, export the dataset for segmentation."
         )
-    problems += unannotated(source.images, pairs, source.root, "file in labels/")
+    problems += unannotated(source.images, pairs, source.root, "file of labels", refused)
     return Layout(
         "YOLO polygons",
         tuple(unique_ids(pairs, problems)),
@@ -106,8 +118,11 @@ def read(source: Source) -> Layout:
 
 
 def _image_folder(path: PurePosixPath) -> PurePosixPath:
-    """Return where the image of a file of labels lies: ``images`` in the place of ``labels``."""
-    at = max(i for i, part in enumerate(path.parts[:-1]) if part.lower() == "labels")
+    """Return where the image of a file of labels lies: ``images`` for ``labels``, else beside it."""
+    within = [i for i, part in enumerate(path.parts[:-1]) if part.lower() == "labels"]
+    if not within:
+        return path.parent
+    at = within[-1]
     return PurePosixPath(*path.parts[:at], "images", *path.parts[at + 1 : -1])
 
 

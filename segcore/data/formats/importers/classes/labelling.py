@@ -46,6 +46,9 @@ MOST_BASES = 256
 """Colours, most frequent first, that others may be ringing of."""
 
 MAX_LISTED = 12
+MOST_STRANGE = 0.05
+"""Share of the masks that may hold an id which a publication's classes lack, by mistake."""
+
 NAME_THEM = "name them: segscope classes NAME --rename, or on the page Dataset"
 
 GROUND_NAMES = frozenset(("background", "_background_", "bg", "other", "unlabelled", "unlabeled"))
@@ -163,6 +166,22 @@ def label_declared_ids(
         rows.append(DeclaredClass(name, 255, (0, 0, 0), True))
         codes.append(list(VOID_CODES))
     return _finish(rows, codes, "index", problems)
+
+
+def bears_out(survey: Survey, assumed: Sequence[DeclaredClass]) -> bool:
+    """Whether masks hold the ids of classes that a publication declares, and void beside them.
+
+    They do not where other ids stand in more than a few masks, or where an id that would be ignored
+    stands alone, as the foreground of binary masks does.
+    """
+    scored = {row.id for row in assumed if not row.ignore}
+    known = {row.id for row in assumed}
+    others = [code for code in survey.pixels if code not in known and code != NO_DATA]
+    if any(survey.masks[code] > MOST_STRANGE * survey.num_masks for code in others):
+        return False
+    held = [code for code in survey.pixels if code and code in scored]
+    tops = [code for code in VOID_CODES if code in survey.pixels]
+    return not any(stands_alone(top, held, survey) for top in tops)
 
 
 def _refuse_one_more(rows: Sequence[DeclaredClass], survey: Survey, declared_in: str) -> None:

@@ -81,6 +81,8 @@ class Pairing:
     def key(self, stem: str) -> str | None:
         """Return what a name shares with its partner's, None where the pattern does not match.
 
+        Zeros before a number do not count: 7 and 007 are one.
+
         Args:
             stem: Name without folders and ending; a mask's suffix is taken off first.
         """
@@ -88,7 +90,8 @@ class Pairing:
         if not self.match:
             return bare
         found = self._rule.search(bare) if len(bare) <= MAX_NAME else None
-        return found[1] if found else None
+        shared = found[1] if found else None
+        return shared.lstrip("0") or "0" if shared and shared.isdigit() else shared
 
 
 def check_pattern(pattern: str) -> str:

@@ -207,9 +207,23 @@ def pair_places(
                 partners.match(own[0], theirs)
             else:
                 partners.refuse(own, theirs, rule.final)
+    _add_parts(partners)
     _pair_by_beginning(partners)
     _pair_by_folder(partners)
     return partners
+
+
+def _add_parts(partners: Partners) -> None:
+    """Add to an image's mask what bears its name and a number: a_mask_1 beside a_mask."""
+    further: dict[tuple[str, ...], list[Place]] = defaultdict(list)
+    for mask in partners.free:
+        if unnumbered(mask.stem) != mask.stem:
+            further[(*mask.scope, unnumbered(mask.stem))].append(mask)
+    for image in partners.images:
+        own = partners.masks.get(image.path, ())
+        parts = further.get(_full(own[0]), []) if len(own) == 1 else []
+        if parts:
+            partners.match(image, (*own, *parts))
 
 
 def _are_parts(masks: Sequence[Place]) -> bool:
