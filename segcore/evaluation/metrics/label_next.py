@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from segcore.errors import SegcoreError, unknown
 
@@ -131,7 +130,9 @@ def mean_rank(scores: Sequence[Floats]) -> Floats:
 def _rank(values: Floats) -> Floats:
     if len(values) < 2:
         return np.ones(len(values))
-    return np.asarray((rankdata(values) - 1) / (len(values) - 1))
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks = (counts.cumsum() - (counts + 1) / 2)[place]  # equal values share their mean rank
+    return np.asarray(ranks / (len(values) - 1))
 
 
 class _Batch:
