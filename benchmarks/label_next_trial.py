@@ -1,7 +1,7 @@
 """Images chosen by label-next against images drawn at random: masks are hidden, then revealed.
 
     python benchmarks/label_next_trial.py --data ../shared/data/camvid --weights squeezenet1.1_notop.npz --out FOLDER
-        [--seeds 0,1,2,3,4] [--start 20] [--batch 20] [--rounds 2] [--epochs 20]
+        [--seeds 0,1,2,3,4] [--start 20] [--batch 20] [--rounds 2] [--epochs 40]
 
 For each seed a dataset at 96 x 128 starts with a few labelled training images, drawn at random; the others wait
 without a mask. A network is trained on it. Then, twice: a batch is chosen from the waiting images, by
@@ -87,7 +87,15 @@ class Arm:
         config = TrainConfig(
             self.name,
             ModelConfig(options.network, options.encoder, str(Path(options.weights).resolve())),
-            RecipeConfig(epochs=options.epochs, batch_size=8, patience=0),
+            RecipeConfig(
+                loss="cross_entropy",
+                schedule="cosine",
+                epochs=options.epochs,
+                batch_size=8,
+                patience=0,
+                augmentation="none",
+                cache_features=True,  # the encoder stays as it is: the trial is cheap
+            ),
             size=SIZE,
             validation_split="",
             seed=seed,
@@ -190,9 +198,9 @@ def main() -> None:
     parser.add_argument("--weights", required=True)
     parser.add_argument("--out", required=True)
     parser.add_argument("--seeds", default="0,1,2,3,4")
-    parser.add_argument("--network", default="unet")
+    parser.add_argument("--network", default="lraspp")
     parser.add_argument("--encoder", default="squeezenet")
-    for name, value in (("start", 20), ("batch", 20), ("rounds", 2), ("epochs", 20)):
+    for name, value in (("start", 20), ("batch", 20), ("rounds", 2), ("epochs", 40)):
         parser.add_argument(f"--{name}", type=int, default=value)
     options = parser.parse_args()
     os.environ[NO_WORK_VARIABLE] = "1"  # no dispatcher: see work()

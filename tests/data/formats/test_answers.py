@@ -172,6 +172,42 @@ def test_a_hostile_answer_is_refused_in_a_sentence(workspace, dataset, batch, tm
     assert not (dataset.folder / "mask_versions").exists()
 
 
+def _spoil(kind, folder):
+    """Change one mask of an unpacked answer of CVAT."""
+    mask = next(folder.glob("SegmentationClass/*.png"))
+    pixels = np.asarray(Image.open(mask).convert("RGB")).copy()
+    if kind == "foreign colour":
+        pixels[:9, :9] = (1, 2, 3)
+    elif kind == "other size":
+        pixels = pixels[:20]
+    Image.fromarray(pixels).save(mask)
+    if kind == "cut file":
+        mask.write_bytes(mask.read_bytes()[:60])
+    elif kind == "huge header":
+        width, height = (200_000).to_bytes(4, "big"), (200_000).to_bytes(4, "big")
+        mask.write_bytes(mask.read_bytes()[:16] + width + height + mask.read_bytes()[24:])
+    elif kind == "no class list":
+        (folder / "labelmap.txt").write_bytes(b"\xff\xfe\x00")
+
+
+@pytest.mark.parametrize(
+    "kind", ["foreign colour", "other size", "cut file", "huge header", "no class list"]
+)
+def test_a_hostile_answer_of_cvat_is_refused_in_a_sentence(
+    workspace, dataset, batch, tmp_path, kind
+):
+    with zipfile.ZipFile(batch("cvat") / "annotations.zip") as packed:
+        packed.extractall(tmp_path / "back")
+    _spoil(kind, tmp_path / "back")
+    before = (dataset.folder / "dataset.json").read_bytes()
+    with pytest.raises(SegcoreError) as caught:
+        workspace.annotation_tools.take_back("tiny", tmp_path / "back")
+    print(caught.value)
+    assert str(caught.value).count("\n") == 0 and "segscope-answer" not in str(caught.value)
+    assert (dataset.folder / "dataset.json").read_bytes() == before
+    assert not (dataset.folder / "mask_versions").exists()
+
+
 def test_an_answer_labels_the_pool_and_corrects_what_is_labelled(
     workspace, dataset, proposals, batch, tmp_path
 ):

@@ -102,7 +102,9 @@ def _bomb(path):
         packed.writestr("../outside.png", b"x")
 
 
-@pytest.mark.parametrize("kind", ["empty", "no images", "only broken", "traversal", "absent"])
+@pytest.mark.parametrize(
+    "kind", ["empty", "no images", "only broken", "huge header", "traversal", "absent"]
+)
 def test_a_hostile_pool_is_refused_in_a_sentence_and_changes_nothing(folder, tmp_path, kind):
     source = tmp_path / "source"
     source.mkdir()
@@ -110,6 +112,11 @@ def test_a_hostile_pool_is_refused_in_a_sentence_and_changes_nothing(folder, tmp
         (source / "notes.txt").write_text("none")
     elif kind == "only broken":
         (source / "a.png").write_bytes(b"not a picture")
+    elif kind == "huge header":
+        Image.new("RGB", (48, 32)).save(source / "a.png")
+        sound = (source / "a.png").read_bytes()
+        side = (200_000).to_bytes(4, "big")
+        (source / "a.png").write_bytes(sound[:16] + side + side + sound[24:])
     elif kind == "traversal":
         source = tmp_path / "evil.zip"
         _bomb(source)
