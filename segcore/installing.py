@@ -36,7 +36,8 @@ def install_command(*packages: str) -> str:
 def extra_command(extra: str) -> str:
     """Return the command that installs an extra.
 
-    Where another engine stands in TensorFlow's place, the command does not bring TensorFlow.
+    Where another engine stands in TensorFlow's place, the command brings TensorFlow only if the
+    extra's own packages require it, as KerasHub does.
 
     Args:
         extra: A key of ``optional-dependencies`` in ``pyproject.toml``, such as "hub".
