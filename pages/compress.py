@@ -92,26 +92,26 @@ with four, st.popover("Terms", icon=":material/tune:", width="stretch"):
     apart = chooser.apart_pairs(by_id)
     importance = chooser.importance(by_id)
 with session.errors_shown():
-    what_if = queries.what_if(run, split, prior, importance, apart, float(rate))
+    what_if, bands = queries.what_if(run, split, prior, importance, apart, float(rate))
 
 top = st.container()  # what the choice below amounts to, drawn once it is known
 suggested, choice = st.columns([1, 1], gap="large")
 with suggested:
     st.markdown("**Suggested merges**")
-    weak = advice.too_weak(what_if["baseline"]["kappa"])
-    listed = advice.suggestions(what_if["verdicts"], by_id, pixels)
+    weak = advice.too_weak(what_if.baseline.kappa)
+    listed = advice.suggestions(what_if.verdicts, label_set.class_names, pixels)
     if weak:
         st.info(weak, icon=":material/info:")
     elif not listed:
         st.caption("No two classes that occur in this split are confused enough to merge.")
     for pair_advice in [] if weak else listed[:SUGGESTED]:
-        color, icon = ACTIONS.get(pair_advice["action"], ("gray", ":material/do_not_disturb_on:"))
-        first, second = pair_advice["pair"]
+        color, icon = ACTIONS.get(pair_advice.action, ("gray", ":material/do_not_disturb_on:"))
+        first, second = (label_set.classes[i].id for i in pair_advice.pair)
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.badge(pair_advice["action"], color=color, icon=icon)  # type: ignore[arg-type]
+            st.badge(pair_advice.action, color=color, icon=icon)  # type: ignore[arg-type]
             st.markdown(
                 f"**{session.plain(by_id[first])} + {session.plain(by_id[second])}**",
-                help=session.plain(pair_advice["reason"]),
+                help=session.plain(pair_advice.reason),
                 width="stretch",
             )
             st.button(
@@ -123,7 +123,7 @@ with suggested:
                 type="tertiary",
             )
 with choice:
-    start = advice.first_merge(what_if["path"], by_id, pixels)
+    start = advice.first_merge(what_if.path, label_set.class_names, pixels)
     groups = chooser.choose(run, what_if, by_id, colors, apart, start)
     beside = st.container()
 
@@ -140,21 +140,21 @@ with top:
     summary.cards(found)
 with beside:
     st.plotly_chart(
-        charts.trade_off(what_if["path"], what_if["front"], what_if["null_band"], found["after"]),
+        charts.trade_off(what_if.path, what_if.front, bands, found.after),
         key="curve",
         config=session.CHART,
         alt="Accuracy and mean IoU against the entropy kept",
     )
     certified = (
         "All merges were compared."
-        if what_if["front_certified"]
+        if what_if.front_source.certified
         else "Found by search; other merges may be as good."
     )
     merged = ", ".join(
         " + ".join(session.plain(by_id[i]) for i in group) for group in groups if len(group) > 1
     )
     st.caption(
-        f"{what_if['front_compared']:,} merges compared. {certified}"
+        f"{what_if.front_source.compared:,} merges compared. {certified}"
         + (f" Merged here: {merged}." if merged else "")
     )
 summary.all_metrics(found)
@@ -169,7 +169,7 @@ tabs = dict(
 )
 if tabs["Label flow"].open:
     with tabs["Label flow"]:
-        summary.flow(what_if, label_set, found, groups)
+        summary.flow(what_if, label_set, found)
 elif tabs["Example pixels"].open:
     with tabs["Example pixels"]:
         examples.examples(run, split, groups, by_id)

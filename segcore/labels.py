@@ -254,6 +254,10 @@ class LabelMap:
             out[list(group)] = group_index
         return out
 
+    def in_ids(self, class_ids: Sequence[int]) -> list[list[int]]:
+        """Return the groups in the user's class ids, which stand in index order."""
+        return [[class_ids[i] for i in group] for group in self.groups]
+
     @staticmethod
     def identity(num_classes: int) -> "LabelMap":
         """Return the map that merges nothing."""

@@ -5,7 +5,7 @@ import pytest
 from segcore import formatting
 from segcore.evaluation.compression.compression import fold
 from segcore.evaluation.compression.dendrogram import build_dendrogram
-from segcore.ui.compress import board, chooser
+from segcore.ui.compress import board
 from segcore.workspace.scores.scores import WhatIfOptions
 
 IDS = [3, 5, 8, 11]
@@ -37,22 +37,13 @@ def shows(at, read, trained, groups: list[list[int]], split: str = "validation")
         assert f"{formatting.percent(share)} by {prior}" in told
 
 
-@pytest.mark.parametrize("number", [4, 3, 2, 1])
-def test_the_page_cuts_the_tree_as_the_tree_does(trained, number) -> None:
-    tree = build_dendrogram(
-        trained.workspace.scores.counts(trained.members[0], "validation")[1].sum(0)
-    )
-    groups = chooser.cut(tree.to_json(IDS)["joints"], IDS, number)
-    assert groups == [[IDS[i] for i in group] for group in tree.cut(number).groups]
-
-
 def test_a_cut_of_the_tree_is_judged(trained, open_page, read) -> None:
     at = page(trained, open_page, way="Clustering")
     read.check(at.slider(key="tree_labels").set_value(3).run())
     tree = build_dendrogram(
         trained.workspace.scores.counts(trained.members[0], "validation")[1].sum(0)
     )
-    shows(at, read, trained, [[IDS[i] for i in group] for group in tree.cut(3).groups])
+    shows(at, read, trained, tree.cut(3).in_ids(IDS))
 
 
 def test_labels_are_merged_by_hand_and_set_free_again(trained, open_page, read) -> None:

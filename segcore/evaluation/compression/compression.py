@@ -128,7 +128,7 @@ class MapScore:
         """Return a row for JSON; groups hold the user's ids when given, else indices."""
         names = range(self.label_map.num_classes) if ids is None else ids
         row: dict[str, Any] = {
-            "groups": [[int(names[i]) for i in group] for group in self.label_map.groups],
+            "groups": self.label_map.in_ids(names),
             "num_groups": self.label_map.num_groups,
         }
         for key, value in vars(self).items():

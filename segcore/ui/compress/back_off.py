@@ -1,13 +1,19 @@
 """Labels that back off: a promise, what it costs by level, and where pixels get a group."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from segcore import formatting
-from segcore.evaluation.compression.back_off_report import ALTERNATIVES
+from segcore.evaluation.compression.back_off import STEPS
+from segcore.evaluation.compression.back_off_report import (
+    ALTERNATIVES,
+    BackOffReport,
+    LevelShare,
+    NodeShare,
+)
+from segcore.evaluation.metrics.report import plain
 from segcore.ui import viewer
 from segcore.ui.compress import queries
 from segcore.ui.shared import manual, session, split_predictions, tables
@@ -51,7 +57,7 @@ def show(run: str, split: str, splits: Sequence[str]) -> None:
         return
     with session.errors_shown():
         report = queries.back_off(run, reported, options)
-    _draw(report)
+    _draw(run, options.calibrate, report)
     _masks(run, reported, options)
 
 
@@ -124,11 +130,11 @@ def _offer(run: str, split: str, options: BackOffOptions) -> None:
     st.rerun()
 
 
-def _draw(report: Mapping[str, Any]) -> None:
-    st.markdown(f"#### {report['headline']}")
-    st.markdown(report["outcome"])
+def _draw(run: str, calibrate: str, report: BackOffReport) -> None:
+    st.markdown(f"#### {report.headline()}")
+    st.markdown(report.outcome())
     st.plotly_chart(
-        level_bar(report["levels"]),
+        level_bar(report.levels),
         key="back_off_levels",
         config=session.CHART,
         alt="Share of the pixels by level of their label",
@@ -142,7 +148,7 @@ def _draw(report: Mapping[str, Any]) -> None:
             column_config={"pixels": share, "right": share},
             alt="Share and correctness of each label",
         )
-        tables.download_csv(rows, f"{report['run']}-back-off", "back_off_csv")
+        tables.download_csv(rows, f"{run}-back-off", "back_off_csv")
     with right:
         rows = alternative_rows(report)
         bits = st.column_config.NumberColumn(format="%.3f")
@@ -151,23 +157,23 @@ def _draw(report: Mapping[str, Any]) -> None:
             column_config={"wrong": share, "bits kept": bits},
             alt="Labels that back off beside plain merges",
         )
-        whole = formatting.number(report["whole_bits"], 3)
+        whole = formatting.number(report.whole_bits, 3)
         st.caption(
             f"Bits kept: what the right answers say of the label, of {whole} bits a pixel in all. "
             "The merge is the finest of the same tree that errs no more."
         )
-    if report["by_class"]:
+    if report.threshold.by_class:
         _classes(report)
-    st.caption(" ".join([_calibrated(report), *report["notes"]]))
+    st.caption(" ".join([_calibrated(report, calibrate), *report.notes]))
 
 
-def level_bar(levels: Sequence[Mapping[str, Any]]) -> go.Figure:
+def level_bar(levels: Sequence[LevelShare]) -> go.Figure:
     """Draw the share of the pixels by level as one bar, the finest labels first."""
     figure = go.Figure()
     for position, level in enumerate(levels):
         last = position == len(levels) - 1
         name = "finest label" if not position else "anything" if last else f"level {position}"
-        share = 100 * level["share"]
+        share = 100 * level.share
         figure.add_bar(
             y=[""],
             x=[share],
@@ -190,54 +196,42 @@ def _mixed(share: float) -> str:
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
-def level_rows(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+def level_rows(report: BackOffReport) -> list[tables.Row]:
     """Return a row for each group that is an answer, and one for all classes together."""
-    finest = report["levels"][0]
-    rows = [
-        {
-            "level": 0,
-            "label": "the classes",
-            "pixels": finest["share"],
-            "right": finest["right"],
-        }
-    ]
-    for node in report["nodes"]:
-        if node["level"] and node["share"]:
-            rows.append(
-                {
-                    "level": node["level"],
-                    "label": node["title"],
-                    "pixels": node["share"],
-                    "right": node["right"],
-                }
-            )
-    return sorted(rows, key=lambda row: row["level"])
+
+    def row(label: str, share: LevelShare | NodeShare) -> tables.Row:
+        right = plain(share.right)
+        return {"level": share.level, "label": label, "pixels": share.share, "right": right}
+
+    groups = [node for node in report.nodes if node.level and node.share]
+    groups.sort(key=lambda node: node.level)
+    return [row("the classes", report.levels[0]), *(row(node.title, node) for node in groups)]
 
 
-def alternative_rows(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+def alternative_rows(report: BackOffReport) -> list[tables.Row]:
     """Return a row for each way of answering."""
     return [
         {
-            "answer": ALTERNATIVES[one["name"]],
-            "labels": one["labels"],
-            "wrong": one["risk"]["value"],
-            "95 %": formatting.interval(*one["risk"]["interval"]),
-            "bits kept": one["bits"],
+            "answer": ALTERNATIVES[one.name],
+            "labels": one.labels,
+            "wrong": plain(one.risk.value),
+            "95 %": formatting.interval(*one.risk.ends()),
+            "bits kept": plain(one.bits),
         }
-        for one in report["alternatives"]
+        for one in report.alternatives
     ]
 
 
-def _classes(report: Mapping[str, Any]) -> None:
-    promised = report["calibration"]["promised"]
+def _classes(report: BackOffReport) -> None:
+    promised = report.threshold.promised.tolist()
     rows = [
         {
-            "class": node["title"],
+            "class": node.title,
             "promised": has,
-            "wrong": risk["value"],
-            "95 %": formatting.interval(*risk["interval"]),
+            "wrong": plain(risk.value),
+            "95 %": formatting.interval(*risk.ends()),
         }
-        for node, has, risk in zip(report["nodes"], promised, report["class_risk"], strict=False)
+        for node, has, risk in zip(report.nodes, promised, report.class_risk, strict=False)
     ]
     tables.draw(
         rows,
@@ -251,13 +245,12 @@ def _classes(report: Mapping[str, Any]) -> None:
         )
 
 
-def _calibrated(report: Mapping[str, Any]) -> str:
-    calibration = report["calibration"]
-    smallest = formatting.percent(calibration["smallest_promise"])
+def _calibrated(report: BackOffReport, calibrate: str) -> str:
+    chosen = report.threshold
     return (
-        f"Threshold {report['threshold']:.3f}, from {calibration['units']:,} "
-        f"{calibration['unit']} of {session.plain(report['calibrate'])}; so many allow promises "
-        f"from {smallest} on."
+        f"Threshold {chosen.value / STEPS:.3f}, from {chosen.units:,} {chosen.unit} of "
+        f"{session.plain(calibrate)}; so many allow promises from "
+        f"{formatting.percent(chosen.smallest)} on."
     )
 
 

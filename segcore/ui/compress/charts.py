@@ -1,10 +1,13 @@
 """Plotly figures about merging labels: trade-off, compression curve, label flow, IoU."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
+import numpy.typing as npt
 import plotly.graph_objects as go
 
+from segcore.evaluation.compression.compression import MapScore
+from segcore.evaluation.compression.tiers import Tier
 from segcore.ui.shared.charts.layout import ACCENT, QUIET, WARM, lay_out
 
 Groups = Sequence[Sequence[int]]
@@ -14,23 +17,24 @@ _FAINT = "rgba(128,128,128,.18)"
 
 
 def trade_off(
-    path: Sequence[Mapping[str, Any]],
-    front: Sequence[Mapping[str, Any]],
-    band: Sequence[Sequence[float] | None],
-    chosen: Mapping[str, Any],
+    path: Sequence[MapScore],
+    front: Sequence[MapScore],
+    band: Sequence[tuple[float, float] | None],
+    chosen: MapScore,
 ) -> go.Figure:
     """Draw accuracy against entropy kept: path, Pareto front, random merges, selected merge.
 
     Args:
         path: Rows of the path.
         front: Rows of the front.
-        band: [low, high] accuracy of random maps for each row of the path, or None.
+        band: (low, high) accuracy of random maps for each row of the path, or None.
         chosen: Scores of the chosen map.
     """
-    on_path = next((row["num_groups"] for row in path if row["groups"] == chosen["groups"]), 0)
+    maps = [row.label_map.groups for row in path]
+    on_path = chosen.label_map.num_groups if chosen.label_map.groups in maps else 0
     figure = compression_curve(path, on_path, front)
     rows = [
-        (100 * row["retained_entropy"], 100 * ends[0], 100 * ends[1])
+        (100 * row.retained_entropy, 100 * ends[0], 100 * ends[1])
         for row, ends in zip(path, band, strict=True)
         if ends is not None
     ]
@@ -52,8 +56,8 @@ def trade_off(
     combined = go.Figure([*traces, *figure.data], figure.layout)
     combined.add_trace(
         go.Scatter(
-            x=[100 * chosen["retained_entropy"]] if chosen["retained_entropy"] is not None else [],
-            y=[100 * chosen["accuracy"]],
+            x=_known_percent([chosen.retained_entropy]),
+            y=[100 * chosen.accuracy],
             mode="markers",
             name="chosen",
             marker={
@@ -69,7 +73,7 @@ def trade_off(
 
 
 def compression_curve(
-    path: Sequence[Mapping[str, Any]], chosen: int, front: Sequence[Mapping[str, Any]] = ()
+    path: Sequence[MapScore], chosen: int, front: Sequence[MapScore] = ()
 ) -> go.Figure:
     """Draw accuracy against entropy kept, one point per number of labels.
 
@@ -82,9 +86,9 @@ def compression_curve(
     if front:
         figure.add_trace(
             go.Scatter(
-                x=[100 * r["retained_entropy"] for r in front],
-                y=[100 * r["accuracy"] for r in front],
-                customdata=[r["num_groups"] for r in front],
+                x=_known_percent(r.retained_entropy for r in front),
+                y=_known_percent(r.accuracy for r in front),
+                customdata=[r.label_map.num_groups for r in front],
                 mode="markers",
                 name="Pareto front",
                 marker={"color": QUIET, "size": 5},
@@ -97,14 +101,14 @@ def compression_curve(
     for key, name, color in (("accuracy", "accuracy", ACCENT), ("mean_iou", "mean IoU", WARM)):
         figure.add_trace(
             go.Scatter(
-                x=[100 * r["retained_entropy"] for r in path],
-                y=[None if r[key] is None else 100 * r[key] for r in path],
-                customdata=[r["num_groups"] for r in path],
+                x=_known_percent(r.retained_entropy for r in path),
+                y=_known_percent(getattr(r, key) for r in path),
+                customdata=[r.label_map.num_groups for r in path],
                 mode="lines+markers",
                 name=name,
                 line={"color": color, "width": 1, "dash": "dot"},
                 marker={
-                    "size": [14 if r["num_groups"] == chosen else 7 for r in path],
+                    "size": [14 if r.label_map.num_groups == chosen else 7 for r in path],
                     "line": {"width": 1, "color": "white"},
                 },
                 hovertemplate="%{customdata} labels: %{y:.1f} % at %{x:.1f} % of the entropy<extra>"
@@ -121,19 +125,24 @@ def compression_curve(
     )
 
 
+def _known_percent(shares: Iterable[float]) -> list[float | None]:
+    """Return shares as percentages; None, a gap in a line, where one is undefined."""
+    return [100 * float(share) if np.isfinite(share) else None for share in shares]
+
+
 def sankey(
-    names: Sequence[str], colors: Sequence[str], weights: Sequence[float | None], groups: Groups
+    names: Sequence[str], colors: Sequence[str], weights: npt.NDArray[np.float64], groups: Groups
 ) -> go.Figure:
     """Draw which label goes to which group, as wide as it weighs.
 
     Args:
         names: C class names.
         colors: C colours as ``#rrggbb``.
-        weights: C shares 0..1 under the chosen prior.
+        weights: (C,) shares 0..1 under the chosen prior, NaN where undefined.
         groups: The chosen groups.
     """
     size = len(names)
-    known = [float(w or 0.0) for w in weights]
+    known = np.nan_to_num(weights).tolist()
     sources = [i for group in groups for i in group]
     targets = [size + number for number, group in enumerate(groups) for _ in group]
     figure = go.Figure(
@@ -167,32 +176,32 @@ def _pale(color: str) -> str:
 
 def before_and_after(
     names: Sequence[str],
-    before: Sequence[float | None],
-    after: Sequence[float | None],
+    before: npt.NDArray[np.float64],
+    after: npt.NDArray[np.float64],
     groups: Groups,
 ) -> go.Figure:
     """Draw the IoU of each group as a bar, and of its labels before the merge as points.
 
     Args:
         names: C class names.
-        before: C IoU 0..1 of the labels, None where undefined.
-        after: K IoU 0..1 of the groups, None where undefined.
+        before: (C,) IoU 0..1 of the labels, NaN where undefined.
+        after: (K,) IoU 0..1 of the groups, NaN where undefined.
         groups: K groups.
     """
     titles = [" + ".join(names[i] for i in group) for group in groups]
     figure = go.Figure(
         go.Bar(
             x=titles,
-            y=[None if v is None else 100 * v for v in after],
+            y=_known_percent(after),
             name="after",
             marker={"color": [ACCENT if len(group) > 1 else QUIET for group in groups]},
             hovertemplate="%{x}: IoU %{y:.1f} %<extra>after</extra>",
         )
     )
-    known = [(k, i) for k, group in enumerate(groups) for i in group if before[i] is not None]
+    known = [(k, i) for k, group in enumerate(groups) for i in group if np.isfinite(before[i])]
     if known:
         x, y, own = zip(
-            *((titles[k], 100 * float(before[i] or 0.0), names[i]) for k, i in known), strict=True
+            *((titles[k], 100 * float(before[i]), names[i]) for k, i in known), strict=True
         )
         figure.add_trace(
             go.Scatter(
@@ -213,52 +222,45 @@ def before_and_after(
     return figure
 
 
-def tier_gains(tiers: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> go.Figure:
+def tier_gains(tiers: Sequence[Tier], titles: Mapping[str, str]) -> go.Figure:
     """Draw what each variant gained over the unmerged model, in points, with intervals.
 
     Args:
-        tiers: Mappings of :class:`segcore.evaluation.compression.tiers.Tier`.
+        tiers: The variants, T0 first.
         titles: What each tier is called.
     """
     colors = {"merged": QUIET, "summed": ACCENT, "retrained": WARM}
-    shown = (
-        ("mean_iou", "mean IoU"),
-        ("accuracy", "accuracy"),
-        ("honest_accuracy", "chance-adjusted accuracy"),
-    )
+    shown = {
+        "mean_iou": "mean IoU",
+        "accuracy": "accuracy",
+        "honest_accuracy": "chance-adjusted accuracy",
+    }
     figure = go.Figure()
     for tier in tiers:
-        rows = [
-            (title, tier["gain"][key])
-            for key, title in shown
-            if tier["gain"][key]["difference"] is not None
-        ]
-        if tier["images"] < tiers[0]["images"]:  # what was predicted for these very images
-            beyond = {title: tier["beyond"][key]["difference"] for key, title in shown}
+        gains = {key: tier.gain[key] for key in shown if np.isfinite(tier.gain[key].value)}
+        names = [shown[key] for key in gains]
+        if tier.images < tiers[0].images and tier.beyond:  # what was predicted for these images
             figure.add_trace(
                 go.Bar(
-                    x=[title for title, _ in rows],
-                    y=[100 * (row["difference"] - beyond[title]) for title, row in rows],
-                    name=f"{titles['merged']}, same {tier['images']} images",
+                    x=names,
+                    y=[100 * (gain.value - tier.beyond[key].value) for key, gain in gains.items()],
+                    name=f"{titles['merged']}, same {tier.images} images",
                     marker={"color": QUIET, "pattern": {"shape": "/"}},
                     hovertemplate="%{x}: %{y:+.1f} pp<extra>expected on the same images</extra>",
                 )
             )
-        ends = [
-            (r["difference"], *(r["difference"] if v is None else v for v in r["interval"]))
-            for _, r in rows
-        ]
+        known = gains.values()
         figure.add_trace(
             go.Bar(
-                x=[title for title, _ in rows],
-                y=[100 * at for at, _, _ in ends],
-                name=f"{titles[tier['tier']]}, {tier['images']} images",
-                marker={"color": colors[tier["tier"]]},
+                x=names,
+                y=[100 * gain.value for gain in known],
+                name=f"{titles[tier.name]}, {tier.images} images",
+                marker={"color": colors[tier.name]},
                 error_y={
-                    "array": [100 * (high - at) for at, _, high in ends],
-                    "arrayminus": [100 * (at - low) for at, low, _ in ends],
+                    "array": [100 * (g.high - g.value) if g.is_known else 0 for g in known],
+                    "arrayminus": [100 * (g.value - g.low) if g.is_known else 0 for g in known],
                 },
-                hovertemplate="%{x}: %{y:+.1f} pp<extra>" + titles[tier["tier"]] + "</extra>",
+                hovertemplate="%{x}: %{y:+.1f} pp<extra>" + titles[tier.name] + "</extra>",
             )
         )
     legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}

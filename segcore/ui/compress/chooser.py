@@ -1,10 +1,12 @@
 """Choosing which labels to merge: greedy, by clustering, by a hierarchy file or manually."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import streamlit as st
 
+from segcore.evaluation.compression.dendrogram import Dendrogram
+from segcore.evaluation.compression.what_if import WhatIf
+from segcore.labels import LabelMap
 from segcore.ui.compress import manual_merge
 from segcore.ui.compress.queries import Groups, Importance
 from segcore.ui.shared import session
@@ -89,7 +91,7 @@ def _forget(label: int) -> None:
 
 def choose(
     run: str,
-    what_if: Mapping[str, Any],
+    what_if: WhatIf,
     names: Mapping[int, str],
     colors: Mapping[int, str],
     apart: Groups,
@@ -99,7 +101,7 @@ def choose(
 
     Args:
         run: Id of the run whose labels are merged.
-        what_if: What :func:`segcore.ui.compress.queries.what_if` returned.
+        what_if: All merges of the run's labels.
         names: Class names by id.
         colors: Their colours as ``#rrggbb``.
         apart: Pairs of class ids that never meet.
@@ -120,9 +122,9 @@ def choose(
         ),
     )
     if way == WAYS[0]:
-        groups = _on_path(what_if["path"], start)
+        groups = _on_path(what_if, start).in_ids(what_if.ids)
     elif way == WAYS[1]:
-        groups = _below_cut(what_if["dendrogram"]["joints"], list(names), start)
+        groups = _below_cut(what_if.dendrogram, start).in_ids(what_if.ids)
     elif way == WAYS[2]:
         groups = _by_hierarchy(run, names)
     else:
@@ -132,33 +134,30 @@ def choose(
     return tuple(tuple(group) for group in groups)
 
 
-def _on_path(path: Sequence[Mapping[str, Any]], start: int) -> list[list[int]]:
-    """Let the user choose a number of labels along the greedy path, and return its groups."""
-    rows = {row["num_groups"]: row["groups"] for row in path}
+def _on_path(what_if: WhatIf, start: int) -> LabelMap:
+    """Let the user choose a number of labels along the greedy path, and return its map."""
+    maps = {row.label_map.num_groups: row.label_map for row in what_if.path}
     number = _slider(
-        min(rows),
-        max(rows),
+        min(maps),
+        max(maps),
         "labels",
-        max(start, min(rows)),
+        max(start, min(maps)),
         "Along the greedy path, from no merge down to the fewest labels.",
     )
-    groups: list[list[int]] = rows[number]
-    return groups
+    return maps[number]
 
 
-def _below_cut(
-    joints: Sequence[Mapping[str, Any]], ids: Sequence[int], start: int
-) -> list[list[int]]:
-    """Let the user choose where the tree is cut, and return the groups below the cut."""
-    fewest = len(ids) - len(joints)
+def _below_cut(tree: Dendrogram, start: int) -> LabelMap:
+    """Let the user choose where the tree is cut, and return the map of the cut."""
+    fewest = tree.num_classes - len(tree.joints)
     number = _slider(
         fewest,
-        len(ids),
+        tree.num_classes,
         "tree_labels",
         max(start, fewest),
         "Labels that join below the cut of the tree become one.",
     )
-    return cut(joints, ids, number)
+    return tree.cut(number)
 
 
 def _slider(fewest: int, most: int, key: str, start: int, help: str) -> int:
@@ -176,25 +175,6 @@ def _slider(fewest: int, most: int, key: str, start: int, help: str) -> int:
             bind="query-params",
             help=help,
         )
-    )
-
-
-def cut(joints: Sequence[Mapping[str, Any]], ids: Sequence[int], number: int) -> list[list[int]]:
-    """Return the groups of a tree cut to so many labels, each in class order.
-
-    Args:
-        joints: The tree's joints in the order they are made, as a dendrogram's JSON holds them.
-        ids: Class ids in index order.
-        number: How many groups.
-    """
-    place = {name: index for index, name in enumerate(ids)}
-    groups = {frozenset([i]) for i in ids}
-    for joint in joints[: len(ids) - number]:
-        left, right = (frozenset(part) for part in joint["groups"])
-        groups = (groups - {left, right}) | {left | right}
-    return sorted(
-        (sorted(group, key=place.__getitem__) for group in groups),
-        key=lambda group: place[group[0]],
     )
 
 

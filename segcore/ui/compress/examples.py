@@ -52,19 +52,19 @@ def examples(run: str, split: str, groups: Groups, names: Mapping[int, str]) -> 
         f"{second}. Cyan outline: {second} predicted as {first}."
     )
     for start in range(0, len(cutouts), PER_ROW):
-        for column, (sample, picture, forward, backward) in zip(
+        for column, cutout in zip(
             st.columns(PER_ROW), cutouts[start : start + PER_ROW], strict=False
         ):
             with column:
-                st.image(picture, width="stretch")
+                st.image(cutout.picture, width="stretch")
                 st.caption(
-                    f"{session.plain(sample)}: {forward:,} px of {first} predicted as {second}, "
-                    f"{backward:,} the reverse."
+                    f"{session.plain(cutout.sample)}: {cutout.forward:,} px of {first} predicted "
+                    f"as {second}, {cutout.backward:,} the reverse."
                 )
                 if st.button(
-                    "Open in Compare", key=f"example_{sample}", icon=":material/visibility:"
+                    "Open in Compare", key=f"example_{cutout.sample}", icon=":material/visibility:"
                 ):
-                    cached_scores.look_at(run, split, sample)
+                    cached_scores.look_at(run, split, cutout.sample)
 
 
 def view(run: str, split: str, groups: Groups) -> None:

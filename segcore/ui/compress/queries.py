@@ -1,16 +1,20 @@
 """What the Compress page needs of the workspace, computed once and cached."""
 
-from typing import Any
-
 import numpy as np
 import streamlit as st
 
+from segcore.evaluation.compression.back_off_report import BackOffReport
+from segcore.evaluation.compression.chosen_map import MapReport
 from segcore.evaluation.compression.label_tree import node_label_set
+from segcore.evaluation.compression.what_if import WhatIf
 from segcore.labels import LabelMap, LabelSet
 from segcore.ui.shared import session
 from segcore.ui.viewer import Panel, Scene, pack
 from segcore.workspace import Workspace
 from segcore.workspace.compression.back_offs import BackOffOptions
+from segcore.workspace.compression.examples import Example
+from segcore.workspace.compression.merges import Band
+from segcore.workspace.compression.tiers import TierComparison
 from segcore.workspace.scores.scores import WhatIfOptions
 
 Groups = tuple[tuple[int, ...], ...]
@@ -38,15 +42,13 @@ def _what_if(
     apart: Groups,
     rate: float,
     stamp: str,
-) -> dict[str, Any]:
+) -> tuple[WhatIf, list[Band | None]]:
     pairs = [(str(a), str(b)) for a, b in apart]
     weights = _weights(prior, importance)
     options = WhatIfOptions(prior, weights, pairs, trade_off_rate=rate)
-    result = _workspace.scores.compress(run, split, options=options).to_json()
-    result["null_band"] = _workspace.merges.null_band(
-        run, split, [row["groups"] for row in result["path"]]
-    )
-    return result
+    answer = _workspace.scores.compress(run, split, options=options).answer
+    maps = [row.label_map.in_ids(answer.ids) for row in answer.path]
+    return answer, _workspace.merges.null_band(run, split, maps)
 
 
 def what_if(
@@ -56,10 +58,8 @@ def what_if(
     importance: Importance = (),
     apart: Groups = (),
     rate: float = 0.1,
-) -> dict[str, Any]:
-    """Return the what-if over all merges of a run.
-
-    "null_band" holds [low, high] accuracy of random merges for each row of the path.
+) -> tuple[WhatIf, list[Band | None]]:
+    """Return the what-if over all merges of a run, and a band of random merges by row of its path.
 
     Args:
         run: Id of a run.
@@ -104,10 +104,10 @@ def _merge(
     importance: Importance,
     apart: Groups,
     stamp: str,
-) -> dict[str, Any]:
+) -> MapReport:
     return _workspace.merges.judge(
         run, split, groups, prior, importance=_weights(prior, importance), forbidden=apart
-    ).to_json()
+    ).report
 
 
 def merge(
@@ -117,8 +117,8 @@ def merge(
     prior: str,
     importance: Importance = (),
     apart: Groups = (),
-) -> dict[str, Any]:
-    """Return every score of one merge on a split, as a mapping of ``MapReport``.
+) -> MapReport:
+    """Return every score of one merge on a split.
 
     Raises:
         SegcoreError: The run has no counts of that split yet.
@@ -132,12 +132,12 @@ def merge(
 @st.cache_data(max_entries=100, show_spinner=False)
 def _tiers(
     _workspace: Workspace, run: str, split: str, groups: Groups, retrained: str, stamps: str
-) -> dict[str, Any]:
-    return _workspace.tiers.compare(run, split, groups, retrained).to_json()
+) -> TierComparison:
+    return _workspace.tiers.compare(run, split, groups, retrained)
 
 
-def tiers(run: str, split: str, groups: Groups, retrained: str) -> dict[str, Any]:
-    """Return the variants of a merge side by side, as ``Tiers.compare`` gives them.
+def tiers(run: str, split: str, groups: Groups, retrained: str) -> TierComparison:
+    """Return the variants of a merge side by side.
 
     Raises:
         SegcoreError: There are no counts, or two tiers do not fit together.
@@ -152,15 +152,12 @@ def tiers(run: str, split: str, groups: Groups, retrained: str) -> dict[str, Any
 @st.cache_data(max_entries=64, show_spinner="Looking for examples …")
 def _examples(
     _workspace: Workspace, run: str, split: str, pair: tuple[int, int], stamp: str
-) -> tuple[list[tuple[str, Any, int, int]], int]:
-    examples_found, images = _workspace.merges.examples(run, split, pair)
-    return [(e.sample, e.picture, e.forward, e.backward) for e in examples_found], images
+) -> tuple[list[Example], int]:
+    return _workspace.merges.examples(run, split, pair)
 
 
-def examples(
-    run: str, split: str, pair: tuple[int, int]
-) -> tuple[list[tuple[str, Any, int, int]], int]:
-    """Return (sample, picture, forward, backward) of a pair's examples, and how many confuse it.
+def examples(run: str, split: str, pair: tuple[int, int]) -> tuple[list[Example], int]:
+    """Return examples of a pair, and how many images confuse it.
 
     Raises:
         SegcoreError: The run has no counts of that split, or a file cannot be read.
@@ -172,12 +169,12 @@ def examples(
 @st.cache_data(max_entries=200, show_spinner=False)
 def _back_off(
     _workspace: Workspace, run: str, split: str, options: BackOffOptions, stamps: str
-) -> dict[str, Any]:
-    return _workspace.back_offs.report(run, split, options).to_json()
+) -> BackOffReport:
+    return _workspace.back_offs.report(run, split, options).report
 
 
-def back_off(run: str, split: str, options: BackOffOptions) -> dict[str, Any]:
-    """Return the report of a promise as ``BackOffs.report`` gives it.
+def back_off(run: str, split: str, options: BackOffOptions) -> BackOffReport:
+    """Return the report of a promise.
 
     Raises:
         SegcoreError: The promise or the hierarchy is refused, or probabilities are missing.

@@ -1,12 +1,15 @@
 """What a chosen merge of labels does: cards, charts, and the report on another split."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 
 import numpy as np
 import streamlit as st
 
 from segcore import formatting
+from segcore.evaluation.compression.chosen_map import MapReport
+from segcore.evaluation.compression.what_if import WhatIf
+from segcore.evaluation.metrics.report import plain
 from segcore.labels import LabelSet
 from segcore.ui.compress import charts, queries
 from segcore.ui.compress.queries import Groups, Importance
@@ -31,46 +34,31 @@ MEASURES = (
 """What the table shows, by key of ``segcore.evaluation.compression.compression.MapScore``."""
 
 
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
-
-
-def _points(after: float | None, before: float | None) -> str | None:
-    return None if after is None or before is None else formatting.change(after - before)
-
-
-def cards(report: Mapping[str, Any]) -> None:
-    """Draw three figures of a merge.
-
-    Args:
-        report: Mapping of :class:`segcore.evaluation.compression.chosen_map.MapReport`.
-    """
-    before, after, beaten = (
-        report["before"],
-        report["after"],
-        report["random_percentile"]["accuracy"],
-    )
+def cards(report: MapReport) -> None:
+    """Draw three figures of a merge."""
+    before, after = report.before, report.after
+    merges = after.label_map.num_groups < after.label_map.num_classes
     kept = ", ".join(
-        f"{formatting.percent(share)} by {prior}" for prior, share in after["retained"].items()
+        f"{formatting.percent(share)} by {prior}" for prior, share in after.retained.items()
     )
     main: list[Entry] = [
         (
             "Accuracy",
-            formatting.percent(after["accuracy"]),
-            _points(after["accuracy"], before["accuracy"]),
+            formatting.percent(after.accuracy),
+            formatting.change(after.accuracy - before.accuracy),
             "Correct pixels / all pixels, on the merged labels. Merging can only raise it, so a rise "
             "alone proves nothing.",
         ),
         (
             "Entropy kept",
-            formatting.percent(after["retained_entropy"]),
+            formatting.percent(after.retained_entropy),
             None,
             f"How much of the labels' entropy is kept: {kept}. Higher is better.",
         ),
         (
             "Better than random merges",
             # with nothing merged there is nothing to compare: every "random merge" is the same map
-            formatting.percent(beaten if after["num_groups"] < before["num_groups"] else None),
+            formatting.percent(report.percentile["accuracy"] if merges else None),
             None,
             "Fraction of 1,000 random merges with the same group sizes whose accuracy is no higher.",
         ),
@@ -80,7 +68,7 @@ def cards(report: Mapping[str, Any]) -> None:
     st.caption(f"Entropy kept: {kept}." + (f" {again}" if again else ""))
 
 
-def all_metrics(report: Mapping[str, Any]) -> None:
+def all_metrics(report: MapReport) -> None:
     """Draw all other figures of a merge and its table of scores, folded away."""
     with st.expander("All metrics", icon=":material/functions:"):
         _metrics(_further(report))
@@ -108,79 +96,76 @@ def _metrics(entries: Sequence[Entry]) -> None:
             )
 
 
-def _further(report: Mapping[str, Any]) -> list[Entry]:
-    before, after = report["before"], report["after"]
-    low, high = report["lift_interval"]
-    change = [
-        None if after[k] is None or before[k] is None else f"{after[k] - before[k]:+.2f}"
-        for k in ("kappa", "honest_accuracy")
-    ]
+def _further(report: MapReport) -> list[Entry]:
+    before, after, lift = report.before, report.after, report.lift
+    kappa = after.kappa - before.kappa
+    honest = after.honest_accuracy - before.honest_accuracy
     return [
         (
             "Mean IoU",
-            formatting.percent(after["mean_iou"]),
-            _points(after["mean_iou"], before["mean_iou"]),
+            formatting.percent(after.mean_iou),
+            formatting.change(after.mean_iou - before.mean_iou),
             "IoU averaged over the merged labels. Its change is the sum of the confusion resolved "
             "and the class-mix effect.",
         ),
         (
             "Confusion resolved",
-            formatting.points(after["resolved_confusion"]),
+            formatting.points(after.resolved_confusion),
             None,
             "The part of the change in mean IoU that comes from confusion inside the merged groups. "
             "Only this part suggests duplicate labels.",
         ),
         (
             "Class-mix effect",
-            formatting.points(after["composition"]),
+            formatting.points(after.composition),
             None,
             "The part of the change in mean IoU that comes from averaging over fewer, larger labels. "
             "It proves nothing.",
         ),
         (
             "Kappa",
-            _number(after["kappa"]),
-            change[0],
+            formatting.number(after.kappa, 2),
+            f"{kappa:+.2f}" if isfinite(kappa) else None,
             "(accuracy - chance) / (1 - chance), with chance from the class frequencies of ground "
             "truth and prediction. 0 is chance, 1 is perfect.",
         ),
         (
             "Lift over random",
-            _number(after["lift"]),
-            None if low is None else f"{low:.2f} to {high:.2f}",
+            formatting.number(after.lift, 2),
+            f"{lift.low:.2f} to {lift.high:.2f}" if lift.is_known else None,
             "(accuracy - expected) / (1 - expected), expected over random merges of the same group "
             "sizes. Above 0 only if labels that are truly confused were merged. Below the value: its "
             "95 % interval over images.",
         ),
         (
             "pp gained per % entropy lost",
-            "–" if after["rate"] is None else f"{after['rate']:.2f}",
+            formatting.number(after.rate, 2),
             None,
             "Percentage points of accuracy gained for each point of entropy given up. Compare it "
             "with your trade-off rate.",
         ),
         (
             "Chance-adjusted accuracy",
-            _number(after["honest_accuracy"]),
-            change[1],
+            formatting.number(after.honest_accuracy, 2),
+            f"{honest:+.2f}" if isfinite(honest) else None,
             "Information that the prediction gives about the merged label, divided by that label's "
             "entropy (Theil's U): 0 is chance, 1 is perfect.",
         ),
     ]
 
 
-def table(report: Mapping[str, Any]) -> None:
+def table(report: MapReport) -> None:
     """Draw the scores before and after a merge, with the interval of each change."""
     rows = []
     for key, title in MEASURES:
-        low, high = report["intervals"].get(key, (None, None))
-        span = "" if low is None else f"{low:+.3f} to {high:+.3f}"
+        change = report.intervals.get(key)
+        known = change is not None and change.is_known
         rows.append(
             {
                 "what": title,
-                "before": report["before"][key],
-                "after": report["after"][key],
-                "change, 95 %": span,
+                "before": plain(getattr(report.before, key)),
+                "after": plain(getattr(report.after, key)),
+                "change, 95 %": f"{change.low:+.3f} to {change.high:+.3f}" if known else "",
             }
         )
     number = st.column_config.NumberColumn(format="%.4f")
@@ -192,33 +177,21 @@ def table(report: Mapping[str, Any]) -> None:
     )
 
 
-def chosen_again(report: Mapping[str, Any]) -> str:
+def chosen_again(report: MapReport) -> str:
     """Say how often resampled images lead to the same merge."""
-    same, pairs = report["stability"]["same"], report["stability"]["pairs"]
-    if same is None:
+    stability = report.stability
+    if not isfinite(stability.same):
         return ""
     return (
-        f"Chosen again in {formatting.percent(same)} of 1,000 resamples of the images; a merged "
-        f"pair of labels in {formatting.percent(pairs)}."
+        f"Chosen again in {formatting.percent(stability.same)} of 1,000 resamples of the images; a "
+        f"merged pair of labels in {formatting.percent(stability.pairs)}."
     )
 
 
-def tree(
-    what_if: Mapping[str, Any], label_set: LabelSet, counts: np.ndarray, groups: Groups
-) -> None:
+def tree(what_if: WhatIf, label_set: LabelSet, counts: np.ndarray, groups: Groups) -> None:
     """Draw the tree of labels next to the confusion matrix in its order."""
-    place = {name: index for index, name in enumerate(label_set.class_ids)}
-    joints = [
-        (
-            [place[i] for i in joint["groups"][0]],
-            [place[i] for i in joint["groups"][1]],
-            joint["height_bits"],
-        )
-        for joint in what_if["dendrogram"]["joints"]
-    ]
-    order = [place[i] for i in what_if["dendrogram"]["order"]]
     figure = tree_and_matrix(
-        joints, order, counts, label_set.class_names, _indices(groups, label_set)
+        what_if.dendrogram, counts, label_set.class_names, _indices(groups, label_set)
     )
     st.plotly_chart(
         figure,
@@ -232,23 +205,21 @@ def tree(
     )
 
 
-def flow(
-    what_if: Mapping[str, Any], label_set: LabelSet, report: Mapping[str, Any], groups: Groups
-) -> None:
+def flow(what_if: WhatIf, label_set: LabelSet, report: MapReport) -> None:
     """Draw which label goes where, and the IoU of each before and after."""
-    names, own = label_set.class_names, _indices(groups, label_set)
+    names, own = label_set.class_names, report.after.label_map.groups
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**Label flow**")
         figure = charts.sankey(
-            names, session.hex_colors(label_set), what_if["priors"][what_if["prior"]], own
+            names, session.hex_colors(label_set), what_if.priors[what_if.prior], own
         )
         st.plotly_chart(
             figure, key="flow", config=session.CHART, alt="Which label goes into which group"
         )
     with right:
         st.markdown("**IoU before and after**")
-        figure = charts.before_and_after(names, report["class_iou"], report["group_iou"], own)
+        figure = charts.before_and_after(names, report.class_iou, report.group_iou, own)
         st.plotly_chart(
             figure,
             key="iou_after",
@@ -301,31 +272,29 @@ def reported(
         )
 
 
-def _both_splits(
-    first: str, here: Mapping[str, Any], second: str, there: Mapping[str, Any]
-) -> None:
+def _both_splits(first: str, here: MapReport, second: str, there: MapReport) -> None:
     """Draw the scores of a merge on the split it was selected on, next to those on another."""
     rows: list[tables.Row] = []
+
+    def add(what: str, read: Callable[[MapReport], float]) -> None:
+        rows.append({"what": what, first: plain(read(here)), second: plain(read(there))})
+
     for title, key in (
         ("accuracy", "accuracy"),
         ("mean IoU", "mean_iou"),
         ("chance-adjusted accuracy", "honest_accuracy"),
         ("kappa", "kappa"),
     ):
-        for when in ("before", "after"):
-            rows.append(
-                {"what": f"{title}, {when}", first: here[when][key], second: there[when][key]}
-            )
+        add(f"{title}, before", lambda report, key=key: getattr(report.before, key))
+        add(f"{title}, after", lambda report, key=key: getattr(report.after, key))
     for title, key in (
         ("confusion resolved", "resolved_confusion"),
         ("composition", "composition"),
         ("lift", "lift"),
     ):
-        rows.append({"what": title, first: here["after"][key], second: there["after"][key]})
-    for title, end in (("lift, lower bound", 0), ("lift, upper bound", 1)):
-        rows.append(
-            {"what": title, first: here["lift_interval"][end], second: there["lift_interval"][end]}
-        )
+        add(title, lambda report, key=key: getattr(report.after, key))
+    add("lift, lower bound", lambda report: report.lift.low)
+    add("lift, upper bound", lambda report: report.lift.high)
     number = st.column_config.NumberColumn(format="%.4f")
     tables.draw(
         rows,

@@ -1,16 +1,20 @@
 """A merge as expected, with summed probabilities, and retrained, side by side."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from math import isfinite
 
 import streamlit as st
 
 from segcore import formatting
+from segcore.evaluation.compression.tiers import Tier
+from segcore.evaluation.counts.bootstrap import Interval
+from segcore.evaluation.metrics.report import plain
 from segcore.runs.folder.status import QUEUED_OR_ACTIVE
 from segcore.ui.compress import charts, queries
 from segcore.ui.compress.queries import Groups
 from segcore.ui.shared import session, tables
 from segcore.workspace.compression.retraining import RetrainedRun
+from segcore.workspace.compression.tiers import TierComparison
 
 TITLES = {
     "merged": "Expected: merged predictions",
@@ -70,7 +74,7 @@ def show(
         with retrained, st.container(border=True, height="stretch"):
             chosen = _retrained(run, [split, scored_on], groups, rows, merged)
         comparison = queries.tiers(run, scored_on, groups, chosen)
-    _compare(comparison, [" + ".join(names[i] for i in group) for group in comparison["groups"]])
+    _compare(comparison, [" + ".join(names[i] for i in group) for group in comparison.groups])
 
 
 def _summed(run: str, split: str, groups: Groups, merged: bool) -> None:
@@ -206,19 +210,22 @@ def _predicting(run: str, split: str) -> bool:
     )
 
 
-def _compare(comparison: Mapping[str, Any], titles: Sequence[str]) -> None:
+def _compare(comparison: TierComparison, titles: Sequence[str]) -> None:
     """Draw the tiers that exist: gains with intervals, all scores, the groups."""
     left, right = st.columns([3, 2], gap="large")
     rows = []
-    for tier in comparison["tiers"]:
-        if (
-            tier["images"] < comparison["images"]
-        ):  # what was predicted for the same images, so that the next row has its equal
-            rows.append(_row(f"Expected, on the same {tier['images']} images", tier, promised=True))
-        rows.append(_row(TITLES[tier["tier"]], tier))
+    columns: dict[str, Sequence[float]] = {}
+    for tier in comparison.tiers:
+        if tier.images < comparison.images:
+            # what was predicted for the same images, so that the next row has its equal
+            promised = f"Expected, on the same {tier.images} images"
+            rows.append(_row(promised, tier, promised=True))
+            columns[promised] = tier.predicted_iou.tolist()
+        rows.append(_row(TITLES[tier.name], tier))
+        columns[TITLES[tier.name]] = tier.group_iou.tolist()
     number = st.column_config.NumberColumn(format="%.4f")
     with left:
-        figure = charts.tier_gains(comparison["tiers"], TITLES)
+        figure = charts.tier_gains(comparison.tiers, TITLES)
         st.plotly_chart(
             figure,
             key="tier_gains",
@@ -226,9 +233,9 @@ def _compare(comparison: Mapping[str, Any], titles: Sequence[str]) -> None:
             alt="Gain of each variant over the unmerged model, with intervals",
         )
     with right:
-        for tier in comparison["tiers"]:
-            if tier["beyond"]:
-                st.markdown(sentence(tier))
+        for tier in comparison.tiers:
+            if tier.beyond:
+                st.markdown(sentence(tier.name, tier.images, tier.beyond["mean_iou"]))
         st.caption(
             "All rows score the merged labels on the same images, so differences are fair. "
             "Intervals are 95 %, paired by image. Part of any gain over the unmerged model "
@@ -237,14 +244,9 @@ def _compare(comparison: Mapping[str, Any], titles: Sequence[str]) -> None:
     tables.draw(
         rows, column_config={title: number for _, title in SCORES}, alt="Scores of each variant"
     )
-    if len(comparison["tiers"]) > 1:
-        columns: dict[str, Sequence[float | None]] = {}
-        for tier in comparison["tiers"]:
-            if tier["images"] < comparison["images"]:
-                columns[f"Expected, on the same {tier['images']} images"] = tier["predicted_iou"]
-            columns[TITLES[tier["tier"]]] = tier["group_iou"]
+    if len(comparison.tiers) > 1:
         table = [
-            {"label": title, **{name: values[k] for name, values in columns.items()}}
+            {"label": title, **{name: plain(values[k]) for name, values in columns.items()}}
             for k, title in enumerate(titles)
         ]
         percent = st.column_config.NumberColumn(format="percent")
@@ -253,33 +255,31 @@ def _compare(comparison: Mapping[str, Any], titles: Sequence[str]) -> None:
         )
 
 
-def _row(title: str, tier: Mapping[str, Any], *, promised: bool = False) -> tables.Row:
+def _row(title: str, tier: Tier, *, promised: bool = False) -> tables.Row:
     """Scores of a tier, or what was predicted for the images that it was compared on."""
-    row: tables.Row = {"tier": title, "images": tier["images"]}
+    row: tables.Row = {"tier": title, "images": tier.images}
     for key, name in SCORES:
-        value = tier["scores"][key]
-        over = tier["beyond"][key]["difference"] if promised else 0.0
-        row[name] = None if value is None or over is None else value - over
+        over = tier.beyond[key].value if promised and tier.beyond else 0.0
+        row[name] = plain(tier.scores[key] - over)
     return row
 
 
-def sentence(tier: Mapping[str, Any]) -> str:
+def sentence(tier: str, images: int, change: Interval) -> str:
     """Say what a tier gave beyond what was predicted, in points of mean IoU."""
-    change = tier["beyond"]["mean_iou"]
-    difference, (low, high) = change["difference"], change["interval"]
-    name = {"summed": "Summing probabilities", "retrained": "Retraining"}[tier["tier"]]
-    if difference is None:
+    name = {"summed": "Summing probabilities", "retrained": "Retraining"}[tier]
+    if not isfinite(change.value):
         return f"**{name}**: mean IoU is undefined here."
     gained = (
-        f"**{name}** gained {formatting.points(difference)} of mean IoU over the expected value"
+        f"**{name}** gained {formatting.points(change.value)} of mean IoU over the expected value"
     )
-    if low is None:
+    if not change.is_known:
         return f"{gained}; too few images or groups for an interval."
     verdict = (
-        "better than expected"
-        if low > 0
+        "not significant"
+        if not change.excludes_zero
+        else "better than expected"
+        if change.low > 0
         else "worse than expected"
-        if high < 0
-        else "not significant"
     )
-    return f"{gained} ({formatting.points_interval(low, high)}): {verdict}, on {tier['images']} images."
+    ends = formatting.points_interval(change.low, change.high)
+    return f"{gained} ({ends}): {verdict}, on {images} images."

@@ -7,14 +7,14 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from segcore.evaluation.compression.dendrogram import Dendrogram
 from segcore.ui.compress.charts import Groups
 from segcore.ui.shared.charts.layout import QUIET, WARM
 from segcore.ui.shared.charts.matrices import CELLS, write_shares
 
 
 def tree_and_matrix(
-    joints: Sequence[tuple[Sequence[int], Sequence[int], float]],
-    order: Sequence[int],
+    tree: Dendrogram,
     counts: npt.NDArray[np.int64],
     names: Sequence[str],
     groups: Groups,
@@ -22,16 +22,16 @@ def tree_and_matrix(
     """Draw the tree of labels next to the confusion matrix; joints inside a group stand out.
 
     Args:
-        joints: (left, right, height in bits) with class indices, in the order they are made.
-        order: Leaves from top to bottom.
+        tree: The tree; its leaves stand from top to bottom.
         counts: (C, C) pixels, rows true.
         names: C class names.
         groups: The chosen groups.
     """
+    order = tree.order
     figure = make_subplots(
         1, 2, shared_yaxes=True, column_widths=[0.3, 0.7], horizontal_spacing=0.01
     )
-    for inside, (xs, ys) in tree_lines(joints, order, groups).items():
+    for inside, (xs, ys) in tree_lines(tree, groups).items():
         line = {"color": WARM if inside else QUIET, "width": 3 if inside else 1.5}
         figure.add_trace(
             go.Scatter(x=xs, y=ys, mode="lines", line=line, showlegend=False, hoverinfo="skip"),
@@ -54,29 +54,21 @@ Lines = tuple[list[float | None], list[float | None]]
 """x and y of connected lines, with None between two of them."""
 
 
-def tree_lines(
-    joints: Sequence[tuple[Sequence[int], Sequence[int], float]],
-    order: Sequence[int],
-    groups: Groups,
-) -> dict[bool, Lines]:
+def tree_lines(tree: Dendrogram, groups: Groups) -> dict[bool, Lines]:
     """Return the lines of a tree: x is the height in bits, y the row of a leaf.
-
-    Args:
-        joints: As of :func:`tree_and_matrix`.
-        order: Leaves from top to bottom.
-        groups: The chosen groups.
 
     Returns:
         The lines of joints whose leaves are all of one group (True), and of all others (False).
     """
     group_of = {index: number for number, group in enumerate(groups) for index in group}
     nodes: dict[tuple[int, ...], tuple[float, float]] = {
-        (leaf,): (float(row), 0.0) for row, leaf in enumerate(order)
+        (leaf,): (float(row), 0.0) for row, leaf in enumerate(tree.order)
     }
     lines: dict[bool, Lines] = {True: ([], []), False: ([], [])}
-    for left, right, height in joints:
-        (y1, x1), (y2, x2) = nodes[tuple(sorted(left))], nodes[tuple(sorted(right))]
-        members = tuple(sorted([*left, *right]))
+    for joint in tree.joints:
+        height = joint.height_bits
+        (y1, x1), (y2, x2) = nodes[tuple(sorted(joint.left))], nodes[tuple(sorted(joint.right))]
+        members = tuple(sorted([*joint.left, *joint.right]))
         nodes[members] = ((y1 + y2) / 2, height)
         xs, ys = lines[len({group_of[i] for i in members}) == 1]
         xs += [x1, height, height, x2, None]

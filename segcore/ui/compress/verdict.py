@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from math import isfinite
 
 from segcore import formatting
+from segcore.evaluation.compression.chosen_map import MapReport
+from segcore.evaluation.compression.compression import MapScore
+from segcore.evaluation.compression.verdicts import MergeVerdict
 from segcore.palette import background
 from segcore.ui.compress.queries import Groups
 from segcore.ui.shared import session
@@ -26,78 +29,84 @@ class Verdict:
     sentence: str
 
 
-def judge(
-    report: Mapping[str, Any], groups: Groups, names: Mapping[int, str], split: str
-) -> Verdict:
+def judge(report: MapReport, groups: Groups, names: Mapping[int, str], split: str) -> Verdict:
     """Say whether a merge is advised on a split.
 
     It is recommended where the whole 95 % intervals of the lift over random merges and of the
     change in chance-adjusted accuracy lie above 0; rejected where one lies below 0.
 
     Args:
-        report: Mapping of :class:`segcore.evaluation.compression.chosen_map.MapReport`.
+        report: Scores of the merge on that split.
         groups: Groups of class ids.
         names: Class names by id, in index order.
         split: Name of the split.
     """
     merged = [group for group in groups if len(group) > 1]
-    if not merged:
-        return Verdict("silent", "No labels are merged.")
-    weak = too_weak(report["before"]["kappa"])
-    if weak:
-        return Verdict("silent", weak)
-    pixels = dict(zip(names, report["class_pixels"], strict=True))
-    absent = [names[i] for group in merged for i in group if not pixels[i]]
-    if absent:
-        return Verdict(
-            "silent",
-            f"{session.plain(', '.join(absent))} {'does' if len(absent) == 1 else 'do'} not occur "
-            f"in {session.plain(split)}, so this merge cannot be judged. Leave them out.",
-        )
-    before, after = report["before"], report["after"]
-    low, high = report["intervals"].get("honest_accuracy", (None, None))
-    lift_low, lift_high = report["lift_interval"]
-    if lift_low is None:
-        return Verdict("silent", f"Not judged. {session.plain(report['how_sure'])}")
-    if None in (low, before["honest_accuracy"], after["honest_accuracy"]):
-        return Verdict("silent", "Not judged: chance-adjusted accuracy is undefined here.")
+    reason = _why_silent(report, merged, names, split)
+    if reason:
+        return Verdict("silent", reason)
+    before, after, lift = report.before, report.after, report.lift
+    honest = report.intervals["honest_accuracy"]
     title = ", ".join(" + ".join(session.plain(names[i]) for i in group) for group in merged)
-    change = f"{before['honest_accuracy']:.2f} to {after['honest_accuracy']:.2f}"
-    if lift_low > 0 and low > 0:
-        stable = report["stability"]["pairs"]
-        often = (
-            "" if stable is None else f", stable in {formatting.percent(stable)} of the resamples"
-        )
-        gained = formatting.points(after["accuracy"] - before["accuracy"])
-        kept = formatting.percent(after["retained_entropy"])
+    change = f"{before.honest_accuracy:.2f} to {after.honest_accuracy:.2f}"
+    if lift.low > 0 and honest.low > 0:
+        stable = report.stability.pairs
+        often = f", stable in {formatting.percent(stable)} of the resamples"
+        gained = formatting.points(after.accuracy - before.accuracy)
+        kept = formatting.percent(after.retained_entropy)
         return Verdict(
             "recommended",
-            f"**Merge {title}**: {gained} accuracy, keeps {kept} of the entropy{often}.",
+            f"**Merge {title}**: {gained} accuracy, keeps {kept} of the entropy"
+            f"{often if isfinite(stable) else ''}.",
         )
-    if high <= 0 or after["honest_accuracy"] <= before["honest_accuracy"]:
+    if honest.high <= 0 or after.honest_accuracy <= before.honest_accuracy:
         return Verdict(
             "rejected",
             f"**Do not merge {title}**: chance-adjusted accuracy does not rise ({change}).",
         )
-    if lift_high < 0:
+    if lift.high < 0:
         return Verdict("rejected", f"**Do not merge {title}**: a random merge gains more.")
     return Verdict(
         "undecided",
         f"**{title}: not significant.** The 95 % interval of the lift over random merges "
-        f"({lift_low:.2f} to {lift_high:.2f}) or of the change in chance-adjusted accuracy "
-        f"({low:+.2f} to {high:+.2f}) contains 0.",
+        f"({lift.low:.2f} to {lift.high:.2f}) or of the change in chance-adjusted accuracy "
+        f"({honest.low:+.2f} to {honest.high:+.2f}) contains 0.",
     )
 
 
-def too_weak(kappa: float | None) -> str:
+def _why_silent(
+    report: MapReport, merged: Sequence[Sequence[int]], names: Mapping[int, str], split: str
+) -> str:
+    """Say why a merge cannot be judged; "" where it can."""
+    if not merged:
+        return "No labels are merged."
+    weak = too_weak(report.before.kappa)
+    if weak:
+        return weak
+    pixels = dict(zip(names, report.class_pixels, strict=True))
+    absent = [names[i] for group in merged for i in group if not pixels[i]]
+    if absent:
+        return (
+            f"{session.plain(', '.join(absent))} {'does' if len(absent) == 1 else 'do'} not occur "
+            f"in {session.plain(split)}, so this merge cannot be judged. Leave them out."
+        )
+    if not report.lift.is_known:
+        return f"Not judged. {session.plain(report.lift.how())}"
+    scores = (report.before.honest_accuracy, report.after.honest_accuracy)
+    if not (report.intervals["honest_accuracy"].is_known and all(map(isfinite, scores))):
+        return "Not judged: chance-adjusted accuracy is undefined here."
+    return ""
+
+
+def too_weak(kappa: float) -> str:
     """Return why a model bears no advice, or "" where it does.
 
     Args:
-        kappa: Its kappa before any merge, -1..1, None where undefined.
+        kappa: Its kappa before any merge, -1..1, NaN where undefined.
     """
-    if kappa is not None and kappa >= WEAK_KAPPA:
+    if kappa >= WEAK_KAPPA:
         return ""
-    value = "undefined" if kappa is None else f"{kappa:.2f}"
+    value = f"{kappa:.2f}" if isfinite(kappa) else "undefined"
     return (
         f"**No advice: the model is too weak.** Its kappa is {value}, where 0 is chance and 1 is "
         f"perfect; merges are judged from {WEAK_KAPPA} on."
@@ -105,38 +114,38 @@ def too_weak(kappa: float | None) -> str:
 
 
 def suggestions(
-    verdicts: Sequence[Mapping[str, Any]], names: Mapping[int, str], pixels: Sequence[int]
-) -> list[Mapping[str, Any]]:
+    verdicts: Sequence[MergeVerdict], names: Sequence[str], pixels: Sequence[int]
+) -> list[MergeVerdict]:
     """Return the advice on pairs of classes that occur and are no background.
 
     Args:
-        verdicts: Advice on pairs, each with "pair", "action" and "reason".
-        names: Class names by id, in index order.
+        verdicts: Advice on pairs.
+        names: C class names.
         pixels: (C,) true pixels of each class in the split.
     """
-    ids = list(names)
-    quiet = {ids[i] for i in background(list(names.values()))}
-    known = {i for i, count in zip(ids, pixels, strict=True) if count and i not in quiet}
-    return [verdict for verdict in verdicts if set(verdict["pair"]) <= known]
+    left_out = _not_judged(names, pixels)
+    return [verdict for verdict in verdicts if not left_out & set(verdict.pair)]
 
 
-def first_merge(
-    path: Sequence[Mapping[str, Any]], names: Mapping[int, str], pixels: Sequence[int]
-) -> int:
+def first_merge(path: Sequence[MapScore], names: Sequence[str], pixels: Sequence[int]) -> int:
     """Return the number of labels to start from: two merges, or fewer that can be judged.
 
     Args:
-        path: Rows of the greedy path, each with "num_groups" and "groups".
-        names: Class names by id, in index order.
+        path: Rows of the greedy path.
+        names: C class names.
         pixels: (C,) true pixels of each class in the split.
     """
-    ids = list(names)
-    quiet = {ids[i] for i in background(list(names.values()))}
-    bad = quiet | {i for i, count in zip(ids, pixels, strict=True) if not count}
+    left_out = _not_judged(names, pixels)
+    maps = [row.label_map for row in path]
     fine = [
-        row["num_groups"]
-        for row in path
-        if row["num_groups"] >= len(ids) - 2
-        and not any(set(group) & bad for group in row["groups"] if len(group) > 1)
+        one.num_groups
+        for one in maps
+        if one.num_groups >= len(names) - 2
+        and not any(left_out & set(group) for group in one.groups if len(group) > 1)
     ]
-    return int(min(fine, default=max(row["num_groups"] for row in path)))
+    return min(fine, default=max(one.num_groups for one in maps))
+
+
+def _not_judged(names: Sequence[str], pixels: Sequence[int]) -> set[int]:
+    """Indices of the classes that are background or do not occur."""
+    return {*background(names), *(i for i, count in enumerate(pixels) if not count)}

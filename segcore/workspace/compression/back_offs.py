@@ -263,8 +263,7 @@ class BackOffs:
         if label_map is None or label_map.num_groups == tree.num_classes:
             return []  # none errs so little, or the finest labels do
         found = [score_merge("merged", label_map, fold_images(mine, label_map), shared, drawn)]
-        class_ids = self._scores.label_set(run).class_ids
-        groups = [[class_ids[i] for i in group] for group in label_map.groups]
+        groups = label_map.in_ids(self._scores.label_set(run).class_ids)
         if summed or self._tiers.is_summed(run, split, groups):
             given = self._tiers.sum_probabilities(run, split, groups, progress)
             found.append(score_merge("summed", label_map, given[1], given[0], drawn))

@@ -21,6 +21,9 @@ from segcore.workspace.scores.scores import Scores
 Groups = Sequence[Sequence[int]]
 """Groups of the user's class ids; labels in no group stay as they are."""
 
+Band = tuple[float, float]
+"""Lowest and highest accuracy, 0..1, of 95 % of random merges."""
+
 MAX_BANDS = 40
 """Maps for which a band of random maps is drawn at most."""
 
@@ -143,7 +146,7 @@ class Merges:
             versions = [(LabelMap.from_json(row), str(row.get("by", ""))) for row in rows]
             for number, (label_map, by) in reversed(list(enumerate(versions, 1))):
                 if label_map.num_classes == len(ids):
-                    groups = [[ids[i] for i in group] for group in label_map.groups]
+                    groups = label_map.in_ids(ids)
                     merges.append(SavedMerge(name, number, len(versions), groups, by))
         return merges
 
@@ -157,7 +160,7 @@ class Merges:
         hierarchy = read_hierarchy(data, label_set)
         ids = label_set.class_ids
         return [
-            HierarchyLevel([[ids[i] for i in group] for group in level.groups], list(titles))
+            HierarchyLevel(level.in_ids(ids), list(titles))
             for level, titles in zip(hierarchy.levels, hierarchy.titles, strict=True)
         ]
 
@@ -180,8 +183,8 @@ class Merges:
         """
         return find_examples(self._scores, self._scenes, run, split, pair, count)
 
-    def null_band(self, run: str, split: str, maps: Sequence[Groups]) -> list[list[float] | None]:
-        """Return the accuracies [low, high] that hold 95 % of random maps of the same group sizes.
+    def null_band(self, run: str, split: str, maps: Sequence[Groups]) -> list[Band | None]:
+        """Return the accuracies (low, high) that hold 95 % of random maps of the same group sizes.
 
         Beyond :data:`MAX_BANDS` maps, evenly spaced ones have a band and the others None.
 
@@ -196,10 +199,10 @@ class Merges:
         )
         total: npt.NDArray[np.int64] = self._scores.counts(run, split)[1].total
         ends = null_band(total, [_map(label_set, maps[i]) for i in places])
-        bands: list[list[float] | None] = [None] * len(maps)
+        bands: list[Band | None] = [None] * len(maps)
         for place, (low, high) in zip(places, ends, strict=True):
             if np.isfinite(low):
-                bands[place] = [float(low), float(high)]
+                bands[place] = float(low), float(high)
         return bands
 
 

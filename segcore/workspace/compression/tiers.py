@@ -108,7 +108,7 @@ class Tiers:
         return TierComparison(
             run=run,
             split=split,
-            groups=[[label_set.class_ids[i] for i in group] for group in label_map.groups],
+            groups=label_map.in_ids(label_set.class_ids),
             images=len(original[0]),
             retrained=chosen or None,
             tiers=tiers,

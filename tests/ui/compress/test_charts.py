@@ -2,15 +2,17 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from segcore.ui.compress.charts import before_and_after, compression_curve, sankey, trade_off
+from tests.ui.compress.made_up_scores import map_score
 
 NAMES = ["field", "forest", "road"]
 
 PATH = [
-    {"num_groups": 3, "accuracy": 0.7, "mean_iou": 0.5, "retained_entropy": 1.0},
-    {"num_groups": 2, "accuracy": 0.9, "mean_iou": None, "retained_entropy": 0.4},
+    map_score([[0], [1], [2]], accuracy=0.7, mean_iou=0.5, retained_entropy=1.0),
+    map_score([[0, 1], [2]], accuracy=0.9, retained_entropy=0.4),
 ]
 
 
@@ -33,14 +35,8 @@ def test_the_compression_curve_can_be_written_as_json() -> None:
     assert "NaN" not in text and json.loads(text)["data"]
 
 
-def row(groups, accuracy, kept) -> dict:
-    return {
-        "groups": groups,
-        "num_groups": len(groups),
-        "accuracy": accuracy,
-        "mean_iou": accuracy / 2,
-        "retained_entropy": kept,
-    }
+def row(groups, accuracy, kept):
+    return map_score(groups, accuracy=accuracy, mean_iou=accuracy / 2, retained_entropy=kept)
 
 
 def test_the_chosen_merge_stands_out_in_the_trade_off() -> None:
@@ -49,7 +45,7 @@ def test_the_chosen_merge_stands_out_in_the_trade_off() -> None:
         row([[0, 1], [2]], 0.9, 0.4),
         row([[0, 1, 2]], 1.0, 0.0),
     ]
-    figure = trade_off(path, path, [[0.8, 0.8], None, [1.0, 1.0]], row([[0, 2], [1]], 0.85, 0.7))
+    figure = trade_off(path, path, [(0.8, 0.8), None, (1.0, 1.0)], row([[0, 2], [1]], 0.85, 0.7))
     traces = {t.name: t for t in figure.data}
     assert (list(traces["chosen"].x), list(traces["chosen"].y)) == (
         pytest.approx([70]),
@@ -61,7 +57,9 @@ def test_the_chosen_merge_stands_out_in_the_trade_off() -> None:
 
 
 def test_every_label_flows_to_its_group() -> None:
-    figure = sankey(NAMES, ["#0072b2", "#e69f00", "#009e73"], [0.6, 0.4, None], [[0, 2], [1]])
+    figure = sankey(
+        NAMES, ["#0072b2", "#e69f00", "#009e73"], np.array([0.6, 0.4, np.nan]), [[0, 2], [1]]
+    )
     (flow,) = figure.data
     label = flow.node.label
     assert [
@@ -75,7 +73,8 @@ def test_every_label_flows_to_its_group() -> None:
 
 
 def test_each_label_is_a_point_over_the_bar_of_its_group() -> None:
-    bars, points = before_and_after(NAMES, [0.5, None, 0.2], [0.7, None], [[0, 2], [1]]).data
+    before, after = np.array([0.5, np.nan, 0.2]), np.array([0.7, np.nan])
+    bars, points = before_and_after(NAMES, before, after, [[0, 2], [1]]).data
     assert list(bars.y) == [70, None]
     assert list(zip(points.x, points.y, strict=True)) == [
         ("field + road", 50),

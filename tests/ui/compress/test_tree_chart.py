@@ -11,10 +11,9 @@ COUNTS = np.array([[90, 8, 2], [12, 36, 0], [1, 0, 0]])
 
 def test_joints_inside_a_chosen_group_stand_out() -> None:
     tree = build_dendrogram(COUNTS)
-    joints = [(j.left, j.right, j.height_bits) for j in tree.joints]
     for number, inside in ((3, 0), (2, 1), (1, 2)):
         groups = tree.cut(number).groups
-        chosen, rest, heat, *_ = tree_and_matrix(joints, tree.order, COUNTS, NAMES, groups).data
+        chosen, rest, heat, *_ = tree_and_matrix(tree, COUNTS, NAMES, groups).data
         assert (list(chosen.x).count(None), list(rest.x).count(None)) == (inside, 2 - inside)
     assert [c[0][0] for c in heat.customdata] == [NAMES[i] for i in tree.order]
 

@@ -1,27 +1,39 @@
 """Advice on a merge is given only where the model, the classes and the scores can bear it."""
 
+from math import nan
+
+import numpy as np
 import pytest
 
+from segcore.evaluation.compression.chosen_map import MapReport
+from segcore.evaluation.compression.information import label_priors
+from segcore.evaluation.compression.stability import Stability
+from segcore.evaluation.compression.verdicts import judge_pairs
+from segcore.evaluation.counts.bootstrap import Interval
 from segcore.ui.compress import verdict
+from tests.ui.compress.made_up_scores import map_score
 
 NAMES = {0: "background", 3: "forest", 5: "shrub", 8: "road"}
+CLASS_NAMES = list(NAMES.values())
 GROUPS = ((0,), (3, 5), (8,))
+MERGED = ((0,), (1, 2), (3,))
 
 
-def found(**changes):
+def found(before=None, after=None, honest=(0.05, 0.15), lift=(0.2, 0.4), class_pixels=None):
     """A merge that all figures speak for; with some of them changed."""
-    report = {
-        "before": {"kappa": 0.7, "honest_accuracy": 0.50, "accuracy": 0.80},
-        "after": {"honest_accuracy": 0.60, "accuracy": 0.86, "retained_entropy": 0.92},
-        "intervals": {"honest_accuracy": [0.05, 0.15]},
-        "lift_interval": [0.2, 0.4],
-        "stability": {"pairs": 0.88},
-        "class_pixels": [900, 50, 40, 10],
-        "how_sure": "No interval from 3 groups: at least 6 groups are needed.",
-    }
-    for name, value in changes.items():
-        report[name] = {**report[name], **value} if isinstance(value, dict) else value
-    return report
+    kept = {"kappa": 0.7, "honest_accuracy": 0.50, "accuracy": 0.80, **(before or {})}
+    gained = {"honest_accuracy": 0.60, "accuracy": 0.86, "retained_entropy": 0.92, **(after or {})}
+    return MapReport(
+        before=map_score(((0,), (1,), (2,), (3,)), **kept),
+        after=map_score(MERGED, **gained),
+        lift=Interval(0.3, *lift, unit="groups", groups=3),
+        intervals={"honest_accuracy": Interval(0.1, *honest)},
+        stability=Stability(same=0.5, pairs=0.88),
+        percentile={"accuracy": 1.0},
+        class_iou=np.full(4, nan),
+        group_iou=np.full(3, nan),
+        class_pixels=np.array(class_pixels or [900, 50, 40, 10]),
+    )
 
 
 def judge(groups=GROUPS, **changes):
@@ -39,21 +51,23 @@ def test_a_merge_that_all_speaks_for_is_recommended_with_its_figures() -> None:
     ("changes", "kind", "words"),
     [
         ({"before": {"kappa": 0.15}}, "silent", "too weak"),
-        ({"before": {"kappa": None}}, "silent", "too weak"),
+        ({"before": {"kappa": nan}}, "silent", "kappa is undefined"),
         ({"class_pixels": [900, 50, 0, 10]}, "silent", "shrub does not occur"),
-        ({"lift_interval": [None, None]}, "silent", "No interval from 3 groups"),
+        ({"lift": (nan, nan)}, "silent", "No interval from 3 groups"),
+        ({"honest": (nan, nan)}, "silent", "accuracy is undefined"),
         # the walk's case: the lift is above 0 while chance-adjusted accuracy falls
         (
             {
                 "before": {"honest_accuracy": 0.139},
                 "after": {"honest_accuracy": 0.072},
-                "intervals": {"honest_accuracy": [-0.1, -0.03]},
+                "honest": (-0.1, -0.03),
             },
             "rejected",
             "does not rise",
         ),
-        ({"intervals": {"honest_accuracy": [-0.01, 0.2]}}, "undecided", "not significant"),
-        ({"lift_interval": [-0.1, 0.3]}, "undecided", "not significant"),
+        ({"honest": (-0.01, 0.2)}, "undecided", "not significant"),
+        ({"lift": (-0.1, 0.3)}, "undecided", "not significant"),
+        ({"lift": (-0.3, -0.1)}, "rejected", "a random merge gains more"),
     ],
 )
 def test_it_is_silent_or_against_it_otherwise(changes, kind, words) -> None:
@@ -66,16 +80,14 @@ def test_nothing_merged_is_nothing_to_judge() -> None:
 
 
 def test_pairs_with_background_or_absent_classes_are_not_suggested() -> None:
-    pairs = [{"pair": pair} for pair in ([0, 3], [3, 5], [5, 8])]
-    kept = verdict.suggestions(pairs, NAMES, [900, 50, 40, 0])
-    assert [row["pair"] for row in kept] == [[3, 5]]
+    counts = np.array([[90, 5, 0, 0], [5, 30, 9, 0], [0, 8, 20, 4], [0, 0, 4, 10]])
+    pairs = judge_pairs(counts, label_priors(counts)).verdicts
+    assert {(0, 1), (1, 2), (2, 3)} <= {one.pair for one in pairs}
+    kept = verdict.suggestions(pairs, CLASS_NAMES, [900, 50, 40, 0])
+    assert [one.pair for one in kept] == [(1, 2)]
 
 
 def test_the_first_selection_leaves_out_what_cannot_be_judged() -> None:
-    path = [
-        {"num_groups": 4, "groups": [[0], [3], [5], [8]]},
-        {"num_groups": 3, "groups": [[0], [3, 5], [8]]},
-        {"num_groups": 2, "groups": [[0, 8], [3, 5]]},
-    ]
-    assert verdict.first_merge(path, NAMES, [900, 50, 40, 10]) == 3
-    assert verdict.first_merge(path, NAMES, [900, 50, 0, 10]) == 4
+    path = [map_score(groups) for groups in ([[0], [1], [2], [3]], MERGED, [[0, 3], [1, 2]])]
+    assert verdict.first_merge(path, CLASS_NAMES, [900, 50, 40, 10]) == 3
+    assert verdict.first_merge(path, CLASS_NAMES, [900, 50, 0, 10]) == 4

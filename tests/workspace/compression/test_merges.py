@@ -47,7 +47,7 @@ def test_every_row_of_a_short_path_has_a_band(trained) -> None:
     path = workspace.scores.compress(run, "test").to_json()["path"]
     band = workspace.merges.null_band(run, "test", [row["groups"] for row in path])
     assert len(band) == len(path) and all(low <= high for low, high in band)
-    assert band[0] == pytest.approx([path[0]["accuracy"]] * 2) and band[-1] == [1.0, 1.0]
+    assert band[0] == pytest.approx([path[0]["accuracy"]] * 2) and band[-1] == (1.0, 1.0)
     many = workspace.merges.null_band(run, "test", [row["groups"] for row in path] * 30)
     assert (
         len(many) == 30 * len(path)
