@@ -1,6 +1,6 @@
 """The bands that are shown are chosen on a page, and every picture follows."""
 
-from segcore.data.formats.importers import import_dataset, parse_bands
+from segcore.data.formats.importers import ImportRules, import_dataset, parse_bands
 from tests.data.bands.band_rasters import NAMES, write_source
 
 SIZE = (12, 16)
@@ -9,7 +9,7 @@ SIZE = (12, 16)
 def add_fields(workspace, tmp_path):
     source = write_source(tmp_path / "source", SIZE)
     place = workspace.datasets.folder / "fields"
-    import_dataset(source, place, "fields", bands=parse_bands("all", "ndvi"))
+    import_dataset(source, place, "fields", rules=ImportRules(bands=parse_bands("all", "ndvi")))
 
 
 def test_a_choice_is_kept_and_figures_are_those_of_the_bands(workspace, tmp_path, open_page, read):

@@ -11,7 +11,7 @@ from segcore.cli.tables import table
 from segcore.data.balance.planner import parse_target
 from segcore.data.dataset.documents import check_name
 from segcore.data.formats.exporters import FORMS
-from segcore.data.formats.importers import Pairing, Windows, parse_bands
+from segcore.data.formats.importers import ImportRules, Pairing, Windows, parse_bands
 from segcore.data.splits.blocks import Blocks
 from segcore.formatting import frequency, number, percent
 from segcore.labels import list_names, plural
@@ -95,15 +95,18 @@ def _import_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _import(options: Options) -> dict[str, Any]:
+    rules = ImportRules(
+        pairing=Pairing(options.mask_suffix, options.match, options.masks, options.images),
+        bands=parse_bands(options.bands, options.indices),
+        many_classes=options.many_classes,
+        windows=Windows(options.windows, options.overlap, options.class_field),
+        unlabelled=options.unlabelled,
+    )
     report = workspace_of(options).datasets.import_(
         Path(options.source),
         options.name,
+        rules,
         copy=not options.reference,
-        pairing=Pairing(options.mask_suffix, options.match, options.masks, options.images),
-        many_classes=options.many_classes,
-        unlabelled=options.unlabelled,
-        bands=parse_bands(options.bands, options.indices),
-        windows=Windows(options.windows, options.overlap, options.class_field),
         progress=ProgressLine("Importing"),
     )
     return report.to_json()

@@ -3,12 +3,11 @@
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from segcore.data.formats.importers import Pairing, Preview, Windows, parse_bands
+from segcore.data.formats.importers import ImportRules, Pairing, Preview, Windows, parse_bands
 from segcore.data.formats.importers.windows import LEAST_SIZE, MOST_SIZE
 from segcore.errors import SegcoreError
 from segcore.formatting import plural
@@ -39,7 +38,7 @@ def form() -> None:
         ):
             try:
                 with source.files() as files:
-                    _import(files, name, copy, **rules.read_all())
+                    _import(files, name, copy, rules.read())
             except SegcoreError as error:
                 st.error(session.plain(str(error)), icon=":material/error:")
         previewed = source.given and st.button(
@@ -142,32 +141,24 @@ class _Rules:
     """How files are to be read, as the user wrote it."""
 
     pairing: tuple[str, str, str, str]
-    bands: str
-    indices: str
+    bands: tuple[str, str]
     many_classes: bool
     windows: Windows
     unlabelled: bool
 
-    def read(self) -> dict[str, Any]:
-        """Return the arguments of an import.
+    def read(self) -> ImportRules:
+        """Return the rules.
 
         Raises:
-            SegcoreError: A rule is broken.
+            SegcoreError: One is broken.
         """
-        return {
-            "pairing": Pairing(*self.pairing),
-            "bands": parse_bands(self.bands, self.indices),
-            "many_classes": self.many_classes,
-            "windows": self.windows,
-        }
-
-    def read_all(self) -> dict[str, Any]:
-        """As :meth:`read`, with what matters for the import alone.
-
-        Raises:
-            SegcoreError: A rule is broken.
-        """
-        return {**self.read(), "unlabelled": self.unlabelled}
+        return ImportRules(
+            pairing=Pairing(*self.pairing),
+            bands=parse_bands(*self.bands),
+            many_classes=self.many_classes,
+            windows=self.windows,
+            unlabelled=self.unlabelled,
+        )
 
 
 def _ask_rules() -> _Rules:
@@ -177,53 +168,8 @@ def _ask_rules() -> _Rules:
             "Not needed if masks share the image's name, optionally with _mask, _label or _gt."
         )
         left, middle, right = st.columns(3)
-        suffix = left.text_input(
-            "Mask suffix",
-            placeholder="_mask",
-            max_chars=64,
-            help="What the mask's file name adds to the image's name, before the extension.",
-        )
-        match = middle.text_input(
-            "Matching regex",
-            placeholder=r"img_(\d+)",
-            max_chars=200,
-            help=(
-                "A regular expression with one group: the part of the name that an image and "
-                "its mask share. Masks are recognised by the suffix, or by a folder called "
-                "masks or labels."
-            ),
-        )
-        bands = right.text_input(
-            "GeoTIFF bands",
-            placeholder="1,2,3",
-            max_chars=400,
-            help=(
-                "Three numbers: the bands to use as red, green and blue, counted from 1. To keep the "
-                "values of 1 to 16 bands instead: all, other numbers, or names such as "
-                "red=3,green=2,blue=1,nir=4. Georeferencing is kept."
-            ),
-        )
-        indices = right.text_input(
-            "Indices",
-            placeholder="ndvi,ndwi",
-            max_chars=200,
-            help=(
-                "Channels derived from bands that keep their values: ndvi, ndwi, or name=first:second "
-                "for (first - second) / (first + second)."
-            ),
-        )
-        masks = left.text_input(
-            "Mask folder",
-            placeholder="masks",
-            max_chars=200,
-            help="The folder that holds the masks, where several could. Its name is enough.",
-        )
-        images = middle.text_input(
-            "Image folder",
-            placeholder="images",
-            max_chars=200,
-            help="The folder that holds the images, where several could. Its name is enough.",
-        )
+        pairing = _ask_pairing(left, middle)
+        bands = _ask_bands(right)
         many = right.toggle(
             "Each number is a class",
             help=(
@@ -231,7 +177,7 @@ def _ask_rules() -> _Rules:
                 "objects and are not imported. Turn this on if they are classes."
             ),
         )
-        cut = _ask_windows(left, middle, right)
+        windows = _ask_windows(left, middle, right)
         unlabelled = right.toggle(
             "Keep images without a mask",
             help=(
@@ -239,7 +185,64 @@ def _ask_rules() -> _Rules:
                 "scored until they have a mask. Off: they are left out."
             ),
         )
-    return _Rules((suffix, match, masks, images), bands, indices, many, cut, unlabelled)
+    return _Rules(pairing, bands, many, windows, unlabelled)
+
+
+def _ask_pairing(left: DeltaGenerator, middle: DeltaGenerator) -> tuple[str, str, str, str]:
+    """Ask for the mask suffix, the regex, and the folders of masks and of images."""
+    suffix = left.text_input(
+        "Mask suffix",
+        placeholder="_mask",
+        max_chars=64,
+        help="What the mask's file name adds to the image's name, before the extension.",
+    )
+    match = middle.text_input(
+        "Matching regex",
+        placeholder=r"img_(\d+)",
+        max_chars=200,
+        help=(
+            "A regular expression with one group: the part of the name that an image and "
+            "its mask share. Masks are recognised by the suffix, or by a folder called "
+            "masks or labels."
+        ),
+    )
+    masks = left.text_input(
+        "Mask folder",
+        placeholder="masks",
+        max_chars=200,
+        help="The folder that holds the masks, where several could. Its name is enough.",
+    )
+    images = middle.text_input(
+        "Image folder",
+        placeholder="images",
+        max_chars=200,
+        help="The folder that holds the images, where several could. Its name is enough.",
+    )
+    return suffix, match, masks, images
+
+
+def _ask_bands(right: DeltaGenerator) -> tuple[str, str]:
+    """Ask for the bands of GeoTIFFs, and for indices derived from them."""
+    bands = right.text_input(
+        "GeoTIFF bands",
+        placeholder="1,2,3",
+        max_chars=400,
+        help=(
+            "Three numbers: the bands to use as red, green and blue, counted from 1. To keep the "
+            "values of 1 to 16 bands instead: all, other numbers, or names such as "
+            "red=3,green=2,blue=1,nir=4. Georeferencing is kept."
+        ),
+    )
+    indices = right.text_input(
+        "Indices",
+        placeholder="ndvi,ndwi",
+        max_chars=200,
+        help=(
+            "Channels derived from bands that keep their values: ndvi, ndwi, or name=first:second "
+            "for (first - second) / (first + second)."
+        ),
+    )
+    return bands, indices
 
 
 def _ask_windows(left: DeltaGenerator, middle: DeltaGenerator, right: DeltaGenerator) -> Windows:
@@ -273,7 +276,7 @@ def _ask_windows(left: DeltaGenerator, middle: DeltaGenerator, right: DeltaGener
     return Windows(max(int(size), LEAST_SIZE) if size else 0, int(overlap), field.strip())
 
 
-def _import(source: Path, name: str, copy: bool, **how: Any) -> None:
+def _import(source: Path, name: str, copy: bool, rules: ImportRules) -> None:
     bar = st.progress(0.0, text="Reading files …")
     steps: dict[str, float] = {}
 
@@ -286,7 +289,7 @@ def _import(source: Path, name: str, copy: bool, **how: Any) -> None:
 
     try:
         report = session.workspace().datasets.import_(
-            source, name, copy=copy, progress=progress, **how
+            source, name, rules, copy=copy, progress=progress
         )
     finally:
         bar.empty()
@@ -300,7 +303,7 @@ def _preview(source: Source, rules: _Rules) -> None:
     """Read a few samples and show them, or why they cannot be read."""
     try:
         with st.spinner("Reading a few samples …"), source.files() as files:
-            preview = session.workspace().datasets.preview(files, **rules.read())
+            preview = session.workspace().datasets.preview(files, rules.read())
     except SegcoreError as error:
         st.error(session.plain(str(error)), icon=":material/error:")
     else:

@@ -23,6 +23,7 @@ from segcore.data.dataset.staging import Staging, broken_off, remove_whole, thro
 from segcore.data.formats.exporters import export_dataset
 from segcore.data.formats.importers import (
     ImportReport,
+    ImportRules,
     Preview,
     check_name,
     import_dataset,
@@ -186,12 +187,12 @@ class Datasets:
         self,
         source: Path,
         name: str | None = None,
+        rules: ImportRules | None = None,
         *,
         copy: bool = True,
         progress: Progress | None = None,
-        **how: Any,
     ) -> ImportReport:
-        """Import a folder or archive; ``how`` is passed to the importer (pairing, bands).
+        """Import a folder or archive; see :func:`segcore.data.formats.importers.import_dataset`.
 
         Raises:
             SegcoreError: The name is unsafe or taken, or nothing sound was found; nothing is left
@@ -199,18 +200,17 @@ class Datasets:
         """
         chosen = name or source.resolve().name.split(".")[0]
         check_name(chosen)
-        return import_dataset(
-            source, self.folder / chosen, chosen, copy=copy, progress=progress, **how
-        )
+        destination = self.folder / chosen
+        return import_dataset(source, destination, chosen, rules, copy=copy, progress=progress)
 
     @writes("look at files of this machine")
-    def preview(self, source: Path, count: int = 3, **how: Any) -> Preview:
-        """Return what an import would bring, without importing; ``how`` as for the import.
+    def preview(self, source: Path, rules: ImportRules | None = None, count: int = 3) -> Preview:
+        """Return what an import would bring, without importing.
 
         Raises:
             SegcoreError: Nothing sound was found.
         """
-        return preview(source, count, **how)
+        return preview(source, count, rules)
 
     @writes("export a dataset", "Exported the dataset {name} to {destination}")
     def export(

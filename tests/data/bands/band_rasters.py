@@ -9,7 +9,7 @@ import numpy.typing as npt
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.files.georeference import load_rasterio
 from segcore.data.files.images import encode_png
-from segcore.data.formats.importers import import_dataset, parse_bands
+from segcore.data.formats.importers import ImportRules, import_dataset, parse_bands
 
 NAMES = ("red", "green", "blue", "nir", "height")
 SIZE = (24, 32)
@@ -71,5 +71,5 @@ def make_dataset(
     """Import the planted rasters as the dataset ``<folder>/datasets/fields``, bands kept."""
     source = write_source(folder / "source", size)
     target = folder / "datasets" / "fields"
-    import_dataset(source, target, "fields", bands=parse_bands(bands, indices))
+    import_dataset(source, target, "fields", rules=ImportRules(bands=parse_bands(bands, indices)))
     return Dataset.open(target)

@@ -15,7 +15,7 @@ from segcore.data.files.images import encode_png
 from segcore.data.formats.annotation_batches import write_batch
 from segcore.data.formats.answers import read_answer
 from segcore.data.formats.exporters import to_ids
-from segcore.data.formats.importers import Windows, import_dataset
+from segcore.data.formats.importers import ImportRules, Windows, import_dataset
 from segcore.data.formats.pool import add_to_pool
 from segcore.errors import SegcoreError
 from tests.data.files.geotiffs import write_scene
@@ -120,7 +120,7 @@ def test_masks_of_windows_come_back_to_their_windows(tmp_path):
     rng = np.random.default_rng(3)
     write_scene(tmp_path / "s" / "images" / "a.tif", rng.integers(0, 256, (64, 96, 3), np.uint8))
     write_scene(tmp_path / "s" / "masks" / "a.tif", rng.integers(0, 3, (64, 96)).astype(np.uint8))
-    import_dataset(tmp_path / "s", tmp_path / "set", "set", windows=Windows(32))
+    import_dataset(tmp_path / "s", tmp_path / "set", "set", rules=ImportRules(windows=Windows(32)))
     dataset = Dataset.open(tmp_path / "set")
     masks = {s.id: rng.integers(0, 3, (32, 32)).astype(np.uint8) for s in dataset.samples}
     folder = tmp_path / "plain"

@@ -13,7 +13,7 @@ from PIL import Image
 
 from segcore.data.dataset.dataset import POOL, Dataset
 from segcore.data.editing.versions import save_mask
-from segcore.data.formats.importers import import_dataset
+from segcore.data.formats.importers import ImportRules, import_dataset
 from segcore.data.formats.pool import add_to_pool, remove_from_pool
 from segcore.data.splits.folds import write_folds
 from segcore.data.splits.splits import make_splits
@@ -174,7 +174,9 @@ def _imported(tmp_path, unlabelled):
         pixels = np.arange(48, dtype=np.uint8).reshape(6, 8) % 2
         Image.fromarray(pixels).save(source / "masks" / f"i{number}.png")
     destination = tmp_path / f"made-{unlabelled}"
-    report = import_dataset(source, destination, destination.name, unlabelled=unlabelled)
+    report = import_dataset(
+        source, destination, destination.name, rules=ImportRules(unlabelled=unlabelled)
+    )
     return report, Dataset.open(destination)
 
 

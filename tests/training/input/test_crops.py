@@ -10,7 +10,7 @@ from segcore.data.bands.band_set import BandChoice
 from segcore.data.bands.learned import LearnedBands
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.files.windows import Window, read_window
-from segcore.data.formats.importers import Windows, import_dataset
+from segcore.data.formats.importers import ImportRules, Windows, import_dataset
 from segcore.errors import SegcoreError
 from segcore.training.input.crops import CropReader
 from segcore.training.input.pipeline import EpochDraw, training_batches
@@ -32,7 +32,7 @@ def dataset(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     write_scene(folder / "s" / "images" / "a.tif", IMAGE)
     write_scene(folder / "s" / "masks" / "a.tif", (label(IMAGE) % 4).astype(np.uint8))
     size = 0 if request.param == "scene" else 60
-    import_dataset(folder / "s", folder / "set", "set", windows=Windows(size))
+    import_dataset(folder / "s", folder / "set", "set", rules=ImportRules(windows=Windows(size)))
     return Dataset.open(folder / "set")
 
 
@@ -93,8 +93,8 @@ def test_crops_of_bands_keep_their_values(tmp_path: Path) -> None:
     deep = np.stack([label(IMAGE) * k for k in (1, 2, 3, 4)], axis=-1).astype(np.uint16)
     write_scene(tmp_path / "s" / "images" / "a.tif", deep)
     write_scene(tmp_path / "s" / "masks" / "a.tif", (label(IMAGE) % 4).astype(np.uint8))
-    how = {"windows": Windows(60), "bands": BandChoice()}
-    import_dataset(tmp_path / "s", tmp_path / "set", "set", **how)
+    rules = ImportRules(windows=Windows(60), bands=BandChoice())
+    import_dataset(tmp_path / "s", tmp_path / "set", "set", rules)
     dataset = Dataset.open(tmp_path / "set")
     assert dataset.bands is not None
     learned = LearnedBands(dataset.bands, (0.0,) * 4, (1.0,) * 4)

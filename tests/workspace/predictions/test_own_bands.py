@@ -6,7 +6,7 @@ import pytest
 from segcore.data.bands.learned import NAME, LearnedBands
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.files.images import encode_png
-from segcore.data.formats.importers import import_dataset, parse_bands
+from segcore.data.formats.importers import ImportRules, import_dataset, parse_bands
 from segcore.errors import SegcoreError
 from segcore.workspace.predictions.batches import Batches
 from tests.data.bands.band_rasters import NAMES, make_dataset, planted, write_bands
@@ -33,7 +33,9 @@ def test_both_ways_in_give_the_same_values(kind, count, tmp_path):
         mask = tmp_path / "in" / part / "masks" / f"t{number}.png"
         mask.parent.mkdir(parents=True, exist_ok=True)
         mask.write_bytes(encode_png(planted(number, SIZE)[1]))
-    import_dataset(tmp_path / "in", tmp_path / "set", "set", bands=parse_bands(names))
+    import_dataset(
+        tmp_path / "in", tmp_path / "set", "set", rules=ImportRules(bands=parse_bands(names))
+    )
     dataset, batches = Dataset.open(tmp_path / "set"), Batches(tmp_path / "predictions")
     batch = batches.accept_folder(tmp_path / "in" / "test" / "images")
     sample = next(s for s in dataset.samples if s.split == "test")

@@ -7,7 +7,7 @@ from segcore.data.dataset.dataset import Dataset
 from segcore.data.files.bands import RasterLook, load_look
 from segcore.data.files.georeference import load_rasterio
 from segcore.data.files.images import encode_png, read_image
-from segcore.data.formats.importers import import_dataset
+from segcore.data.formats.importers import ImportRules, import_dataset
 from segcore.errors import SegcoreError
 from segcore.workspace.predictions.batches import Batches
 
@@ -55,7 +55,7 @@ def test_both_ways_in_give_the_same_pixels(kind, tmp_path):
         write(tmp_path / f"in/images/t{number}.tif", values_of(shape, number), nodata)
         (tmp_path / "in/masks").mkdir(exist_ok=True)
         (tmp_path / f"in/masks/t{number}.png").write_bytes(mask)
-    import_dataset(tmp_path / "in", tmp_path / "set", "set", bands=bands)
+    import_dataset(tmp_path / "in", tmp_path / "set", "set", rules=ImportRules(bands=bands))
     dataset, look = Dataset.open(tmp_path / "set"), load_look(tmp_path / "set")
     batches = Batches(tmp_path / "predictions")
     batch = batches.accept_folder(tmp_path / "in/images")

@@ -77,6 +77,7 @@ LOOKED_AT = 32
 __all__ = [
     "READERS",
     "ImportReport",
+    "ImportRules",
     "Pairing",
     "Preview",
     "Problem",
@@ -117,6 +118,27 @@ READERS: dict[str, Reader] = {
     "paired_folders": Reader("Paired folders", paired_folders.matches, paired_folders.read),
 }
 """Every form of dataset, most particular first: the first reader that matches is taken."""
+
+
+@dataclass(frozen=True)
+class ImportRules:
+    """How files are read where their names and their form do not say it.
+
+    Attributes:
+        pairing: Which mask belongs to which image, where their names follow a rule of their own.
+        bands: Bands of GeoTIFFs that become red, green and blue, from 1, or which keep their
+            values; see :func:`rasters.convert_rasters`.
+        many_classes: Whether ids that look like instance numbers are classes.
+        windows: How large rasters are cut into samples; None to keep images whole.
+        unlabelled: Whether images without a mask come in as unlabelled images; else, and where
+            bands keep their values, they are left out.
+    """
+
+    pairing: Pairing | None = None
+    bands: Sequence[int] | BandChoice = ()
+    many_classes: bool = False
+    windows: Windows | None = None
+    unlabelled: bool = False
 
 
 @dataclass(frozen=True)
@@ -244,13 +266,9 @@ def import_dataset(
     source: Path,
     destination: Path,
     name: str,
+    rules: ImportRules | None = None,
     *,
     copy: bool = True,
-    pairing: Pairing | None = None,
-    bands: Sequence[int] | BandChoice = (),
-    many_classes: bool = False,
-    windows: Windows | None = None,
-    unlabelled: bool = False,
     progress: Progress | None = None,
 ) -> ImportReport:
     """Import images and masks from a folder or an archive, in any of the forms of :data:`READERS`.
@@ -261,15 +279,9 @@ def import_dataset(
         source: A folder, a zip or tar archive, or a Parquet table.
         destination: Folder of the new dataset; must not exist.
         name: Name of the dataset.
+        rules: How the files are read; None where names and form say all.
         copy: Whether images are copied in; else they stay where they are (those of an archive are
             always copied).
-        pairing: Which mask belongs to which image, where their names follow a rule of their own.
-        bands: Bands of GeoTIFFs that become red, green and blue, from 1, or which keep their
-            values; see :func:`rasters.convert_rasters`.
-        many_classes: Whether ids that look like instance numbers are classes.
-        windows: How large rasters are cut into samples; None to keep images whole.
-        unlabelled: Whether images without a mask come in as unlabelled images; else, and where
-            bands keep their values, they are left out.
         progress: Called with (done, total, what).
 
     Returns:
@@ -280,7 +292,7 @@ def import_dataset(
             what is meant must be asked (two folders of masks, instance numbers). Nothing is left
             then. An interrupted import is resumed by the next one of the same files and name.
     """
-    source, destination = Path(source), Path(destination)
+    source, destination, rules = Path(source), Path(destination), rules or ImportRules()
     check_name(name)
     _refuse_existing(destination, name)
     with reserve(destination, resumable=True) as staging:
@@ -288,14 +300,13 @@ def import_dataset(
         try:
             with as_sent(source, staging):
                 opened = open_source(source, staging, progress)
-                how = pairing, windows.class_field if windows else ""
-                layout = recognise(opened, staging, None, progress, *how)
-                rasters = _rasters(layout, staging, bands, windows, progress)
+                layout = _recognise(opened, staging, rules, None, progress)
+                rasters = _rasters(layout, staging, rules, progress)
                 bare: tuple[Pair, ...] = ()
-                if unlabelled and rasters.kept is None:
+                if rules.unlabelled and rasters.kept is None:
                     labelled, bare = part_unlabelled(rasters.layout, opened)
                     rasters = replace(rasters, layout=labelled)
-                labelling = agree_on_labels(rasters.layout, progress, many_classes)
+                labelling = agree_on_labels(rasters.layout, progress, rules.many_classes)
                 target = _Target(staging, source, name, copy, bare)
                 return _import_into(target, rasters, labelling, progress)
         except OSError as error:
@@ -305,17 +316,24 @@ def import_dataset(
             ) from error
 
 
-def _rasters(
-    layout: Layout,
+def _recognise(
+    source: Source,
     staging: Staging,
-    bands: Sequence[int] | BandChoice,
-    windows: Windows | None,
+    rules: ImportRules,
+    limit: int | None = None,
     progress: Progress | None = None,
+) -> Layout:
+    class_field = rules.windows.class_field if rules.windows else ""
+    return recognise(source, staging, limit, progress, rules.pairing, class_field)
+
+
+def _rasters(
+    layout: Layout, staging: Staging, rules: ImportRules, progress: Progress | None = None
 ) -> Rasters:
     """Cut images into windows where that is asked for, else turn rasters into pictures."""
-    if windows is not None and windows.size:
-        return cut_windows(layout, windows, bands, progress)
-    return convert_rasters(layout, staging.unpacked / ".bands", bands, progress)
+    if rules.windows is not None and rules.windows.size:
+        return cut_windows(layout, rules.windows, rules.bands, progress)
+    return convert_rasters(layout, staging.unpacked / ".bands", rules.bands, progress)
 
 
 def _refuse_existing(destination: Path, name: str) -> None:
@@ -426,23 +444,13 @@ def _add_unlabelled(
     return [one for one in done if isinstance(one, Sample)]
 
 
-def preview(
-    source: Path,
-    count: int = 4,
-    pairing: Pairing | None = None,
-    bands: Sequence[int] | BandChoice = (),
-    many_classes: bool = False,
-    windows: Windows | None = None,
-) -> Preview:
+def preview(source: Path, count: int = 4, rules: ImportRules | None = None) -> Preview:
     """Look at a source without importing it: its form, its splits, its classes, a few samples.
 
     Args:
         source: A folder, a zip or tar archive, or a Parquet table.
         count: Samples to show.
-        pairing: Which mask belongs to which image, where their names follow a rule of their own.
-        bands: Bands of GeoTIFFs that become red, green and blue, or that keep their values.
-        many_classes: Whether ids that look like instance numbers are classes.
-        windows: How large rasters are cut into samples; None to keep images whole.
+        rules: How the files are read; images without a mask are left out.
 
     Returns:
         What an import would bring; the classes are those of up to :data:`LOOKED_AT` samples where
@@ -451,19 +459,18 @@ def preview(
     Raises:
         SegcoreError: The form is not recognised, or none of the samples looked at is sound.
     """
-    source = Path(source)
+    source, rules = Path(source), rules or ImportRules()
     with (
         reserve(Path(tempfile.gettempdir()) / f"segscope-look-{uuid.uuid4().hex}") as staging,
         as_sent(source, staging),
     ):
-        how = pairing, windows.class_field if windows else ""
-        layout = recognise(open_source(source, staging), staging, LOOKED_AT, None, *how)
+        layout = _recognise(open_source(source, staging), staging, rules, LOOKED_AT)
         few = replace(layout, pairs=tuple(spread(layout.pairs, LOOKED_AT)))
-        rasters = _rasters(few, staging, bands, windows)
+        rasters = _rasters(few, staging, rules)
         cut, looked_at = len(rasters.layout.pairs), rasters.layout
-        if windows is not None and windows.size:
+        if rules.windows is not None and rules.windows.size:
             looked_at = replace(looked_at, pairs=tuple(spread(looked_at.pairs, LOOKED_AT)))
-        labelling = agree_on_labels(looked_at, many=many_classes)
+        labelling = agree_on_labels(looked_at, many=rules.many_classes)
         samples: list[tuple[str, npt.NDArray[np.uint8], npt.NDArray[Any]]] = []
         problems = [*looked_at.problems, *labelling.problems]
         for pair in looked_at.pairs:

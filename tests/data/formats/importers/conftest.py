@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from segcore.data.dataset.dataset import Dataset
-from segcore.data.formats.importers import import_dataset
+from segcore.data.formats.importers import ImportRules, import_dataset
 from segcore.data.formats.importers.report import ImportReport
 
 
@@ -77,11 +77,13 @@ class Folder:
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
         return path
 
-    def bring_in(self, below: str = "", **how) -> Imported:
+    def bring_in(self, below: str = "", *, copy: bool = True, **rules) -> Imported:
         """Import the folder, or one below it."""
         self._imports += 1
         name = f"set{self._imports}"
-        report = import_dataset(self.root / below, self._out / name, name, **how)
+        report = import_dataset(
+            self.root / below, self._out / name, name, ImportRules(**rules), copy=copy
+        )
         return Imported(report, Dataset.open(self._out / name))
 
 

@@ -7,7 +7,13 @@ import rasterio
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.files.georeference import write_geotiff
 from segcore.data.files.images import encode_png
-from segcore.data.formats.importers import import_dataset, parse_bands, preview, rasters
+from segcore.data.formats.importers import (
+    ImportRules,
+    import_dataset,
+    parse_bands,
+    preview,
+    rasters,
+)
 from segcore.errors import SegcoreError
 from segcore.whole_files import write_bytes
 from tests.data.files.geotiffs import load_georeferences, read_georeference
@@ -49,7 +55,9 @@ def bytes_of(count, seed=0):
 def test_bands_are_picked_and_a_prediction_goes_back_to_its_place(tmp_path):
     images = [bytes_of(5, seed) for seed in range(2)]
     source = make(tmp_path / "in", images)
-    report = import_dataset(source, tmp_path / "set", "set", copy=False, bands=(4, 3, 2))
+    report = import_dataset(
+        source, tmp_path / "set", "set", rules=ImportRules(bands=(4, 3, 2)), copy=False
+    )
     assert report.num_samples == 2 and not [p for p in report.problems if p.sample]
     dataset = Dataset.open(tmp_path / "set")
     for sample, values in zip(dataset.samples, images, strict=True):
@@ -66,7 +74,10 @@ def test_bands_are_picked_and_a_prediction_goes_back_to_its_place(tmp_path):
         == places["t1"]
     )
     assert places["t1"].transform[2] - places["t0"].transform[2] == 80
-    assert preview(source, 1, bands=(1,)).samples[0][1][..., 1].tolist() == images[0][0].tolist()
+    assert (
+        preview(source, 1, rules=ImportRules(bands=(1,))).samples[0][1][..., 1].tolist()
+        == images[0][0].tolist()
+    )
 
 
 def test_three_bytes_stay_where_they_are_but_their_place_is_kept(tmp_path):
@@ -112,7 +123,7 @@ def test_a_missing_band_and_a_damaged_file_are_told(tmp_path):
     source = make(tmp_path / "in", [bytes_of(4), bytes_of(2), bytes_of(4)])
     whole = (source / "images/t2.tif").read_bytes()
     write_bytes(source / "images/t2.tif", whole[:100])
-    report = import_dataset(source, tmp_path / "set", "set", bands=(4,))
+    report = import_dataset(source, tmp_path / "set", "set", rules=ImportRules(bands=(4,)))
     assert report.num_samples == 1
     told = {p.sample: p.sentence for p in report.problems if p.sample}
     assert (
@@ -120,7 +131,7 @@ def test_a_missing_band_and_a_damaged_file_are_told(tmp_path):
         and "t2.tif cannot be read as GeoTIFF" in told["t2"]
     )
     with pytest.raises(SegcoreError, match="Expected band 9"):
-        import_dataset(source, tmp_path / "no", "no", bands=(9,))
+        import_dataset(source, tmp_path / "no", "no", rules=ImportRules(bands=(9,)))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in", "set"]
 
 

@@ -10,7 +10,7 @@ import shapely
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.files.polygons import move_shapes, read_polygons
 from segcore.data.files.windows import Window
-from segcore.data.formats.importers import ImportReport, Windows, import_dataset
+from segcore.data.formats.importers import ImportReport, ImportRules, Windows, import_dataset
 from segcore.errors import SegcoreError
 from tests.data.files.geotiffs import write_scene
 
@@ -46,9 +46,9 @@ def write(
     )
 
 
-def bring_in(folder: Path, **how: object) -> tuple[Dataset, ImportReport]:
+def bring_in(folder: Path, windows: Windows | None = None) -> tuple[Dataset, ImportReport]:
     write_scene(folder / "s" / "a.tif", IMAGE)
-    report = import_dataset(folder / "s", folder / "set", "set", **how)  # type: ignore[arg-type]
+    report = import_dataset(folder / "s", folder / "set", "set", ImportRules(windows=windows))
     return Dataset.open(folder / "set"), report
 
 
@@ -132,7 +132,12 @@ def test_a_class_attribute_needs_polygons(tmp_path: Path) -> None:
     write_scene(tmp_path / "s" / "images" / "a.tif", IMAGE)
     write_scene(tmp_path / "s" / "masks" / "a.tif", IMAGE[:, :, 0] % 2)
     with pytest.raises(SegcoreError, match="--class-field"):
-        import_dataset(tmp_path / "s", tmp_path / "set", "set", windows=Windows(0, 0, "kind"))
+        import_dataset(
+            tmp_path / "s",
+            tmp_path / "set",
+            "set",
+            rules=ImportRules(windows=Windows(0, 0, "kind")),
+        )
 
 
 def test_a_damaged_file_is_a_sentence(tmp_path: Path) -> None:

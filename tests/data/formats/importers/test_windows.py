@@ -11,7 +11,7 @@ from PIL import Image
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.files import png
 from segcore.data.files.windows import Window
-from segcore.data.formats.importers import Windows, import_dataset, preview
+from segcore.data.formats.importers import ImportRules, Windows, import_dataset, preview
 from segcore.data.formats.importers.windows import spans
 from segcore.errors import SegcoreError
 from tests.data.files.geotiffs import load_georeferences, write_scene
@@ -57,7 +57,9 @@ def sewn(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("copy", [True, False])
 def test_windows_sewn_together_are_the_scene(tmp_path: Path, copy: bool) -> None:
     source = scenes(tmp_path / "source")
-    report = import_dataset(source, tmp_path / "set", "set", copy=copy, windows=Windows(32))
+    report = import_dataset(
+        source, tmp_path / "set", "set", rules=ImportRules(windows=Windows(32)), copy=copy
+    )
     dataset = Dataset.open(tmp_path / "set")
     assert report.num_samples == len(spans(70, 32)) * len(spans(100, 32)) == 6
     image, mask = sewn(dataset)
@@ -78,7 +80,7 @@ def test_two_windows_at_different_places_are_different_datasets(tmp_path: Path) 
     source = scenes(
         tmp_path / "source", blank, np.zeros((64, 32), np.uint8) + np.arange(32) % 2 == 0
     )
-    import_dataset(source, tmp_path / "set", "set", windows=Windows(32))
+    import_dataset(source, tmp_path / "set", "set", rules=ImportRules(windows=Windows(32)))
     first, second = Dataset.open(tmp_path / "set").samples
     assert first.mask_digest == second.mask_digest
     assert first.window != second.window
@@ -87,7 +89,9 @@ def test_two_windows_at_different_places_are_different_datasets(tmp_path: Path) 
 def test_a_mask_of_another_extent_is_aligned_and_what_it_lacks_is_ignored(tmp_path: Path) -> None:
     write_scene(tmp_path / "s" / "images" / "a.tif", IMAGE)
     write_scene(tmp_path / "s" / "masks" / "a.tif", LABELS[10:60, 20:], row=10, column=20)
-    report = import_dataset(tmp_path / "s", tmp_path / "set", "set", windows=Windows(35))
+    report = import_dataset(
+        tmp_path / "s", tmp_path / "set", "set", rules=ImportRules(windows=Windows(35))
+    )
     _, mask = sewn(Dataset.open(tmp_path / "set"))
     np.testing.assert_array_equal(mask[10:60, 20:], LABELS[10:60, 20:])
     assert set(np.unique(mask[:10])) <= {255, 99}
@@ -110,7 +114,9 @@ def test_a_mask_on_another_grid_is_refused_in_a_sentence(
     write_scene(tmp_path / "s" / "images" / "a.tif", IMAGE)
     write_scene(tmp_path / "s" / "masks" / "a.tif", LABELS[:60], **other)
     with pytest.raises(SegcoreError, match=says):
-        import_dataset(tmp_path / "s", tmp_path / "set", "set", windows=Windows(35))
+        import_dataset(
+            tmp_path / "s", tmp_path / "set", "set", rules=ImportRules(windows=Windows(35))
+        )
     assert not (tmp_path / "set").exists()
 
 
@@ -121,7 +127,9 @@ def test_windows_without_data_or_label_are_left_out(tmp_path: Path) -> None:
     image[:35, 50:60] = 0
     write_scene(tmp_path / "s" / "images" / "a.tif", np.maximum(image, IMAGE > 300), nodata=0)
     write_scene(tmp_path / "s" / "masks" / "a.tif", labels)
-    report = import_dataset(tmp_path / "s", tmp_path / "set", "set", windows=Windows(35))
+    report = import_dataset(
+        tmp_path / "s", tmp_path / "set", "set", rules=ImportRules(windows=Windows(35))
+    )
     dataset = Dataset.open(tmp_path / "set")
     # columns 0, 35, 70 (30 wide); the rest of a window that lacks data in part is ignored there
     assert "a/00000_00000" not in dataset.ids()
@@ -135,7 +143,9 @@ def test_a_png_is_cut_too_and_its_slowness_is_said(tmp_path: Path) -> None:
     for kind, pixels in (("images", IMAGE), ("masks", LABELS)):
         (tmp_path / "s" / kind).mkdir(parents=True)
         Image.fromarray(pixels).save(tmp_path / "s" / kind / "a.png")
-    report = import_dataset(tmp_path / "s", tmp_path / "set", "set", windows=Windows(32))
+    report = import_dataset(
+        tmp_path / "s", tmp_path / "set", "set", rules=ImportRules(windows=Windows(32))
+    )
     image, mask = sewn(Dataset.open(tmp_path / "set"))
     np.testing.assert_array_equal(image, IMAGE)
     np.testing.assert_array_equal(mask, LABELS)
@@ -149,8 +159,8 @@ def test_a_scene_beyond_the_size_limit_is_read_by_windows(
     source = scenes(tmp_path / "s")
     with pytest.raises(SegcoreError, match=r"megapixels.*--windows 512"):
         import_dataset(source, tmp_path / "whole", "whole")
-    assert preview(source, windows=Windows(35)).num_pairs == 6
-    import_dataset(source, tmp_path / "set", "set", windows=Windows(35))
+    assert preview(source, rules=ImportRules(windows=Windows(35))).num_pairs == 6
+    import_dataset(source, tmp_path / "set", "set", rules=ImportRules(windows=Windows(35)))
     image, mask = sewn(Dataset.open(tmp_path / "set"))
     np.testing.assert_array_equal(image, IMAGE)
     np.testing.assert_array_equal(mask, LABELS)
@@ -160,7 +170,12 @@ def test_sixteen_bits_are_stretched_alike_in_every_window(tmp_path: Path) -> Non
     deep = (np.arange(64 * 64).reshape(64, 64) * 10).astype(np.uint16)
     write_scene(tmp_path / "s" / "images" / "a.tif", np.repeat(deep[:, :, None], 4, 2))
     write_scene(tmp_path / "s" / "masks" / "a.tif", LABELS[:64, :64])
-    import_dataset(tmp_path / "s", tmp_path / "set", "set", windows=Windows(32), bands=(4, 3, 2))
+    import_dataset(
+        tmp_path / "s",
+        tmp_path / "set",
+        "set",
+        rules=ImportRules(windows=Windows(32), bands=(4, 3, 2)),
+    )
     dataset = Dataset.open(tmp_path / "set")
     assert dataset.look is not None
     first, last = dataset.read_image(dataset.samples[0]), dataset.read_image(dataset.samples[-1])

@@ -7,7 +7,13 @@ from segcore.data.bands.band_set import FILE_NAME as BAND_SET
 from segcore.data.bands.display import load_display
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.files.images import encode_png
-from segcore.data.formats.importers import Windows, import_dataset, parse_bands, preview
+from segcore.data.formats.importers import (
+    ImportRules,
+    Windows,
+    import_dataset,
+    parse_bands,
+    preview,
+)
 from segcore.data.health.image_hashes import hash_images
 from segcore.data.splits.folds import write_folds
 from segcore.errors import SegcoreError
@@ -43,7 +49,9 @@ def test_pixels_that_no_band_knows_are_void_and_others_keep_their_class(tmp_path
     values = planted(1)[0].astype(np.float32)
     values[:, :3], values[4, 5, 5] = np.nan, np.nan
     write(tmp_path / "in", 0, values)
-    import_dataset(tmp_path / "in", tmp_path / "set", "set", bands=parse_bands("all"))
+    import_dataset(
+        tmp_path / "in", tmp_path / "set", "set", rules=ImportRules(bands=parse_bands("all"))
+    )
     dataset = Dataset.open(tmp_path / "set")
     mask = dataset.read_mask(dataset.samples[0])
     ignored = dataset.label_set.ignore_index
@@ -57,13 +65,17 @@ def test_images_of_another_kind_are_left_out_by_name(tmp_path):
     write(source, 3, planted(3)[0][:4], NAMES[:4])
     write(source, 4, (planted(4)[0] // 256).astype(np.uint8))
     write(source, 5, planted(5)[0], ("nir", "green", "blue", "red", "height"))
-    report = import_dataset(source, tmp_path / "set", "set", bands=parse_bands("all"))
+    report = import_dataset(
+        source, tmp_path / "set", "set", rules=ImportRules(bands=parse_bands("all"))
+    )
     assert report.num_samples == 3 and report.bands.startswith("5 channels (red, green,")
     told = {problem.sample: problem.what for problem in report.problems if problem.sample}
     assert "with 4 bands of uint16" in told["t3"] and "uint8" in told["t4"]
     assert "calls band 1 'nir'" in told["t5"]
     named = "red=1,green=2,blue=3,nir=4,height=5"
-    report = import_dataset(source, tmp_path / "named", "named", bands=parse_bands(named))
+    report = import_dataset(
+        source, tmp_path / "named", "named", rules=ImportRules(bands=parse_bands(named))
+    )
     assert report.num_samples == 4
 
 
@@ -73,15 +85,19 @@ def test_pictures_have_no_values_to_keep(tmp_path):
         image = np.zeros((8, 8, 3) if part == "images" else (8, 8), np.uint8)
         (tmp_path / "in" / part / "a.png").write_bytes(encode_png(image))
     with pytest.raises(SegcoreError, match="Expected a GeoTIFF, whose bands can keep"):
-        import_dataset(tmp_path / "in", tmp_path / "set", "set", bands=parse_bands("all"))
+        import_dataset(
+            tmp_path / "in", tmp_path / "set", "set", rules=ImportRules(bands=parse_bands("all"))
+        )
     assert not (tmp_path / "set").exists()
 
 
 def test_a_preview_shows_what_the_dataset_will(tmp_path):
     write(tmp_path / "in", 0, planted(0)[0])
     chosen = parse_bands("nir=4,red=1,green=2")
-    seen = preview(tmp_path / "in", 1, bands=chosen).samples[0][1]
-    import_dataset(tmp_path / "in", tmp_path / "set", "set", bands=chosen, copy=False)
+    seen = preview(tmp_path / "in", 1, rules=ImportRules(bands=chosen)).samples[0][1]
+    import_dataset(
+        tmp_path / "in", tmp_path / "set", "set", rules=ImportRules(bands=chosen), copy=False
+    )
     dataset = Dataset.open(tmp_path / "set")
     np.testing.assert_array_equal(seen, dataset.read_image(dataset.samples[0]))
     assert dataset.image_path(dataset.samples[0]) == tmp_path / "in/images/t0.tif"
@@ -115,8 +131,7 @@ def test_windows_of_a_raster_keep_its_values(tmp_path):
         tmp_path / "in",
         tmp_path / "set",
         "set",
-        bands=parse_bands("all", "ndvi"),
-        windows=Windows(20, 4),
+        rules=ImportRules(bands=parse_bands("all", "ndvi"), windows=Windows(20, 4)),
         copy=False,
     )
     dataset = Dataset.open(tmp_path / "set")

@@ -5,7 +5,7 @@ import pytest
 
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.files.images import encode_png
-from segcore.data.formats.importers import Pairing, import_dataset, preview
+from segcore.data.formats.importers import ImportRules, Pairing, import_dataset, preview
 from segcore.data.formats.importers.pairs.pairing import MAX_NAME
 from segcore.errors import SegcoreError
 from segcore.whole_files import write_bytes
@@ -49,11 +49,13 @@ def write(folder, pairs):
 def test_a_rule_pairs(tmp_path, case):
     pairing, pairs = BY_RULE[case]
     write(tmp_path / "in", pairs)
-    report = import_dataset(tmp_path / "in", tmp_path / "out", "out", pairing=pairing)
+    report = import_dataset(
+        tmp_path / "in", tmp_path / "out", "out", rules=ImportRules(pairing=pairing)
+    )
     assert (report.num_samples, report.problems) == (2, ())
     dataset = Dataset.open(tmp_path / "out")
     assert [int(dataset.read_mask(s).max()) for s in dataset.samples] == [0, 1]
-    assert preview(tmp_path / "in", pairing=pairing).num_pairs == 2
+    assert preview(tmp_path / "in", rules=ImportRules(pairing=pairing)).num_pairs == 2
 
 
 def test_what_the_rule_does_not_match_is_told(tmp_path):
@@ -65,7 +67,7 @@ def test_what_the_rule_does_not_match_is_told(tmp_path):
     write(tmp_path / "in", pairs)
     write_bytes(tmp_path / "in/images/i9.png", IMAGE)
     report = import_dataset(
-        tmp_path / "in", tmp_path / "out", "out", pairing=Pairing(match=r"(\d)")
+        tmp_path / "in", tmp_path / "out", "out", rules=ImportRules(pairing=Pairing(match=r"(\d)"))
     )
     assert report.num_samples == 2
     assert [p.sample for p in report.problems] == ["", "i9"]
@@ -76,9 +78,16 @@ def test_what_the_rule_does_not_match_is_told(tmp_path):
     with pytest.raises(
         SegcoreError, match=r"received 0 and 0; cover\.png for one does not: correct the rule"
     ):
-        import_dataset(tmp_path / "in", tmp_path / "no", "no", pairing=Pairing(match=r"(x+)"))
+        import_dataset(
+            tmp_path / "in",
+            tmp_path / "no",
+            "no",
+            rules=ImportRules(pairing=Pairing(match=r"(x+)")),
+        )
     with pytest.raises(SegcoreError, match="say how their names end"):
-        import_dataset(tmp_path / "in", tmp_path / "no", "no", pairing=Pairing("_label"))
+        import_dataset(
+            tmp_path / "in", tmp_path / "no", "no", rules=ImportRules(pairing=Pairing("_label"))
+        )
     assert not (tmp_path / "no").exists()
 
 
