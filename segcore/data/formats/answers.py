@@ -20,8 +20,10 @@ from segcore.data.files.names import name_key
 from segcore.data.formats.exporters import flat_name
 from segcore.data.formats.importers import as_sent, open_source, recognise
 from segcore.data.formats.importers.class_tables import DeclaredClass
+from segcore.data.formats.importers.classes.agreement import agree_on_labels
 from segcore.data.formats.importers.classes.labelling import Labelling
-from segcore.data.formats.importers.conversion import agree_on_labels, read_codes, to_indices
+from segcore.data.formats.importers.classes.mask_codes import read_codes
+from segcore.data.formats.importers.conversion import to_indices
 from segcore.data.formats.importers.pairs.places import read_place
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import Layout, Pair, Source

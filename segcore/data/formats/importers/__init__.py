@@ -50,15 +50,10 @@ from segcore.data.formats.importers.annotations import (
     yolo,
 )
 from segcore.data.formats.importers.annotations.unlabelled import part_unlabelled
+from segcore.data.formats.importers.classes.agreement import agree_on_labels, spread
 from segcore.data.formats.importers.classes.labelling import Labelling
-from segcore.data.formats.importers.conversion import (
-    agree_on_labels,
-    convert,
-    key_of,
-    read_codes,
-    spread,
-    to_indices,
-)
+from segcore.data.formats.importers.classes.mask_codes import read_codes
+from segcore.data.formats.importers.conversion import convert, key_of, to_indices
 from segcore.data.formats.importers.hints import describe
 from segcore.data.formats.importers.pairs.pairing import Pairing
 from segcore.data.formats.importers.rasters import Rasters, convert_rasters, parse_bands
