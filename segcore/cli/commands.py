@@ -12,6 +12,7 @@ from segcore.cli.data.bands import BAND_COMMANDS
 from segcore.cli.data.classes import CLASS_COMMANDS
 from segcore.cli.data.datasets import DATASET_COMMANDS
 from segcore.cli.data.health import HEALTH_COMMANDS
+from segcore.cli.data.imports import IMPORT_COMMANDS
 from segcore.cli.data.label_next import LABEL_NEXT_COMMANDS
 from segcore.cli.data.learning_curve import LEARNING_CURVE_COMMANDS
 from segcore.cli.data.masks import MASK_COMMANDS
@@ -125,6 +126,7 @@ def _has_screen() -> bool:
 COMMANDS: dict[str, Command] = {
     "app": Command("open the app in the browser", _app_arguments, _app, lambda result: ""),
     **DOCTOR_COMMANDS,
+    **IMPORT_COMMANDS,
     **DATASET_COMMANDS,
     **BAND_COMMANDS,
     **HEALTH_COMMANDS,

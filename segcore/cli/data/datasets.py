@@ -1,4 +1,4 @@
-"""Commands about datasets: import, stats, splits, balance, the demo."""
+"""Commands about datasets: stats, splits, balance, export, the demo."""
 
 import argparse
 from pathlib import Path
@@ -11,135 +11,8 @@ from segcore.cli.tables import table
 from segcore.data.balance.planner import parse_target
 from segcore.data.dataset.documents import check_name
 from segcore.data.formats.exporters import FORMS
-from segcore.data.formats.importers import ImportRules, Pairing, Windows, parse_bands
 from segcore.data.splits.blocks import Blocks
 from segcore.formatting import frequency, number, percent
-from segcore.labels import list_names, plural
-
-
-def _import_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", help="folder or archive that holds images and masks")
-    parser.add_argument(
-        "--name", help="name of the dataset in the workspace (default: the source's name)"
-    )
-    parser.add_argument(
-        "--reference",
-        action="store_true",
-        help="leave the images where they are and write only the masks",
-    )
-    parser.add_argument(
-        "--mask-suffix",
-        default="",
-        metavar="END",
-        help="what masks have at the end of their images' names, for example _mask",
-    )
-    parser.add_argument(
-        "--match",
-        default="",
-        metavar="REGEX",
-        help=r"the part that names of an image and its mask share, as one group: 'img_(\d+)'",
-    )
-    parser.add_argument(
-        "--masks",
-        default="",
-        metavar="FOLDER",
-        help="folder of the masks where several are possible: its name, or a path below SOURCE",
-    )
-    parser.add_argument(
-        "--images", default="", metavar="FOLDER", help="folder of the images, given in the same way"
-    )
-    parser.add_argument(
-        "--many-classes",
-        action="store_true",
-        help="treat each number in the masks as a class, even if they look like instance numbers",
-    )
-    parser.add_argument(
-        "--unlabelled",
-        action="store_true",
-        help="keep images without a mask as unlabelled images (default: leave them out)",
-    )
-    parser.add_argument(
-        "--bands",
-        default="",
-        metavar="BANDS",
-        help="bands of GeoTIFFs, from 1: R,G,B to show as a picture (default: the first three), or "
-        "bands that keep their values: all, 1,2,3,4,8 or red=3,green=2,blue=1,nir=4",
-    )
-    parser.add_argument(
-        "--indices",
-        default="",
-        metavar="NAMES",
-        help="channels derived from bands that keep their values: ndvi,ndwi or name=first:second, "
-        "which is (first - second) / (first + second)",
-    )
-    parser.add_argument(
-        "--windows",
-        type=int,
-        default=0,
-        metavar="PIXELS",
-        help="cut rasters of any size into windows of that height and width, each a sample",
-    )
-    parser.add_argument(
-        "--overlap",
-        type=int,
-        default=0,
-        metavar="PIXELS",
-        help="with --windows: pixels that neighbouring windows share (default: 0)",
-    )
-    parser.add_argument(
-        "--class-field",
-        default="",
-        metavar="NAME",
-        help="attribute that names the class of polygons (GeoPackage, GeoJSON, Shapefile)",
-    )
-
-
-def _import(options: Options) -> dict[str, Any]:
-    rules = ImportRules(
-        pairing=Pairing(options.mask_suffix, options.match, options.masks, options.images),
-        bands=parse_bands(options.bands, options.indices),
-        many_classes=options.many_classes,
-        windows=Windows(options.windows, options.overlap, options.class_field),
-        unlabelled=options.unlabelled,
-    )
-    report = workspace_of(options).datasets.import_(
-        Path(options.source),
-        options.name,
-        rules,
-        copy=not options.reference,
-        progress=ProgressLine("Importing"),
-    )
-    return report.to_json()
-
-
-def _show_import(result: dict[str, Any]) -> str:
-    splits = (
-        ", ".join(f"{k or 'no split'} {v}" for k, v in result["splits"].items()) or "no splits yet"
-    )
-    samples = plural(result["num_samples"], "sample")
-    if result["num_unlabelled"]:
-        samples += f" and {plural(result['num_unlabelled'], 'unlabelled image')}"
-    lines = [f"Imported {samples} as {result['name']!r} ({splits})."]
-    if result.get("bands"):
-        lines.append(f"Bands keep their values: {result['bands']}")
-    names = [c["name"] for c in result["label_set"]["classes"]]
-    lines.append(f"{plural(len(names), 'class', 'es')}: {list_names(names)}")
-    ignored = result["label_set"].get("ignored", [])
-    if ignored:
-        shown = list_names([f"{c['name']} (id {c['id']})" for c in ignored])
-        lines.append(f"Ignored: {shown}")
-    problems = result["problems"]
-    if problems:
-        lines.append(f"{plural(len(problems), 'problem')}:")
-        lines += [
-            f"  {p['sample'] or 'whole set'}: {p['what']}" + (f": {p['fix']}" if p["fix"] else "")
-            for p in problems[:50]
-        ]
-        if len(problems) > 50:
-            lines.append(f"  ... and {len(problems) - 50} more; --json lists all.")
-    if not any(result["splits"]):
-        lines.append(f"Next, make splits: segscope split {result['name']}")
-    return "\n".join(lines)
 
 
 def _dataset_arguments(parser: argparse.ArgumentParser) -> None:
@@ -472,12 +345,6 @@ def _show_demo(result: dict[str, Any]) -> str:
 
 
 DATASET_COMMANDS: dict[str, Command] = {
-    "import": Command(
-        "import images and masks into the workspace and report problems",
-        _import_arguments,
-        _import,
-        _show_import,
-    ),
     "datasets": Command("list the datasets", lambda parser: None, _datasets, _show_datasets),
     "stats": Command(
         "show class balance by pixel and by image, and imbalance measures",
