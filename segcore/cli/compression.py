@@ -11,7 +11,7 @@ from segcore.errors import SegcoreError
 from segcore.formatting import number, percent
 from segcore.labels import LabelSet, find_class
 from segcore.workspace import Workspace
-from segcore.workspace.scores.scores import WhatIfOptions
+from segcore.workspace.compression.merges import WhatIfOptions
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -118,7 +118,7 @@ def _run(options: Options) -> dict[str, Any]:
                 [options.run], split, progress=ProgressLine("Predicting")
             )
     forbidden = [_pair(text, workspace, options.run) for text in options.forbid]
-    result = workspace.scores.compress(
+    result = workspace.merges.what_if(
         run=options.run,
         split=options.split,
         confusion=Path(options.confusion) if options.confusion else None,
@@ -276,7 +276,7 @@ def parse_importance(words: list[str]) -> dict[str, float]:
     return importance
 
 
-def _show(result: dict[str, Any]) -> str:
+def _show_path(result: dict[str, Any]) -> str:
     by_name = result["run"] is None  # a table of counts is known by names, a run by ids too
 
     def group(ids: list[int]) -> str:
@@ -297,20 +297,12 @@ def _show(result: dict[str, Any]) -> str:
         ]
         for r in result["path"]
     ]
-    parts = [
-        table(
-            [
-                "labels",
-                "accuracy",
-                "mean IoU",
-                "lift",
-                "entropy kept",
-                "honest accuracy",
-                "merged" if by_name else "merged ids",
-            ],
-            rows,
-        )
-    ]
+    header = ["labels", "accuracy", "mean IoU", "lift", "entropy kept", "honest accuracy"]
+    return table([*header, "merged" if by_name else "merged ids"], rows)
+
+
+def _show(result: dict[str, Any]) -> str:
+    parts = [_show_path(result)]
     judged = [("judged on " + str(result["split"]), result.get("judged"))]
     if "reported" in result:
         judged.append(("reported on " + result["reported"]["split"], result["reported"]))

@@ -79,12 +79,7 @@ def make_splits(
     if method not in METHODS:
         raise unknown("split method", method, METHODS)
     shares = _shares(fractions or {"train": 0.7, "validation": 0.15, "test": 0.15})
-    if method == "grouped":
-        groups = groups_of(dataset, group_by)
-    elif method == "blocks":
-        groups = _alike(groups_by_block(dataset.samples, blocks.size if blocks else 0))
-    else:
-        groups = [[i] for i in range(len(dataset.samples))]
+    groups = _kept_together(dataset, method, group_by, blocks)
     if len(groups) < len(shares):
         what = {"grouped": "groups", "blocks": "blocks"}.get(method, "samples")
         raise SegcoreError(
@@ -106,6 +101,17 @@ def make_splits(
     }
     gap = blocks.gap if blocks and method == "blocks" else 0
     return without_gap(dataset.samples, assigned, gap)
+
+
+def _kept_together(
+    dataset: Dataset, method: str, group_by: str, blocks: Blocks | None
+) -> list[list[int]]:
+    """Return the samples that a method never parts, as indices of the dataset's order."""
+    if method == "grouped":
+        return groups_of(dataset, group_by)
+    if method == "blocks":
+        return _alike(groups_by_block(dataset.samples, blocks.size if blocks else 0))
+    return [[i] for i in range(len(dataset.samples))]
 
 
 def default_method(dataset: Dataset) -> str:

@@ -83,33 +83,9 @@ def pick_device(begun: str, engine: str) -> str:
         )
         chosen = begun if start == kind and kind in ("gpu", *ELSEWHERE) else str(kind)
         if kind == "gpu":
-            named = [gpu for gpu in _names(begun) if gpu in gpus] or gpus[:1]
-            help_text = "One or more; each batch is divided among them."
-            picked = (
-                st.pills(
-                    "GPUs",
-                    gpus,
-                    selection_mode="multi",
-                    default=named,
-                    key=key("gpus"),
-                    help=help_text,
-                )
-                or gpus[:1]
-            )
-            chosen = ",".join(gpu for gpu in gpus if gpu in picked)
+            chosen = _pick_gpus(gpus, begun)
         if kind == "cluster":
-            shares = list(dict.fromkeys([*SHARES, chosen]))
-            chosen = str(
-                st.selectbox(
-                    "GPUs per run",
-                    shares,
-                    shares.index(chosen),
-                    lambda s: SHARES.get(s, s),
-                    key=key("cluster_gpus"),
-                    width=220,
-                    help=("GPUs that a run requests; it waits until one worker has them free."),
-                )
-            )
+            chosen = _pick_share(chosen)
     if kind == "cluster":
         _cluster()
     elif kind in JOB_FIELDS:
@@ -117,6 +93,32 @@ def pick_device(begun: str, engine: str) -> str:
     else:
         _cards(_names(chosen), engine)
     return chosen
+
+
+def _pick_gpus(gpus: Sequence[str], begun: str) -> str:
+    """Draw the choice among GPUs; the first where none is picked."""
+    named = [gpu for gpu in _names(begun) if gpu in gpus] or gpus[:1]
+    help_text = "One or more; each batch is divided among them."
+    picked = st.pills(
+        "GPUs", gpus, selection_mode="multi", default=named, key=key("gpus"), help=help_text
+    )
+    return ",".join(gpu for gpu in gpus if gpu in (picked or gpus[:1]))
+
+
+def _pick_share(begun: str) -> str:
+    """Draw how many GPUs a run requests of a cluster."""
+    shares = list(dict.fromkeys([*SHARES, begun]))
+    return str(
+        st.selectbox(
+            "GPUs per run",
+            shares,
+            shares.index(begun),
+            lambda s: SHARES.get(s, s),
+            key=key("cluster_gpus"),
+            width=220,
+            help="GPUs that a run requests; it waits until one worker has them free.",
+        )
+    )
 
 
 def _names(device: str) -> list[str]:

@@ -41,6 +41,12 @@ def refuse(config: TrainConfig, num_classes: int, devices: Sequence[Device]) -> 
         )
     if config.hosts or place_of(config.device):
         return
+    _refuse_weights(config)
+    _refuse_batch(config, num_classes, devices)
+
+
+def _refuse_weights(config: TrainConfig) -> None:
+    """Refuse a file of weights that is not there."""
     weights = config.model.weights
     file = Path(weights).expanduser()
     there = file.exists() if is_hub(config.model.encoder) else file.is_file()
@@ -49,6 +55,10 @@ def refuse(config: TrainConfig, num_classes: int, devices: Sequence[Device]) -> 
             "Expected weights 'none', 'imagenet' or the path of a file, received "
             f"{weights!r}, which is no file here: check the path."
         )
+
+
+def _refuse_batch(config: TrainConfig, num_classes: int, devices: Sequence[Device]) -> None:
+    """Refuse a batch that does not fit into the memory of the devices that would train."""
     known = {device.id: device for device in devices}
     first = next((device.id for device in devices if device.id != "cpu"), "cpu")
     names = (
