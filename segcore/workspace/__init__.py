@@ -97,7 +97,7 @@ class Workspace:
         throughput: How fast a run will be, probed or estimated.
         doctor: What this machine can train on, checked.
         imports: Predictions of other tools, imported as runs.
-        scores: Reports, ensembles and the label-compression what-if.
+        scores: Reports and ensembles.
         probability_storage: Disk space of probabilities: estimated before, freed afterwards.
         scenes: One sample with its masks and probabilities.
         recounts: Scores brought up to edited masks.
@@ -109,7 +109,7 @@ class Workspace:
         pixel_metrics: What needs every pixel: boundaries, calibration, likely label errors.
         fixes: A work list of suspected labels, and what was decided about them.
         robustness: What corrupted images do to a network's scores.
-        merges: One label map, judged on the counts of a run.
+        merges: The label-compression what-if, and one label map judged on the counts of a run.
         tiers: A merge predicted from counts, with summed probabilities, and retrained.
         back_offs: Labels that back off to a group where the finest cannot be promised.
         ensembles: Possible members, the score of every subset, named ensembles.
@@ -182,7 +182,7 @@ class Workspace:
         self.reports = Reports(
             self.datasets, self.runs, self.scores, self.scenes, self.recounts, depth
         )
-        self.merges = Merges(self.scores, self.scenes)
+        self.merges = Merges(self.runs, self.scores, self.scenes)
         self.tiers = Tiers(self.datasets, self.runs, self.scores, self.scenes, self.merges)
         self.ensembles = Ensembles(self.runs, self.scores)
         self.one_networks = OneNetworks(self.datasets, self.runs)

@@ -8,7 +8,7 @@ from segcore.cli import main
 from segcore.cli.compression import parse_classes
 from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelSet
-from segcore.workspace.scores.scores import WhatIfOptions
+from segcore.workspace.compression.merges import WhatIfOptions
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_the_contract_and_an_importance(trained, shell) -> None:
     assert {"path", "front", "dendrogram", "verdicts", "baseline"} <= set(found)
     assert found["priors"]["importance"] == pytest.approx([1 / 7.5, 0.5 / 7.5, 1 / 7.5, 5 / 7.5])
     assert [r["num_groups"] for r in found["path"]] == [4, 3, 2] and found["forbidden"] == [[3, 8]]
-    wanted = trained.workspace.scores.compress(
+    wanted = trained.workspace.merges.what_if(
         run,
         options=WhatIfOptions(
             prior="importance", importance={"roof": 5, "forest": 0.5}, forbidden=[("3", "8")]

@@ -6,7 +6,7 @@ from segcore import formatting
 from segcore.evaluation.compression.compression import fold
 from segcore.evaluation.compression.dendrogram import build_dendrogram
 from segcore.ui.compress import board
-from segcore.workspace.scores.scores import WhatIfOptions
+from segcore.workspace.compression.merges import WhatIfOptions
 
 IDS = [3, 5, 8, 11]
 
@@ -80,7 +80,7 @@ def test_pairs_that_never_meet_shorten_the_path(trained, open_page, read) -> Non
     at = page(trained, open_page)
     at.multiselect(key="apart_pick").set_value([8, 3]).run()
     read.check(at.button(key="apart_add").click().run())
-    study = trained.workspace.scores.compress(
+    study = trained.workspace.merges.what_if(
         trained.members[0], "validation", options=WhatIfOptions(forbidden=[("3", "8")])
     ).to_json()
     assert at.slider(key="labels").min == min(r["num_groups"] for r in study["path"]) == 2
@@ -97,7 +97,7 @@ def test_the_exchange_rate_is_asked_of_every_advice(trained, open_page, read) ->
     at = page(trained, open_page)
     (rate,) = [n for n in at.number_input if n.label == "Trade-off rate"]
     read.check(rate.set_value(10.0).run())
-    study = trained.workspace.scores.compress(
+    study = trained.workspace.merges.what_if(
         trained.members[0], "validation", options=WhatIfOptions(trade_off_rate=10.0)
     ).to_json()
     badges = [v["action"] for v in study["verdicts"][:6]]
@@ -109,7 +109,7 @@ def test_what_was_chosen_is_reported_on_test(trained, open_page, read) -> None:
     at = page(trained, open_page)
     at.session_state["merge_tab"] = "Holdout check"
     read.check(at.slider(key="labels").set_value(3).run())
-    study = trained.workspace.scores.compress(trained.members[0], "validation").to_json()
+    study = trained.workspace.merges.what_if(trained.members[0], "validation").to_json()
     (groups,) = [r["groups"] for r in study["path"] if r["num_groups"] == 3]
     chosen, told = (
         trained.workspace.merges.judge(trained.members[0], s, groups).to_json()

@@ -3,14 +3,14 @@
 import pytest
 
 from segcore import formatting
-from segcore.workspace.scores.scores import WhatIfOptions
+from segcore.workspace.compression.merges import WhatIfOptions
 
 
 @pytest.mark.parametrize("number", [4, 3, 2, 1])
 def test_each_number_of_labels_shows_its_row(trained, open_page, read, number) -> None:
     at = open_page("compress", run=trained.members[0], split="validation")
     read.check(at.slider(key="labels").set_value(number).run())
-    study = trained.workspace.scores.compress(trained.members[0], "validation").to_json()
+    study = trained.workspace.merges.what_if(trained.members[0], "validation").to_json()
     (row,) = [row for row in study["path"] if row["num_groups"] == number]
     shown = read.metrics(at)
     assert shown["Accuracy"] == formatting.percent(row["accuracy"])
@@ -29,7 +29,7 @@ def test_each_number_of_labels_shows_its_row(trained, open_page, read, number) -
 
 def test_the_curve_is_the_path(trained, open_page, read) -> None:
     at = open_page("compress", run=trained.members[0], split="validation")
-    study = trained.workspace.scores.compress(trained.members[0], "validation").to_json()
+    study = trained.workspace.merges.what_if(trained.members[0], "validation").to_json()
     lines = {trace["name"]: trace for trace in read.figure(at, "curve")["data"]}
     assert lines["accuracy"]["y"] == pytest.approx([100 * row["accuracy"] for row in study["path"]])
     assert lines["accuracy"]["x"] == pytest.approx(
@@ -42,7 +42,7 @@ def test_what_counts_as_information_is_chosen(trained, open_page, read, prior) -
     at = open_page("compress", run=trained.members[0], split="validation")
     read.check(at.button_group(key="prior").set_value(prior).run())
     read.check(at.slider(key="labels").set_value(3).run())
-    study = trained.workspace.scores.compress(
+    study = trained.workspace.merges.what_if(
         trained.members[0], "validation", options=WhatIfOptions(prior=prior)
     ).to_json()
     (row,) = [row for row in study["path"] if row["num_groups"] == 3]
@@ -55,7 +55,7 @@ def test_a_merge_is_saved_and_can_be_trained_with(trained, open_page, read) -> N
     (name,) = [t for t in at.text_input if t.label == "Name"]
     name.set_value("two")
     read.check(at.button(key="save_map").click().run())
-    study = trained.workspace.scores.compress(trained.members[0], "validation").to_json()
+    study = trained.workspace.merges.what_if(trained.members[0], "validation").to_json()
     (row,) = [row for row in study["path"] if row["num_groups"] == 2]
     saved = trained.workspace.datasets.open("tiny").load_label_map("two")
     ids = trained.workspace.scores.label_set(trained.members[0]).class_ids

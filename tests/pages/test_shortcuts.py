@@ -46,7 +46,7 @@ def test_the_image_that_the_crf_hurts_most_is_gone_to(trained, open_page, read) 
 
 def test_a_pair_with_a_verdict_is_tried_alone(trained, open_page, read) -> None:
     at = open_page("compress", run=trained.members[0], split="validation")
-    study = trained.workspace.scores.compress(trained.members[0], "validation").to_json()
+    study = trained.workspace.merges.what_if(trained.members[0], "validation").to_json()
     first, second = study["verdicts"][0]["pair"]
     read.check(at.button(key=f"try_{first}_{second}").click().run())
     names = dict(zip([3, 5, 8, 11], ["field", "forest", "road", "roof"], strict=True))

@@ -41,7 +41,7 @@ OF_RUNS = {
     "counts": lambda w, run: w.scores.counts(run, SPLIT),
     "stamp": lambda w, run: w.scores.stamp(run, SPLIT),
     "report": lambda w, run: w.scores.report(run, SPLIT),
-    "compress": lambda w, run: w.scores.compress(run, SPLIT),
+    "compress": lambda w, run: w.merges.what_if(run, SPLIT),
     "save label map": lambda w, run: w.scores.save_label_map(run, [[3, 5]], "merged"),
     "page": lambda w, run: w.reports.page([run], SPLIT),
     "facts": lambda w, run: w.reports.facts([run]),

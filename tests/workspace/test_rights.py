@@ -40,7 +40,7 @@ READS = {
     "monitor": ("bands best_epoch is_current label_set mask_history masks_at starts table usage"),
     "exports": "missing",
     "scores": (
-        "choice chosen_here compare compress counts coverage drawn_by ensemble "
+        "choice chosen_here compare counts coverage drawn_by ensemble "
         "evaluate_folders has_counts holder label_set plan_test report sample_ids stages "
         "stamp"
     ),
@@ -63,7 +63,7 @@ READS = {
         "brightness compare document facts grouping page reliability repetitions reports "
         "sizes spread"
     ),
-    "merges": "confused_pairs examples hierarchy judge label_map null_band saved",
+    "merges": "confused_pairs examples hierarchy judge label_map null_band saved what_if",
     "tiers": "can_sum compare is_summed retrained summed_mask",
     "ensembles": (
         "against_members candidates combined groups is_stale mixed_views names predicted splits subsets "

@@ -13,9 +13,8 @@ from segcore.ui.viewer import Panel, Scene, pack
 from segcore.workspace import Workspace
 from segcore.workspace.compression.back_offs import BackOffOptions
 from segcore.workspace.compression.examples import Example
-from segcore.workspace.compression.merges import Band
+from segcore.workspace.compression.merges import Band, WhatIfOptions
 from segcore.workspace.compression.tiers import TierComparison
-from segcore.workspace.scores.scores import WhatIfOptions
 
 Groups = tuple[tuple[int, ...], ...]
 """Groups of the user's class ids; labels in no group stay as they are."""
@@ -46,7 +45,7 @@ def _what_if(
     pairs = [(str(a), str(b)) for a, b in apart]
     weights = _weights(prior, importance)
     options = WhatIfOptions(prior, weights, pairs, trade_off_rate=rate)
-    answer = _workspace.scores.compress(run, split, options=options).answer
+    answer = _workspace.merges.what_if(run, split, options=options).answer
     maps = [row.label_map.in_ids(answer.ids) for row in answer.path]
     return answer, _workspace.merges.null_band(run, split, maps)
 

@@ -1,20 +1,28 @@
-"""Merges of labels: what one label map does to the scores of a run, from its counts."""
+"""Merges of labels: what they do to the scores of a run, from its counts; the what-if over all."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from segcore.config import EvaluateConfig
 from segcore.data.dataset.documents import Documents
+from segcore.errors import SegcoreError
 from segcore.evaluation.compression.chosen_map import MapReport, report_map
+from segcore.evaluation.compression.evidence import Evidence
 from segcore.evaluation.compression.hierarchy import read_hierarchy
 from segcore.evaluation.compression.information import importance_weights
 from segcore.evaluation.compression.null_model import null_band
 from segcore.evaluation.compression.search import forbidden_pairs
-from segcore.labels import LabelMap, LabelSet
+from segcore.evaluation.compression.what_if import WhatIf, WhatIfSettings, compress
+from segcore.evaluation.counts.confusion_table import read_confusion_csv
+from segcore.labels import LabelClass, LabelMap, LabelSet
+from segcore.palette import class_colors
 from segcore.workspace.compression.examples import Example, confused_pairs, find_examples
+from segcore.workspace.runs.runs import Runs
 from segcore.workspace.scores.scenes import Scenes
 from segcore.workspace.scores.scores import Scores
 
@@ -77,10 +85,58 @@ class HierarchyLevel:
     titles: list[str]
 
 
+@dataclass(frozen=True)
+class WhatIfOptions:
+    """How the label-compression what-if is answered.
+
+    Attributes:
+        prior: What weighs entropy: "pixel", "image", "uniform" or "importance".
+        importance: Weight by class name or id for the "importance" prior; others weigh 1.
+        forbidden: Pairs of classes, by name or id, that never meet.
+        exact: Whether the best map of each size is searched exactly.
+        groups: Number of groups to report; None chooses.
+        trade_off_rate: Accuracy that a merge must gain per bit of entropy it loses.
+    """
+
+    prior: str = "pixel"
+    importance: Mapping[str, float] | None = None
+    forbidden: Sequence[tuple[str, str]] = ()
+    exact: bool = False
+    groups: int | None = None
+    trade_off_rate: float = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class LabelWhatIf:
+    """The answer of the label-compression what-if.
+
+    Attributes:
+        run: Id of the run; None for a table of counts.
+        split: The split; None for a table of counts.
+        answer: The merges and their scores.
+        names: Name of each class by its id.
+    """
+
+    run: str | None
+    split: str | None
+    answer: WhatIf
+    names: Mapping[int, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as ``segscope compress --json`` prints it."""
+        names = {str(number): name for number, name in self.names.items()}
+        return {"run": self.run, "split": self.split, **self.answer.to_json(), "names": names}
+
+
+_Known = tuple[LabelSet, npt.NDArray[np.int64], Evidence]
+"""Classes, (C, C) pixels with rows true, and what else is known."""
+
+
 class Merges:
     """What merging labels would do to the scores of a run; nothing is predicted again."""
 
-    def __init__(self, scores: Scores, scenes: Scenes) -> None:
+    def __init__(self, runs: Runs, scores: Scores, scenes: Scenes) -> None:
+        self._runs = runs
         self._scores = scores
         self._scenes = scenes
 
@@ -91,6 +147,62 @@ class Merges:
             SegcoreError: There is no such run, an id is unknown, or one stands twice.
         """
         return _map(self._scores.label_set(run), groups)
+
+    def what_if(
+        self,
+        run: str | None = None,
+        split: str = "validation",
+        confusion: Path | None = None,
+        options: WhatIfOptions | None = None,
+    ) -> LabelWhatIf:
+        """Answer the label-compression what-if for a run, or for a CSV of counts.
+
+        Args:
+            run: Id of a run; not needed with ``confusion``.
+            split: Name of a split.
+            confusion: A CSV of counts, in place of a run.
+            options: How to answer; None for the defaults.
+
+        Raises:
+            SegcoreError: The run has no counts, the CSV is no confusion matrix, or a class or prior
+                is unknown.
+        """
+        asked = options or WhatIfOptions()
+        if confusion is not None:
+            label_set, total, evidence = _read_table(confusion)
+        elif run is not None:
+            label_set, total, evidence = self._counted(run, split)
+        else:
+            raise SegcoreError("Expected a run or a confusion matrix, received neither: name one.")
+        importance = asked.importance
+        forbidden = [(label_set.index_of(a), label_set.index_of(b)) for a, b in asked.forbidden]
+        answer = compress(
+            total,
+            class_ids=label_set.class_ids,
+            class_names=label_set.class_names,
+            settings=WhatIfSettings(
+                prior=asked.prior,
+                importance=None
+                if importance is None
+                else importance_weights(label_set, importance),
+                forbidden=forbidden,
+                exact=asked.exact,
+                num_groups=asked.groups,
+                trade_off_rate=asked.trade_off_rate,
+            ),
+            evidence=evidence,
+        )
+        names = dict(zip(label_set.class_ids, label_set.class_names, strict=True))
+        return LabelWhatIf(run, split if run else None, answer, names)
+
+    def _counted(self, run: str, split: str) -> _Known:
+        """Return the classes of a run, its counts, and what is known of each image and member."""
+        ids, counts = self._scores.counts(run, split)
+        config, members = self._runs.open(run).config, None
+        if isinstance(config, EvaluateConfig) and len(config.members) > 1:
+            members = np.stack([self._scores.counts(m, split)[1].total for m in config.members])
+        evidence = Evidence(counts, self._scores.drawn_by(run, ids).groups, members)
+        return self._scores.label_set(run), counts.total, evidence
 
     def judge(
         self,
@@ -210,3 +322,12 @@ def _map(label_set: LabelSet, groups: Groups) -> LabelMap:
     return LabelMap.merging(
         label_set.num_classes, [[label_set.index_of(i) for i in group] for group in groups]
     )
+
+
+def _read_table(path: Path) -> _Known:
+    """Return the classes and the counts of a CSV file; nothing is known of single images."""
+    matrix = read_confusion_csv(path)
+    names = matrix.class_names or [str(i) for i in range(matrix.num_classes)]
+    classes = zip(names, class_colors(names), strict=True)
+    label_set = LabelSet(tuple(LabelClass(i, *both) for i, both in enumerate(classes)))
+    return label_set, matrix.counts, Evidence()

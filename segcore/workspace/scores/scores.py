@@ -1,7 +1,7 @@
-"""Scores of runs from per-image counts: reports, ensembles, the label-compression what-if."""
+"""Scores of runs from per-image counts: reports, ensembles, comparisons."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,11 +29,7 @@ from segcore.data.health.interval_groups import DrawnBy
 from segcore.data.splits.folds import parent_of
 from segcore.errors import SegcoreError
 from segcore.evaluation.comparison.comparison import Comparison, compare_reports
-from segcore.evaluation.compression.evidence import Evidence
-from segcore.evaluation.compression.information import importance_weights
-from segcore.evaluation.compression.what_if import WhatIf, WhatIfSettings, compress
 from segcore.evaluation.counts.confusion import count_confusion
-from segcore.evaluation.counts.confusion_table import read_confusion_csv
 from segcore.evaluation.counts.coverage import (
     DRAWS,
     CoverageTable,
@@ -43,8 +39,7 @@ from segcore.evaluation.counts.coverage import (
 )
 from segcore.evaluation.counts.sample_counts import SampleCounts
 from segcore.evaluation.metrics.report import Report, evaluate
-from segcore.labels import LabelClass, LabelMap, LabelSet
-from segcore.palette import class_colors
+from segcore.labels import LabelMap, LabelSet
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.rights import writes
@@ -89,49 +84,6 @@ class EnsembleScores:
             "crf": self.crf.to_json() if self.crf else None,
             "views": self.views,
         }
-
-
-@dataclass(frozen=True)
-class WhatIfOptions:
-    """How the label-compression what-if is answered.
-
-    Attributes:
-        prior: What weighs entropy: "pixel", "image", "uniform" or "importance".
-        importance: Weight by class name or id for the "importance" prior; others weigh 1.
-        forbidden: Pairs of classes, by name or id, that never meet.
-        exact: Whether the best map of each size is searched exactly.
-        groups: Number of groups to report; None chooses.
-        trade_off_rate: Accuracy that a merge must gain per bit of entropy it loses.
-    """
-
-    prior: str = "pixel"
-    importance: Mapping[str, float] | None = None
-    forbidden: Sequence[tuple[str, str]] = ()
-    exact: bool = False
-    groups: int | None = None
-    trade_off_rate: float = 0.1
-
-
-@dataclass(frozen=True, eq=False)
-class LabelWhatIf:
-    """The answer of the label-compression what-if.
-
-    Attributes:
-        run: Id of the run; None for a table of counts.
-        split: The split; None for a table of counts.
-        answer: The merges and their scores.
-        names: Name of each class by its id.
-    """
-
-    run: str | None
-    split: str | None
-    answer: WhatIf
-    names: Mapping[int, str]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as ``segscope compress --json`` prints it."""
-        names = {str(number): name for number, name in self.names.items()}
-        return {"run": self.run, "split": self.split, **self.answer.to_json(), "names": names}
 
 
 class Scores:
@@ -521,66 +473,6 @@ class Scores:
             views=mixed_views(self._runs, config.members, config.split),
         )
 
-    def compress(
-        self,
-        run: str | None = None,
-        split: str = "validation",
-        confusion: Path | None = None,
-        options: WhatIfOptions | None = None,
-    ) -> LabelWhatIf:
-        """Answer the label-compression what-if for a run, or for a CSV of counts.
-
-        Args:
-            run: Id of a run; not needed with ``confusion``.
-            split: Name of a split.
-            confusion: A CSV of counts, in place of a run.
-            options: How to answer; None for the defaults.
-
-        Raises:
-            SegcoreError: The run has no counts, the CSV is no confusion matrix, or a class or prior
-                is unknown.
-        """
-        asked = options or WhatIfOptions()
-        per_image: SampleCounts | None = None
-        members: Counts | None = None
-        groups_of: tuple[str, ...] | None = None
-        if confusion is not None:
-            matrix = read_confusion_csv(confusion)
-            total = matrix.counts
-            label_set = _plain_label_set(
-                matrix.class_names or [str(i) for i in range(matrix.num_classes)]
-            )
-        elif run is not None:
-            ids, per_image = self.counts(run, split)
-            total = per_image.total
-            label_set = self.label_set(run)
-            config = self._runs.open(run).config
-            if isinstance(config, EvaluateConfig) and len(config.members) > 1:
-                members = np.stack([self.counts(m, split)[1].total for m in config.members])
-            groups_of = self.drawn_by(run, ids).groups
-        else:
-            raise SegcoreError("Expected a run or a confusion matrix, received neither: name one.")
-        importance = asked.importance
-        forbidden = [(label_set.index_of(a), label_set.index_of(b)) for a, b in asked.forbidden]
-        answer = compress(
-            total,
-            class_ids=label_set.class_ids,
-            class_names=label_set.class_names,
-            settings=WhatIfSettings(
-                prior=asked.prior,
-                importance=None
-                if importance is None
-                else importance_weights(label_set, importance),
-                forbidden=forbidden,
-                exact=asked.exact,
-                num_groups=asked.groups,
-                trade_off_rate=asked.trade_off_rate,
-            ),
-            evidence=Evidence(per_image, groups_of, members),
-        )
-        names = dict(zip(label_set.class_ids, label_set.class_names, strict=True))
-        return LabelWhatIf(run, split if run else None, answer, names)
-
 
 def _label_map_of(runs: Runs, config: RunConfig) -> str:
     if isinstance(config, EvaluateConfig):
@@ -593,12 +485,3 @@ def _label_map_of(runs: Runs, config: RunConfig) -> str:
     if isinstance(config, (SubsetsConfig, CRFSearchConfig)):
         return _label_map_of(runs, runs.open(config.members[0]).config)
     return config.base.label_map if isinstance(config, TuneConfig) else config.label_map
-
-
-def _plain_label_set(names: Sequence[str]) -> LabelSet:
-    return LabelSet(
-        tuple(
-            LabelClass(i, name, color)
-            for i, (name, color) in enumerate(zip(names, class_colors(names), strict=True))
-        )
-    )

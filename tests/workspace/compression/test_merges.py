@@ -3,12 +3,12 @@
 import pytest
 
 from segcore.errors import SegcoreError
-from segcore.workspace.scores.scores import WhatIfOptions
+from segcore.workspace.compression.merges import WhatIfOptions
 
 
 def test_a_merge_scores_as_its_row_of_the_path(trained) -> None:
     workspace, run = trained.workspace, trained.members[0]
-    study = workspace.scores.compress(
+    study = workspace.merges.what_if(
         run, "validation", options=WhatIfOptions(prior="image")
     ).to_json()
     for row, interval in ((row, row["lift_interval"]) for row in study["path"]):
@@ -44,7 +44,7 @@ def test_an_unknown_label_is_told(trained) -> None:
 
 def test_every_row_of_a_short_path_has_a_band(trained) -> None:
     workspace, run = trained.workspace, trained.members[0]
-    path = workspace.scores.compress(run, "test").to_json()["path"]
+    path = workspace.merges.what_if(run, "test").to_json()["path"]
     band = workspace.merges.null_band(run, "test", [row["groups"] for row in path])
     assert len(band) == len(path) and all(low <= high for low, high in band)
     assert band[0] == pytest.approx([path[0]["accuracy"]] * 2) and band[-1] == (1.0, 1.0)

@@ -43,7 +43,7 @@ def test_an_import_scores_as_the_run_it_was_written_by(trained, theirs) -> None:
     assert [s.id for s in workspace.scenes.predicted_samples("other", "test")] == trained.samples[
         "test"
     ]
-    assert workspace.scores.compress("other", "test").to_json()["path"]
+    assert workspace.merges.what_if("other", "test").to_json()["path"]
     row = next(r for r in workspace.runs.rows() if r.run == "other")
     assert (row.kind, row.status.state, row.dataset) == ("imported", "finished", "tiny")
 

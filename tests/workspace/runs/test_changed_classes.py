@@ -38,7 +38,7 @@ ENTRIES = {
     "stamp": lambda w, run: w.scores.stamp(run, "test"),
     "stages": lambda w, run: w.scores.stages(run, "test"),
     "label_set": lambda w, run: w.scores.label_set(run),
-    "compress": lambda w, run: w.scores.compress(run, "test"),
+    "compress": lambda w, run: w.merges.what_if(run, "test"),
     "page": lambda w, run: w.reports.page([run], "test"),
     "grouping": lambda w, run: w.reports.grouping(run, "test"),
     "scene": lambda w, run: w.scenes.dataset_of(run),

@@ -9,29 +9,11 @@ from PIL import Image
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
 from segcore.runs.folder.run_folder import RunFolder
-from segcore.workspace.scores.scores import WhatIfOptions
-from tests.promises import MERGE, SCORES
-
-BY_HAND = np.array(
-    [
-        # two images of 32 x 48 = 1536 pixels, 32 of them void: 1504 scored; roof occurs nowhere
-        [[900, 100, 0, 0], [200, 200, 0, 0], [4, 0, 100, 0], [0, 0, 0, 0]],
-        [[1000, 0, 0, 0], [300, 100, 0, 0], [0, 4, 100, 0], [0, 0, 0, 0]],
-    ],
-    np.int64,
-)
-
-
-@pytest.fixture
-def by_hand(workspace, made_up):
-    made_up.train("hand-1")
-    run = made_up.predict("hand-1", "test", 0)
-    run.write_counts("test", "prediction", ["test/scene_0", "test/scene_1"], BY_HAND)
-    return workspace.scores
+from tests.promises import SCORES
 
 
 def test_a_report_equals_the_counts_worked_by_hand(by_hand) -> None:
-    report = by_hand.report("hand-1", "test").to_json()
+    report = by_hand.scores.report("hand-1", "test").to_json()
     assert set(report) >= SCORES
     assert (report["split"], report["num_samples"], report["size"]) == ("test", 2, [32, 48])
     assert report["confusion"] == [
@@ -121,67 +103,6 @@ def test_a_prediction_under_way_has_no_counts_yet(trained, made_up) -> None:
 def test_predictions_that_exist_are_not_made_again(trained, started) -> None:
     trained.workspace.scores.ensure_predictions([*trained.members, trained.ensemble], "test")
     assert started == []
-
-
-def test_compress_folds_the_counts_of_a_run(by_hand) -> None:
-    result = by_hand.compress("hand-1", "test").to_json()
-    assert set(result) >= {"run", "split", "baseline", "path"}
-    assert result["baseline"]["accuracy"] == pytest.approx(2400 / 3008)
-    assert all(set(row) >= MERGE for row in result["path"])
-    assert [row["num_groups"] for row in result["path"]] == sorted(
-        (row["num_groups"] for row in result["path"]), reverse=True
-    )
-    total = BY_HAND.sum(0)
-    index = {3: 0, 5: 1, 8: 2, 11: 3}
-    for row in result["path"]:
-        assert sorted(i for group in row["groups"] for i in group) == [
-            3,
-            5,
-            8,
-            11,
-        ]  # ids of the user, each once
-        right = sum(
-            int(total[np.ix_([index[i] for i in g], [index[i] for i in g])].sum())
-            for g in row["groups"]
-        )
-        assert row["accuracy"] == pytest.approx(right / total.sum())
-    assert result["path"][-1]["accuracy"] == 1.0
-    json.dumps(result, allow_nan=False)
-
-
-def test_a_forbidden_pair_is_never_merged_before_nothing_else_is_left(by_hand) -> None:
-    free = by_hand.compress("hand-1", "test").to_json()["path"]
-    assert any(
-        {3, 5} <= set(group) for row in free for group in row["groups"] if len(row["groups"]) > 1
-    )
-    kept = by_hand.compress(
-        "hand-1", "test", options=WhatIfOptions(forbidden=[("field", "5")])
-    ).to_json()["path"]
-    assert not any({3, 5} <= set(group) for row in kept for group in row["groups"])
-    with pytest.raises(SegcoreError, match="did you mean 'field'"):
-        by_hand.compress(
-            "hand-1", "test", options=WhatIfOptions(forbidden=[("fild", "road")])
-        ).to_json()
-
-
-def test_compress_needs_one_source(trained, tmp_path) -> None:
-    with pytest.raises(SegcoreError, match="received neither"):
-        trained.workspace.scores.compress().to_json()
-    table = tmp_path / "counts.csv"
-    table.write_text("8,2\n1,9\n")
-    result = trained.workspace.scores.compress(confusion=table).to_json()
-    assert (result["run"], result["split"], result["baseline"]["accuracy"]) == (
-        None,
-        None,
-        pytest.approx(17 / 20),
-    )
-
-
-def test_an_ensembles_compression_knows_its_members(trained) -> None:
-    result = trained.workspace.scores.compress(trained.ensemble, "test").to_json()
-    report = trained.workspace.scores.report(trained.ensemble, "test").to_json()
-    assert result["baseline"]["accuracy"] == pytest.approx(report["pixel_accuracy"])
-    assert result["baseline"]["mean_iou"] == pytest.approx(report["mean_iou"])
 
 
 def test_a_merge_becomes_a_label_map_of_indices(trained, made_up) -> None:
