@@ -1,6 +1,6 @@
 """The whole what-if of one confusion matrix: path, front, tree and verdicts, in one call."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -117,12 +117,17 @@ class WhatIfSettings:
 
     prior: str = "pixel"
     importance: npt.ArrayLike | None = None
-    forbidden: Iterable[tuple[int, int]] = ()
+    forbidden: Sequence[tuple[int, int]] = ()
     gain: str = "accuracy"
     exact: bool = False
     objective: str = "accuracy"
     num_groups: int | None = None
     trade_off_rate: float = 0.1
+
+    @property
+    def pairs(self) -> tuple[tuple[int, int], ...]:
+        """The forbidden pairs as plain numbers."""
+        return tuple((int(a), int(b)) for a, b in self.forbidden)
 
 
 def compress(
@@ -148,8 +153,7 @@ def compress(
     asked, known = settings or WhatIfSettings(), evidence or Evidence()
     counts, ids, names = _named(confusion, class_ids, class_names)
     size, known = len(counts), _packed(known, len(counts))
-    pairs = tuple((int(a), int(b)) for a, b in asked.forbidden)
-    apart = forbidden_pairs(size, pairs)
+    apart = forbidden_pairs(size, asked.pairs)
     priors = label_priors(counts, known.image_counts, asked.importance)
     weights = choose_prior(priors, asked.prior)
     maps, merged = _path(counts, weights, apart, asked)
@@ -184,7 +188,7 @@ def compress(
         chosen,
         {} if chosen is None else percentiles(counts, chosen.label_map, seed=known.seed),
         ids,
-        pairs,
+        asked.pairs,
     )
 
 
