@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
@@ -10,7 +9,7 @@ from segcore import formatting
 from segcore.catalog import MASK_VALUES
 from segcore.ui.shared import run_links, session, tables
 from segcore.ui.shared.sources import Source
-from segcore.workspace.predictions.imported import HowToImport
+from segcore.workspace.predictions.imported import HowToImport, PredictionReport
 
 MAX_UPLOAD = 500
 """Megabytes of an upload; larger sets are read from a folder."""
@@ -126,7 +125,9 @@ def _ask_source() -> tuple[Source, str]:
     return source, name or source.suggested_name
 
 
-def _run(dataset: str, source: Path, name: str, how: HowToImport, *, keep: bool) -> dict[str, Any]:
+def _run(
+    dataset: str, source: Path, name: str, how: HowToImport, *, keep: bool
+) -> PredictionReport:
     """Check predictions, import them where that is wanted and they fit, and return the report."""
     bar = st.progress(0.0, text="Reading …")
 
@@ -138,44 +139,43 @@ def _run(dataset: str, source: Path, name: str, how: HowToImport, *, keep: bool)
     if keep and checked.fits and (how.partial or len(checked.fits) == checked.samples):
         checked = imports.import_(dataset, source, name, how, progress)
     bar.empty()
-    return checked.to_json()
+    return checked
 
 
-def _tell(report: dict[str, Any]) -> None:
+def _tell(report: PredictionReport) -> None:
     """Say what fits and list what does not."""
-    fits, samples = len(report["fits"]), report["samples"]
-    if report["run"]:
-        score = formatting.percent(report["mean_iou"])
+    fits, samples = len(report.fits), report.samples
+    if report.run:
+        score = formatting.percent(report.mean_iou)
         st.success(
-            f"Imported {fits} of {samples} images as {report['run']}: mean IoU {score}.",
+            f"Imported {fits} of {samples} images as {report.run}: mean IoU {score}.",
             icon=":material/check_circle:",
         )
-        run_links.compare_masks({"run": report["run"]})
+        run_links.compare_masks({"run": report.run})
     elif fits == samples and fits:
         st.success(
-            f"All {samples} images of {report['split']} have a valid prediction.",
+            f"All {samples} images of {report.split} have a valid prediction.",
             icon=":material/check_circle:",
         )
     else:
         st.warning(
             (
-                f"{fits} of {samples} images of {report['split']} have a valid prediction. "
+                f"{fits} of {samples} images of {report.split} have a valid prediction. "
                 "Nothing was imported."
             ),
             icon=":material/warning:",
         )
-    rows = [{"image": r["sample"], "file": r["file"], "what": r["why"]} for r in report["refused"]]
+    rows = [{"image": r.sample, "file": r.file, "what": r.why} for r in report.refused]
     rows += [
-        {"image": name, "file": "", "what": "no file with this name"} for name in report["missing"]
+        {"image": name, "file": "", "what": "no file with this name"} for name in report.missing
     ]
     rows += [
-        {"image": "", "file": name, "what": "not in this split, ignored"}
-        for name in report["extra"]
+        {"image": "", "file": name, "what": "not in this split, ignored"} for name in report.extra
     ]
     if rows:
         counts = (
-            f"{len(report['refused'])} refused, {len(report['missing'])} missing, "
-            f"{len(report['extra'])} extra"
+            f"{len(report.refused)} refused, {len(report.missing)} missing, "
+            f"{len(report.extra)} extra"
         )
         st.caption(counts)
         tables.draw(rows, alt=f"Files that do not match: {counts}")

@@ -1,13 +1,22 @@
 """The form that imports images and masks from a folder or an uploaded archive."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from segcore.data.formats.importers import ImportRules, Pairing, Preview, Windows, parse_bands
+from segcore.data.formats.importers import (
+    ImportReport,
+    ImportRules,
+    Pairing,
+    Preview,
+    Problem,
+    Windows,
+    parse_bands,
+)
 from segcore.data.formats.importers.windows import LEAST_SIZE, MOST_SIZE
 from segcore.errors import SegcoreError
 from segcore.formatting import plural
@@ -103,34 +112,34 @@ def outcome(dataset: str) -> None:
     Args:
         dataset: Name of the dataset that the page shows.
     """
-    report = st.session_state.get("import_report")
-    if not report:
+    report: ImportReport | None = st.session_state.get("import_report")
+    if report is None:
         return
-    if session.arrived() or report["name"] != dataset:
+    if session.arrived() or report.name != dataset:
         del st.session_state["import_report"]
         return
     splits = (
-        ", ".join(f"{split or 'no split'} {count:,}" for split, count in report["splits"].items())
+        ", ".join(f"{split or 'no split'} {count:,}" for split, count in report.splits.items())
         or "no splits"
     )
     st.success(
         (
-            f"Imported {plural(report['num_samples'], 'sample')} as {session.plain(report['name'])} "
+            f"Imported {plural(report.num_samples, 'sample')} as {session.plain(report.name)} "
             f"({splits})"
             + (
-                f" and {plural(report['num_unlabelled'], 'unlabelled image')}."
-                if report.get("num_unlabelled")
+                f" and {plural(report.num_unlabelled, 'unlabelled image')}."
+                if report.num_unlabelled
                 else "."
             )
         ),
         icon=":material/check_circle:",
     )
-    if report["problems"]:
+    if report.problems:
         with st.expander(
-            f"{plural(len(report['problems']), 'problem')} skipped or resolved automatically",
+            f"{plural(len(report.problems), 'problem')} skipped or resolved automatically",
             icon=":material/info:",
         ):
-            _list_problems(report["problems"])
+            _list_problems(report.problems)
     if st.button("Dismiss", type="tertiary", icon=":material/close:", key="import_seen"):
         del st.session_state["import_report"]
         st.rerun()
@@ -293,7 +302,7 @@ def _import(source: Path, name: str, copy: bool, rules: ImportRules) -> None:
         )
     finally:
         bar.empty()
-    st.session_state["import_report"] = report.to_json()
+    st.session_state["import_report"] = report
     session.request("dataset", report.name)
     st.query_params.pop("import", None)
     st.rerun()
@@ -341,17 +350,17 @@ def _show_preview(seen: Preview) -> None:
     )
     if seen.problems:
         st.caption(f"{plural(len(seen.problems), 'problem')} skipped or resolved automatically:")
-        _list_problems([p.to_json() for p in seen.problems])
+        _list_problems(seen.problems)
     st.caption(
         "Based on up to 32 samples; the import reads all of them. You can change names, "
         "colours and ignored classes afterwards."
     )
 
 
-def _list_problems(problems: list[dict[str, str]]) -> None:
+def _list_problems(problems: Sequence[Problem]) -> None:
     tables.draw(
         [
-            {"sample": p["sample"] or "whole dataset", "what": p["what"], "what to do": p["fix"]}
+            {"sample": p.sample or "whole dataset", "what": p.what, "what to do": p.fix}
             for p in problems
         ],
         alt="Skipped or decided at import",

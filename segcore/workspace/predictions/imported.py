@@ -4,9 +4,9 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,22 @@ Progress = Callable[[int, int, str], None]
 _NAME = re.compile(r"(?!.*--)[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 
 
-@dataclass
+@dataclass(frozen=True)
+class RefusedFile:
+    """A prediction that does not fit.
+
+    Attributes:
+        sample: Id of the sample it stands for.
+        file: Its path below the folder; several with commas between them.
+        why: One sentence.
+    """
+
+    sample: str
+    file: str
+    why: str
+
+
+@dataclass(frozen=True)
 class PredictionReport:
     """What of a folder of predictions fits a split.
 
@@ -41,23 +56,23 @@ class PredictionReport:
         fits: Ids of those with a prediction that fits.
         missing: Ids of samples without a file.
         extra: Files of no sample.
-        refused: Files that do not fit: ``{"sample", "file", "why"}``.
+        refused: Files that do not fit.
         run: Id of the run that was made, "" where none was.
         mean_iou: Its mean IoU, or None.
     """
 
     split: str
     samples: int
-    fits: list[str] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-    extra: list[str] = field(default_factory=list)
-    refused: list[dict[str, str]] = field(default_factory=list)
+    fits: Sequence[str]
+    missing: Sequence[str]
+    extra: Sequence[str]
+    refused: Sequence[RefusedFile]
     run: str = ""
     mean_iou: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready mapping."""
-        return dict(vars(self))
+        return {**vars(self), "refused": [vars(one) for one in self.refused]}
 
 
 @dataclass(frozen=True)
@@ -148,7 +163,7 @@ class Imports:
             left_out = report.samples - len(report.fits)
             if not report.fits or (left_out and not how.partial):
                 raise SegcoreError(_complaint(report))
-            report.mean_iou = float(mean_iou(counts.sum(0)))
+            report = replace(report, run=name, mean_iou=float(mean_iou(counts.sum(0))))
             draft.write_counts(how.split, "prediction", report.fits, counts)
             if further is None:
                 config = ImportedConfig(dataset, how.split, source.name, how.values, left_out)
@@ -161,7 +176,6 @@ class Imports:
             else:
                 self._runs.check_classes(name)
                 _add_split(draft, further, how.split)
-        report.run = name
         return report
 
     def _further(self, name: str, dataset: str, split: str) -> RunFolder | None:
@@ -199,15 +213,11 @@ class Imports:
         split = how.split
         samples = [s for s in dataset.select(split) if s.mask is not None]
         matches = match_predictions(folder, samples, Pairing(match=how.match))
-        report = PredictionReport(split, len(samples), missing=matches.missing, extra=matches.extra)
-        for sample_id, files in matches.twice.items():
-            report.refused.append(
-                {
-                    "sample": sample_id,
-                    "file": ", ".join(files),
-                    "why": f"{len(files)} files stand for it: keep one",
-                }
-            )
+        fits: list[str] = []
+        refused = [
+            RefusedFile(sample, ", ".join(files), f"{len(files)} files stand for it: keep one")
+            for sample, files in matches.twice.items()
+        ]
         counts: list[SampleCounts] = []
         for done, (sample_id, path) in enumerate(matches.paths.items(), start=1):
             sample = dataset.sample(sample_id)
@@ -221,19 +231,17 @@ class Imports:
                         run,
                     )
                 )
-                report.fits.append(sample_id)
+                fits.append(sample_id)
             except SegcoreError as error:
-                report.refused.append(
-                    {
-                        "sample": sample_id,
-                        "file": path.relative_to(folder).as_posix(),
-                        "why": str(error),
-                    }
-                )
+                file = path.relative_to(folder).as_posix()
+                refused.append(RefusedFile(sample_id, file, str(error)))
             if progress:
                 progress(done, len(matches.paths), sample_id)
         size = dataset.label_set.num_classes
         none = SampleCounts.of(np.zeros((0, size, size), np.int64))
+        report = PredictionReport(
+            split, len(samples), fits, matches.missing, matches.extra, refused
+        )
         return report, SampleCounts.join(counts) if counts else none
 
 
@@ -284,8 +292,8 @@ def _complaint(report: PredictionReport) -> str:
         parts.append(f"{len(report.missing)} missing (for example {report.missing[0]!r})")
     if report.refused:
         parts.append(
-            f"{len(report.refused)} refused (for example {report.refused[0]['file']!r}: "
-            f"{report.refused[0]['why'].rstrip('.')})"
+            f"{len(report.refused)} refused (for example {report.refused[0].file!r}: "
+            f"{report.refused[0].why.rstrip('.')})"
         )
     if not report.missing and not report.refused:
         parts.append("the split has no image with a mask")

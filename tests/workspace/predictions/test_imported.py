@@ -79,8 +79,8 @@ def test_what_does_not_fit_is_reported_and_only_left_out_when_asked(trained, the
     (theirs / "notes.txt").write_text("not looked at")
     report = workspace.imports.check("tiny", theirs)
     assert (report.missing, report.extra) == ([trained.samples["test"][0]], ["stranger.png"])
-    assert [r["file"] for r in report.refused] == [files[1].name]
-    assert "32 x 48" in report.refused[0]["why"]
+    assert [r.file for r in report.refused] == [files[1].name]
+    assert "32 x 48" in report.refused[0].why
     with pytest.raises(SegcoreError, match=r"1 missing .* 1 refused .* 1 files of no image"):
         workspace.imports.import_("tiny", theirs, "other")
     assert "other" not in workspace.runs.ids()
@@ -100,7 +100,7 @@ def test_an_ignored_class_is_no_answer(trained, theirs) -> None:
     mask[3, 3] = void[0].id if void else 200
     Image.fromarray(mask).save(path)
     (refused,) = workspace.imports.check("tiny", theirs).refused
-    assert refused["sample"] == sample
+    assert refused.sample == sample
 
 
 @pytest.mark.parametrize("name", ["../evil", "a/b", ".hidden", "", "a--test", "x" * 90])
