@@ -55,7 +55,6 @@ def build_page(
     facts: Mapping[str, str] | None = None,
     config: Mapping[str, Any] | None = None,
     pictures: Sequence[Picture] = (),
-    compression: Mapping[str, Any] | None = None,
     depth: Mapping[str, Depth] | None = None,
 ) -> str:
     """Write the page.
@@ -68,7 +67,6 @@ def build_page(
         config: The run's config, printed as JSON.
         pictures: Pictures, embedded.
         depth: What was measured besides counts, by the name of the report.
-        compression: What ``WhatIf.to_json`` returned; its path and verdicts are shown.
 
     Returns:
         A complete HTML document, UTF-8 text; every name from outside is escaped.
@@ -89,7 +87,6 @@ def build_page(
         facts=dict(facts or {}),
         comparison=_comparison(reports) if len(reports) > 1 else None,
         runs=[_one(name, report, depths.get(name, Depth())) for name, report in reports.items()],
-        what_if=_what_if(compression, first) if compression else None,
         pictures=pictures,
         config=json.dumps(config, indent=1, ensure_ascii=False, default=str) if config else "",
     )
@@ -150,28 +147,3 @@ def _comparison(reports: Mapping[str, Report]) -> dict[str, Any]:
                 chance = p_value(found.p_value)
         rows.append((name, percent(report.interval().value), difference, chance))
     return {"first": first_name, "warnings": warnings, "rows": rows}
-
-
-def _what_if(answer: Mapping[str, Any], report: Report) -> dict[str, Any]:
-    """Show the path and the verdicts of a what-if over merged labels."""
-    names = {c.id: c.name for c in report.label_set.classes}
-
-    def merged(row: Mapping[str, Any]) -> str:
-        joined = [
-            " + ".join(str(names.get(i, i)) for i in group)
-            for group in row["groups"]
-            if len(group) > 1
-        ]
-        return "; ".join(joined) or "no merge"
-
-    shown = ("accuracy", "mean_iou", "retained_entropy", "honest_accuracy")
-    rows = [
-        (
-            merged(row),
-            row["num_groups"],
-            *(percent(row[key]) for key in shown),
-            number(row["lift"]),
-        )
-        for row in answer["path"]
-    ]
-    return {"prior": answer["prior"], "rows": rows, "verdicts": answer["verdicts"]}

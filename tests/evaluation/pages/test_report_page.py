@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from segcore.errors import SegcoreError
-from segcore.evaluation.compression.what_if import compress
 from segcore.evaluation.metrics.report import evaluate
 from segcore.evaluation.pages.report_page import Picture, build_page
 from segcore.labels import LabelClass, LabelSet
@@ -55,14 +54,12 @@ class Checker(HTMLParser):
 
 
 def test_page_is_whole_and_fetches_nothing():
-    study = compress(report().counts.sum(0), class_ids=[0, 5, 10]).to_json()
     page = build_page(
         {"run <1>": report()},
         title="A & B",
         facts={"numpy": "2"},
         config={"loss": "<x>"},
         pictures=[Picture("hard 'one'", b"\x89PNG")],
-        compression=study,
     )
     checker = Checker()
     checker.feed(page)
