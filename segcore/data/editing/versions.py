@@ -155,14 +155,12 @@ def save_mask(
         folder: The dataset's folder.
         sample_id: Which sample.
         mask: (H, W) class indices or ``ignore_index``, of the image's size.
-        based_on: ``mask_digest`` of the sample when it was opened for editing; "" where it had no
-            mask.
+        based_on: ``mask_digest`` of the sample when it was opened for editing; "" without a mask.
         author: Who saves it, for the history.
         origin: What it was made from, for the history.
         class_ids: Ids of the classes that its indices stand for, by position; None for those of
             the dataset. Classes that are ignored by now become ``ignore_index``.
-        split: Which split an unlabelled image joins, where the dataset has splits; nothing changes
-            for an image with a mask.
+        split: Which split an unlabelled image joins, where the dataset has splits.
 
     Returns:
         The new version; the one in use where nothing changed.
@@ -175,19 +173,14 @@ def save_mask(
     """
     with changing(folder) as dataset:
         sample = dataset.sample(sample_id)
-        if class_ids is not None and tuple(class_ids) != tuple(dataset.label_set.class_ids):
-            mask = _in_classes_of_today(dataset, mask, class_ids)
-        new = _checked(dataset, sample, mask)
-        if sample.split == POOL:
-            split = _joined(dataset, split)
+        new = _checked(dataset, sample, mask, class_ids)
+        split = _joined(dataset, split) if sample.split == POOL else sample.split
         versions = mask_history(dataset, sample_id)
         used = current(versions, sample)
         digest = digest_mask(new)
         if used is not None and digest == sample.mask_digest:
             return used
-        before = None if sample.mask is None else dataset.read_mask(sample)
-        if before is not None and not _file(dataset, sample, 1).is_file():
-            _write(dataset, sample, 1, before)
+        before = _kept_before(dataset, sample)
         version = MaskVersion(
             number=max((v.number for v in versions), default=0) + 1,
             digest=digest,
@@ -270,8 +263,13 @@ def _in_classes_of_today(
     return table[np.where((mask >= 0) & (mask < len(known)), mask, len(known))]
 
 
-def _checked(dataset: Dataset, sample: Sample, mask: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _checked(
+    dataset: Dataset, sample: Sample, mask: npt.NDArray[Any], class_ids: Sequence[int] | None
+) -> npt.NDArray[Any]:
+    """Return a mask in the dataset's classes; refuse another size, and indices of no class."""
     labels = dataset.label_set
+    if class_ids is not None and tuple(class_ids) != tuple(labels.class_ids):
+        mask = _in_classes_of_today(dataset, mask, class_ids)
     if mask.shape != (sample.height, sample.width):
         raise SegcoreError(
             f"Expected a mask of {sample.height} x {sample.width} pixels (height x width) for "
@@ -287,6 +285,16 @@ def _checked(dataset: Dataset, sample: Sample, mask: npt.NDArray[Any]) -> npt.ND
             "class of this dataset."
         )
     return np.ascontiguousarray(mask, labels.mask_dtype)
+
+
+def _kept_before(dataset: Dataset, sample: Sample) -> npt.NDArray[Any] | None:
+    """Return the mask in use, None without one; that of the import is kept as version 1."""
+    if sample.mask is None:
+        return None
+    before = dataset.read_mask(sample)
+    if not _file(dataset, sample, 1).is_file():
+        _write(dataset, sample, 1, before)
+    return before
 
 
 def _joined(dataset: Dataset, split: str) -> str:
