@@ -71,6 +71,19 @@ def workspace_folder(folder: str | Path | None = None) -> Path:
     return path.expanduser().resolve()
 
 
+def _opened(folder: Path) -> Path:
+    """Make a workspace's folder where it is new, bring it up to this version, and return it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SegcoreError(
+            f"Expected a folder for the workspace, but {folder} cannot be made "
+            f"({error.strerror}): choose another with --workspace."
+        ) from error
+    open_version(folder)
+    return folder
+
+
 class Workspace:
     """A workspace folder, opened.
 
@@ -132,75 +145,56 @@ class Workspace:
             folder: Its path; None takes ``$SEGCORE_WORKSPACE``, else ``./workspace``.
 
         Raises:
-            SegcoreError: The path is a file, the folder cannot be made, or a newer version wrote
-                what is in it.
+            SegcoreError: The folder cannot be made, or a newer version wrote what is in it.
         """
-        self.folder = workspace_folder(folder)
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SegcoreError(
-                f"Expected a folder for the workspace, but {self.folder} cannot be made "
-                f"({error.strerror}): choose another with --workspace."
-            ) from error
-        open_version(self.folder)
-        self.datasets = Datasets(self.folder / "datasets")
-        self.runs = Runs(self.folder, self.datasets)
-        self.bands = DatasetBands(self.datasets)
-        self.tags = DatasetTags(self.datasets)
-        self.pool = UnlabelledPool(self.datasets)
-        self.label_maps = LabelMaps(self.datasets)
-        self.splits = Splits(self.datasets, self.runs)
+        self.folder = _opened(workspace_folder(folder))
+        self.datasets = datasets = Datasets(self.folder / "datasets")
+        self.runs = runs = Runs(self.folder, datasets)
+        self.bands = DatasetBands(datasets)
+        self.tags = DatasetTags(datasets)
+        self.pool = UnlabelledPool(datasets)
+        self.label_maps = LabelMaps(datasets)
+        self.splits = Splits(datasets, runs)
         self.queue = QueuedRuns(self.folder)
         self.schedulers = Schedulers(self.folder)
-        self.annotations = RunAnnotations(self.folder, self.runs)
-        self.launch = Launches(self.folder, self.datasets, self.runs)
-        self.throughput = Throughputs(self.folder, self.datasets, self.runs)
+        self.annotations = RunAnnotations(self.folder, runs)
+        self.launch = Launches(self.folder, datasets, runs)
+        self.throughput = Throughputs(self.folder, datasets, runs)
         self.doctor = Doctor(self.folder)
-        self.configs = Configs(self.folder, self.runs)
-        self.monitor = Monitors(self.datasets, self.runs)
-        self.exports = Exports(self.folder, self.runs, self.monitor)
-        self.imports = Imports(self.datasets, self.runs)
-        self.scores = Scores(self.datasets, self.runs)
-        self.probability_storage = ProbabilityStorage(self.datasets, self.runs)
-        self.scenes = Scenes(self.datasets, self.runs)
-        self.label_next = LabelNext(self.datasets, self.runs, self.scenes)
-        self.masks = MaskEdits(self.datasets, self.runs, self.scenes)
-        self.proposals = MaskProposals(self.folder, self.datasets, self.scenes)
-        self.annotation_tools = Annotations(self.datasets, self.scenes, self.masks)
-        self.recounts = Recounts(self.datasets, self.runs, self.scores, self.scenes)
-        self.mask_changes = MaskChanges(self.datasets, self.runs, self.recounts)
-        self.learning_curves = LearningCurves(self.folder, self.datasets, self.runs, self.scores)
-        self.retrainings = Retrainings(
-            self.datasets, self.runs, self.scores, self.masks, self.recounts
-        )
-        self.rankings = Rankings(self.runs, self.scores, self.scenes)
-        self.pixel_metrics = RunPixelMetrics(self.scores, self.scenes)
-        self.fixes = LabelFixes(self.datasets, self.scores, self.scenes, self.pixel_metrics)
-        self.robustness = RobustnessTests(self.runs, self.scores, self.scenes)
+        self.configs = Configs(self.folder, runs)
+        self.monitor = Monitors(datasets, runs)
+        self.exports = Exports(self.folder, runs, self.monitor)
+        self.imports = Imports(datasets, runs)
+        self.scores = scores = Scores(datasets, runs)
+        self.probability_storage = ProbabilityStorage(datasets, runs)
+        self.scenes = scenes = Scenes(datasets, runs)
+        self.label_next = LabelNext(datasets, runs, scenes)
+        self.masks = MaskEdits(datasets, runs, scenes)
+        self.proposals = MaskProposals(self.folder, datasets, scenes)
+        self.annotation_tools = Annotations(datasets, scenes, self.masks)
+        self.recounts = Recounts(datasets, runs, scores, scenes)
+        self.mask_changes = MaskChanges(datasets, runs, self.recounts)
+        self.learning_curves = LearningCurves(self.folder, datasets, runs, scores)
+        self.retrainings = Retrainings(datasets, runs, scores, self.masks, self.recounts)
+        self.rankings = Rankings(runs, scores, scenes)
+        self.pixel_metrics = RunPixelMetrics(scores, scenes)
+        self.fixes = LabelFixes(datasets, scores, scenes, self.pixel_metrics)
+        self.robustness = RobustnessTests(runs, scores, scenes)
         depth = partial(depth_of, self.pixel_metrics, self.robustness)
-        self.reports = Reports(
-            self.datasets, self.runs, self.scores, self.scenes, self.recounts, depth
-        )
-        self.merges = Merges(self.runs, self.scores, self.scenes)
-        self.tiers = Tiers(self.datasets, self.runs, self.scores, self.scenes, self.merges)
-        self.ensembles = Ensembles(self.runs, self.scores)
-        self.one_networks = OneNetworks(self.datasets, self.runs)
-        self.network_verdicts = NetworkVerdicts(
-            self.runs, self.scores, self.pixel_metrics, self.one_networks
-        )
-        self.crf = CRFEffects(self.runs, self.scores, self.scenes, self.ensembles)
-        self.predictions = Predictions(
-            Batches(self.folder / "predictions"), self.datasets, self.runs
-        )
+        self.reports = Reports(datasets, runs, scores, scenes, self.recounts, depth)
+        self.merges = Merges(runs, scores, scenes)
+        self.tiers = Tiers(datasets, runs, scores, scenes, self.merges)
+        self.ensembles = Ensembles(runs, scores)
+        self.one_networks = OneNetworks(datasets, runs)
+        self.network_verdicts = NetworkVerdicts(runs, scores, self.pixel_metrics, self.one_networks)
+        self.crf = CRFEffects(runs, scores, scenes, self.ensembles)
+        self.predictions = Predictions(Batches(self.folder / "predictions"), datasets, runs)
         self.scene_predictions = ScenePredictions(self.predictions)
-        self.back_offs = BackOffs(
-            self.runs, self.scores, self.scenes, self.merges, self.tiers, self.predictions
-        )
-        self.searches = Searches(self.folder, self.datasets, self.runs)
-        self.ablations = Ablations(self.folder, self.datasets, self.runs, self.scores)
-        self.demo = Demo(self.datasets, self.runs)
-        self.checklist = Checklist(self.folder, self.datasets, self.runs, self.demo)
+        self.back_offs = BackOffs(runs, scores, scenes, self.merges, self.tiers, self.predictions)
+        self.searches = Searches(self.folder, datasets, runs)
+        self.ablations = Ablations(self.folder, datasets, runs, scores)
+        self.demo = Demo(datasets, runs)
+        self.checklist = Checklist(self.folder, datasets, runs, self.demo)
         self.history = History(self.folder)
         for part in (*vars(self).values(), self.predictions.batches):
             note_in(self.history, part)
