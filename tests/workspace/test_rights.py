@@ -50,7 +50,8 @@ READS = {
         "predicted_samples prediction probabilities require_crf stored_mask truth unsureness"
     ),
     "masks": ("difference edited edited_since history open proposal proposers version"),
-    "recounts": "outdated",
+    "recounts": "outdated scored_masks",
+    "mask_changes": "since",
     "learning_curves": "curve runs sizes",
     "retrainings": "gain of work",
     "rankings": "fixed_broken mask offered order unsureness",
