@@ -27,6 +27,7 @@ from segcore.data.formats.importers.polygons import (
 )
 from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import SPLIT_NAMES, Layout, Pair, Source
+from segcore.data.formats.importers.split_lists import one_split_each
 from segcore.errors import SegcoreError
 from segcore.labels import Color, list_names, plural
 from segcore.text_files import read_json
@@ -143,7 +144,7 @@ def read(source: Source) -> Layout:
         table = _Table(name, data, by_name, empty, panoptic)
         pairs.extend(_pairs(source, table, problems))
     if not panoptic:
-        pairs = _join_drawings(pairs)
+        pairs = _join_drawings(pairs, problems)
     title = "COCO panoptic" if panoptic else "COCO instances"
     draw = draw_panoptic if panoptic else draw_instances
     return Layout(
@@ -288,10 +289,12 @@ def _named_classes(annotations: list[dict[str, Any]]) -> frozenset[int]:
     return frozenset(n for n in numbers if isinstance(n, int))
 
 
-def _join_drawings(pairs: list[Pair]) -> list[Pair]:
-    """Join what several rows or files draw on one image."""
+def _join_drawings(pairs: list[Pair], problems: list[Problem]) -> list[Pair]:
+    """Join what several rows or files draw on one image; in files of two splits it gets none."""
     joined: dict[Path, Pair] = {}
+    listed: dict[Path, set[str]] = defaultdict(set)
     for pair in pairs:
+        listed[pair.image] |= {pair.split} - {""}
         known = joined.get(pair.image)
         if known is None:
             joined[pair.image] = pair
@@ -300,7 +303,10 @@ def _join_drawings(pairs: list[Pair]) -> list[Pair]:
         size = first.size if first.size == second.size or second.size is None else second.size
         drawing = Drawing((*first.annotations, *second.annotations), first.empty, size)
         joined[pair.image] = replace(known, extra=drawing, classes=known.classes | pair.classes)
-    return list(joined.values())
+    one_split_each({joined[image].id: own for image, own in listed.items()}, problems)
+    return [
+        replace(pair, split="") if len(listed[pair.image]) > 1 else pair for pair in joined.values()
+    ]
 
 
 def _is_panoptic(path: PurePosixPath) -> bool:

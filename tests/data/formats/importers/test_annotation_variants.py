@@ -29,6 +29,18 @@ def coco(folder, shape=SQUARE, names="{}.jpg", image_id=int, **more):
     folder.text("annotations.json", json.dumps(data))
 
 
+def test_an_image_in_the_files_of_two_splits_gets_none(folder):
+    coco(folder)
+    text = (folder.root / "annotations.json").read_text()
+    (folder.root / "annotations.json").unlink()
+    folder.text("annotations/instances_train.json", text)
+    data = json.loads(text)
+    data["images"] = data["images"][:1]
+    folder.text("annotations/instances_val.json", json.dumps(data))
+    found = folder.bring_in()
+    assert found.report.splits == {"train": 2} and "in lists of several splits (0)" in found.said
+
+
 @pytest.mark.parametrize("how", [{"image_id": float}, {"image_id": str}, {"names": "{}.JPG"}])
 def test_ids_and_names_written_otherwise_are_found(folder, how):
     coco(folder, **how)

@@ -629,3 +629,11 @@ def test_the_class_table_of_the_massachusetts_sets_is_read(folder):
     write(folder, {"a": colors[stripes(0, 1)]})
     folder.text("label_class_dict.csv", "name,r,g,b\nbackground,0,0,0\nroad,255,255,255\n")
     assert folder.bring_in().names == ["background", "road"]
+
+
+def test_a_declared_void_that_is_scored_is_told(folder):
+    write(folder, {"a": stripes(0, 1, 255)})
+    folder.text("classes.csv", "id,name,ignore\n0,a,\n1,b,\n255,void,\n")
+    assert "'void' is scored like any class" in folder.bring_in().said
+    folder.text("classes.csv", "id,name,ignore\n0,a,\n1,b,\n255,void,1\n")
+    assert "scored like any class" not in folder.bring_in().said

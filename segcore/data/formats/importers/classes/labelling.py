@@ -83,6 +83,18 @@ def _finish(
 ) -> Labelling:
     """Make the label set of rows that all have ids, and the table from their codes."""
     scored = [row for row in rows if not row.ignore]
+    problems = [
+        *problems,
+        *(
+            Problem(
+                "",
+                f"{row.name!r} is scored like any class",
+                "set it to ignored if it marks what nobody labelled",
+            )
+            for row in scored
+            if row.name.lower() in VOID_NAMES
+        ),
+    ]
     defaults = default_colors(len(scored))
     classes = [
         LabelClass(row.id or 0, row.name, row.color or default)
@@ -425,10 +437,6 @@ def label_colors(
             f"({survey.share(rounded):.2%} of the pixels) count as these, as a JPEG leaves them"
         )
         problems.append(Problem("", what, "save the masks as PNG from the start"))
-    for row in numbered:
-        if not row.ignore and row.name.lower() in VOID_NAMES:
-            what = f"{row.name!r} is scored like any class"
-            problems.append(Problem("", what, "set it to ignored if it marks what nobody labelled"))
     if blurred:
         free = with_ids([*numbered, DeclaredClass("")])[-1].id
         numbered.append(DeclaredClass("off-palette colours", free, (0, 0, 0), True))
