@@ -11,7 +11,7 @@ app: ## install what is missing and open the app on 127.0.0.1:$(PORT)
 	@$(BIN)/python -m segcore app --port $(PORT)
 
 test: lint ## linters, types and layers, then unit, page and browser tests; about twenty minutes on two cores
-	@$(BIN)/python -m pytest -n 2 --max-worker-restart 0 --dist loadfile --no-loadscope-reorder -m "not slow" $(PYTEST)
+	@$(BIN)/python -m pytest -n 3 --max-worker-restart 0 --dist loadfile --no-loadscope-reorder -m "not slow" $(PYTEST)
 
 slow: ## what `make test` leaves out: the long proofs, and the fault test with all its hundred kills
 	@bash .ci/prepare test

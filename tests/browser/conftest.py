@@ -138,7 +138,8 @@ def viewer_url(start_app: Callable[..., str]) -> str:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[sync_api.Browser]:
+def profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sync_api.BrowserContext]:
+    """A Chromium whose profile lies on disk: it compiles Streamlit's scripts once, not in every test."""
     path = os.environ.get("CHROME") or shutil.which("chromium") or shutil.which("google-chrome")
     if path is None:
         message = "NO BROWSER: install chromium (apt-get install chromium) or name one in $CHROME"
@@ -147,20 +148,40 @@ def browser() -> Iterator[sync_api.Browser]:
         pytest.skip(message)
     sync_api.expect.set_options(timeout=SLOW)
     with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, headless=True, args=FLAGS)
-        yield chromium
-        chromium.close()
+        context = playwright.chromium.launch_persistent_context(
+            tmp_path_factory.mktemp("profile"), executable_path=path, headless=True, args=FLAGS
+        )
+        yield context
+        context.close()
+
+
+@pytest.fixture(scope="session")
+def browser(profile: sync_api.BrowserContext) -> sync_api.Browser:
+    assert profile.browser is not None
+    return profile.browser
 
 
 @pytest.fixture
-def new_page(browser: sync_api.Browser) -> Iterator[Callable[..., sync_api.Page]]:
-    """Open pages in fresh contexts; a script error, or a request to any other host, fails the test at its end."""
-    contexts, problems = [], []
+def new_page(
+    profile: sync_api.BrowserContext, browser: sync_api.Browser
+) -> Iterator[Callable[..., sync_api.Page]]:
+    """Open pages that remember nothing of other tests; a script error, or a request to any other host, fails the test at its end.
+
+    A test's first page is one of the profile, others have contexts of their own: as two people.
+    """
+    pages, contexts, problems = [], [], []
 
     def open_page(width: int = 1440, height: int = 1000, **options: object) -> sync_api.Page:
-        context = browser.new_context(viewport={"width": width, "height": height}, **options)
-        contexts.append(context)
-        page = context.new_page()
+        if pages or set(options) - {"color_scheme"}:
+            contexts.append(
+                browser.new_context(viewport={"width": width, "height": height}, **options)
+            )
+            page = contexts[-1].new_page()
+        else:
+            page = profile.new_page()
+            page.set_viewport_size({"width": width, "height": height})
+            page.emulate_media(**options)
+        pages.append(page)
         page.set_default_timeout(SLOW)
         page.on("pageerror", lambda error: problems.append(f"script error: {error}"))
         page.on(
@@ -180,6 +201,12 @@ def new_page(browser: sync_api.Browser) -> Iterator[Callable[..., sync_api.Page]
         return page
 
     yield open_page
+    if pages and pages[0].context == profile:
+        profile.new_cdp_session(pages[0]).send(
+            "Storage.clearDataForOrigin",
+            {"origin": "*", "storageTypes": "cookies,local_storage,indexeddb"},
+        )
+        pages[0].close()
     for context in contexts:
         context.close()
     assert not problems, problems
