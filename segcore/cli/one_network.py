@@ -58,8 +58,9 @@ def _distil(options: Options) -> dict[str, Any]:
             values.get("architecture", usual.architecture if usual else ""),
             values.get("encoder", usual.encoder if usual else ""),
         )
-    weight = given(options, DistillationConfig).get("label_weight")
-    config = workspace.one_networks.student(options.runs, values, weight)
+    config = workspace.one_networks.student(
+        options.runs, values, **given(options, DistillationConfig)
+    )
     run = workspace.one_networks.distil(config, options.name)
     return _result(workspace, run, options, "Distilling")
 

@@ -35,7 +35,7 @@ def _measure(options: Options) -> dict[str, Any]:
         "run": run,
         "split": split,
         "class_names": label_set.class_names,
-        "borders": workspace.pixel_metrics.borders(run, measured).to_json(),
+        "borders": workspace.pixel_metrics.borders(run, split, measured).to_json(),
     }
     result |= {"confidence": None, "temperature": None, "scaled": None, "label_errors": None}
     if confidence is None:

@@ -58,7 +58,7 @@ def _evaluate(options: Options) -> dict[str, Any]:
         )
         result = workspace.scores.report(options.run, options.split, by=options.over).to_json()
         if options.coverage:
-            table = workspace.scores.coverage(options.run, options.split)
+            table = workspace.scores.coverage(options.run, options.split, by=options.over)
             result["coverage"] = table.to_json()
         result["outdated"] = workspace.recounts.outdated(options.run, options.split)
         return result

@@ -25,11 +25,22 @@ class DistillationConfig:
         high=1,
         step=0.1,
     )
+    unlabelled: bool = option(
+        False,
+        "Unlabelled images too",
+        "Also train on the dataset's images without masks, on what the teachers predict there "
+        "alone.",
+    )
 
     def __post_init__(self) -> None:
-        """Refuse no teacher, a repeated one, and a weight out of range."""
+        """Refuse no teacher, a repeated one, and a weight out of range or that leaves no lesson."""
         check(self)
         check_members(self.teachers)
+        if self.unlabelled and self.label_weight == 1:
+            raise SegcoreError(
+                "Expected a label weight below 1 with unlabelled images, whose only lesson is the "
+                "teachers', received 1: lower it, or leave out the unlabelled images."
+            )
 
 
 @dataclass(frozen=True)

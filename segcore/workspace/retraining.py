@@ -15,7 +15,6 @@ from segcore.evaluation.counts import scores as formulas
 from segcore.evaluation.counts.bootstrap import Interval, bootstrap, paired
 from segcore.evaluation.counts.scores import Margins
 from segcore.runs.folder.environment import read_environment
-from segcore.text_files import as_json
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.masks import MaskEdits
 from segcore.workspace.rights import writes
@@ -104,7 +103,7 @@ class Gain:
             "images": self.images,
             "work": [vars(one) for one in self.work],
             "recounted": self.recounted,
-            "comparison": as_json(self.comparison),
+            "comparison": self.comparison.to_json(),
             "touched": list(self.touched),
             "touched_gain": self.touched_gain.as_difference() if self.touched_gain else None,
             "sentence": self.sentence,
@@ -210,10 +209,11 @@ class Retrainings:
         comparison = self._scores.compare(run, retrained.of, split)
         work, touched = self._changes(retrained.of)
         labels = self._scores.label_set(run)
-        names = tuple(labels.class_names[n] for n in sorted(touched) if n < labels.num_classes)
+        own = self._as_predicted(run, touched)
+        names = tuple(labels.class_names[n] for n in own)
         apart = None
         if names and len(names) < labels.num_classes and not comparison.reasons:
-            apart = self._apart(retrained, split, sorted(touched & set(range(labels.num_classes))))
+            apart = self._apart(retrained, split, own)
         images = len(self._scores.sample_ids(run, split))
         return Gain(retrained, split, images, work, len(set(recounted)), comparison, names, apart)
 
@@ -227,6 +227,17 @@ class Retrainings:
         self._runs.open(retrained.of)
         return retrained
 
+    def _as_predicted(self, run: str, touched: set[int]) -> list[int]:
+        """Return the classes that a run predicts, by those of its dataset; the void is none."""
+        config = self._runs.open(run).config
+        dataset = self._datasets.open(config.dataset)
+        classes = [n for n in sorted(touched) if n < dataset.label_set.num_classes]
+        name = getattr(config, "label_map", "")
+        if not name:
+            return classes
+        group_of = dataset.load_label_map(name).group_of
+        return sorted({int(group_of[n]) for n in classes})
+
     def _apart(self, retrained: Retrained, split: str, touched: list[int]) -> Interval:
         """Return the difference of the mean IoU over some classes, images drawn in pairs."""
         ids, mine = self._scores.counts(retrained.run, split)
@@ -235,7 +246,8 @@ class Retrainings:
         parts = [mine.margins(), theirs.select([place[name] for name in ids]).margins()]
         few = [Margins(*(x[:, touched] for x in vars(part).values())) for part in parts]
         groups = self._scores.drawn_by(retrained.run, ids).groups
-        found = bootstrap(few, {"mean": paired(formulas.mean_iou)}, groups=groups)
+        mean_iou = formulas.mean_by_class(formulas.iou, mine.held[touched])
+        found = bootstrap(few, {"mean": paired(mean_iou)}, groups=groups)
         return found["mean"][0]
 
     def _changes(self, run: str) -> tuple[tuple[MaskWork, ...], set[int]]:

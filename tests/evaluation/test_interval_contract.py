@@ -6,12 +6,18 @@ import pytest
 from segcore.evaluation.comparison.ablation_verdicts import Spread, draw_score, mean_over_pairs
 from segcore.evaluation.comparison.comparison import compare_reports
 from segcore.evaluation.comparison.crf_effect import Outcome, judge
+from segcore.evaluation.comparison.learning_curve import learning_curve
 from segcore.evaluation.comparison.subsets import Tallies, score_subsets
+from segcore.evaluation.compression.compression import fold
 from segcore.evaluation.compression.evidence import merge_support
+from segcore.evaluation.compression.risk_control import mean_loss
 from segcore.evaluation.compression.stability import map_intervals
 from segcore.evaluation.compression.tiers import compare_tiers
 from segcore.evaluation.counts import scores
+from segcore.evaluation.counts.bootstrap import bootstrap, paired
 from segcore.evaluation.counts.sample_counts import SampleCounts
+from segcore.evaluation.counts.scores import Margins
+from segcore.evaluation.counts.verdicts import UNDETERMINED, judge_difference, judge_many
 from segcore.evaluation.metrics.pixel_metrics import PixelMetrics
 from segcore.evaluation.metrics.report import evaluate
 from segcore.evaluation.metrics.robustness import summarise
@@ -92,10 +98,21 @@ def of_merge(a, b, groups):
     return map_intervals(a, MERGE, groups=groups)["mean_iou"].ends()
 
 
-def of_tier(a, b, groups):
+def of_tier(a, b, groups, score="accuracy"):
     names = None if groups is None else dict(zip(ids(a), groups, strict=True))
     (tier,) = compare_tiers((ids(a), a), MERGE, {}, groups=names)
-    return tier.gain["accuracy"].ends()
+    return tier.gain[score].ends()
+
+
+def of_learning_curve(a, b, groups):
+    between = (a + b) // 2
+    between[:, range(3), range(3)] += a.sum(2) - between.sum(2)  # the same true pixels
+    return learning_curve([10, 20, 40], [[b], [between], [a]], 10, groups=groups).gain.ends()
+
+
+def of_back_off(a, b, groups):
+    wrong = a.sum((1, 2)) - a.trace(axis1=1, axis2=2)
+    return mean_loss(wrong[:, None], a.sum((1, 2))[:, None], ids(a), groups)[0].ends()
 
 
 def of_ablation(a, b, groups):
@@ -113,7 +130,7 @@ def at_borders(a, b, groups):
     measured.sample_ids = ids(a)
     right = a.diagonal(axis1=1, axis2=2)
     measured.boundary = list(np.stack([right, a.sum(2) + a.sum(1) - right], axis=-1))
-    return measured.borders(groups).interval
+    return measured.borders(groups, a.sum(2) > 0).interval
 
 
 CALLERS = {
@@ -131,6 +148,8 @@ CALLERS = {
     "tiers": of_tier,
     "ablation": of_ablation,
     "boundaries": at_borders,
+    "learning curve": of_learning_curve,
+    "back-off": of_back_off,
 }
 
 
@@ -139,13 +158,13 @@ def caller(request):
     return CALLERS[request.param]
 
 
-BY_NAME = [name for name in CALLERS if name != "ablation"]
+BY_CONTENT = [name for name in CALLERS if name not in ("ablation", "back-off")]
+"""The others' draws follow from the images' names."""
 
 
-@pytest.mark.parametrize("name", BY_NAME)
+@pytest.mark.parametrize("name", BY_CONTENT)
 @pytest.mark.parametrize("grouped", [False, True])
 def test_the_order_of_images_does_not_matter(name, grouped):
-    """Ablations share draws by the images' names and have a test of their own."""
     a, b = population(24, 3, 0.8), population(24, 3, 0.6)
     groups = [f"g{i // 3}" for i in range(24)] if grouped else None
     order = np.random.default_rng(1).permutation(24)
@@ -169,24 +188,52 @@ def test_few_units_have_no_interval(caller):
     assert None not in caller(a, b, [f"g{i % 6}" for i in range(30)])
 
 
+def test_images_without_a_scored_pixel_say_nothing(caller):
+    a, b = population(12, 5, 0.8), population(12, 5, 0.6)
+    void = np.zeros((20, 3, 3), np.int64)
+    wanted = caller(a, b, None)
+    assert None not in wanted
+    assert caller(np.vstack([a, void]), np.vstack([b, void]), None) == pytest.approx(wanted)
+    assert caller(np.vstack([a[:5], void]), np.vstack([b[:5], void]), None) == [None, None]
+    groups = [f"g{i}" for i in range(32)]
+    assert caller(np.vstack([a, void]), np.vstack([b, void]), groups) == pytest.approx(
+        caller(a, b, groups[:12])
+    )
+
+
+def mean_iou(counts):
+    """A resample's, of a set whose truth holds every class."""
+    return scores.mean_by_class(scores.iou, np.ones(counts.shape[-1], bool))(counts)
+
+
 STATISTICS = {
-    "report, mean IoU": lambda a, b: scores.mean_iou(a),
+    "report, mean IoU": lambda a, b: mean_iou(a),
     "report, accuracy": lambda a, b: scores.pixel_accuracy(a),
-    "A against B": lambda a, b: scores.mean_iou(a) - scores.mean_iou(b),
-    "CRF": lambda a, b: scores.mean_iou(a) - scores.mean_iou(b),
-    "robustness": lambda a, b: scores.mean_iou(a) - scores.mean_iou(b),
+    "A against B": lambda a, b: mean_iou(a) - mean_iou(b),
+    "CRF": lambda a, b: mean_iou(a) - mean_iou(b),
+    "robustness": lambda a, b: mean_iou(a) - mean_iou(b),
+    "slices": lambda a, b: mean_iou(a),
+    "subsets": lambda a, b: mean_iou(b),
+    "merge, mean IoU": lambda a, b: mean_iou(fold(a, MERGE)) - mean_iou(a),
+    "tiers": lambda a, b: scores.pixel_accuracy(fold(a, MERGE)) - scores.pixel_accuracy(a),
 }
-COUNTS = {"report, mean IoU": 1000, "report, accuracy": 1000, "robustness": 300}
+COUNTS = {"robustness": 300, "slices": 500, "merge, mean IoU": 500}
+PAIRS = ("A against B", "CRF", "robustness")
 
 
 @pytest.mark.parametrize("name", STATISTICS)
+@pytest.mark.parametrize("rare", [False, True])
 @pytest.mark.parametrize("grouped", [False, True])
-def test_it_agrees_with_a_plain_loop(name, grouped):
+def test_it_agrees_with_a_plain_loop(name, grouped, rare):
+    """Also where many resamples' truth lacks a class that is predicted everywhere."""
     a, b = population(18, 7, 0.8), population(18, 7, 0.6)
+    if rare:
+        a[2:, 2] = b[2:, 2] = 0
     groups = [f"g{i % 7}" for i in range(18)] if grouped else None
-    single = name.startswith("report")
+    single = name not in PAIRS
+    own = b if name == "subsets" else a
     twin = plain_interval(
-        [a] if single else [a, b],
+        [own] if single else [a, b],
         (lambda x: STATISTICS[name](x, x)) if single else STATISTICS[name],
         groups,
         resamples=COUNTS.get(name, 1000),
@@ -209,3 +256,25 @@ def test_it_contains_the_populations_value_about_as_often_as_it_says(name):
         low, high = CALLERS[name](a[chosen], b[chosen], None)
         inside += low <= value <= high
     assert inside / 120 >= 0.95 - 3 * (0.95 * 0.05 / 120) ** 0.5
+
+
+def test_classes_that_do_not_differ_are_told_apart_in_few_tables():
+    """A against B where either image was as likely A's: any false verdict in at most 5 % of tables."""
+    wrong = alone = 0
+    tables, classes = 120, 8
+    for table in range(tables):
+        rng = np.random.default_rng(table)
+        true = rng.integers(50, 400, (30, classes))
+        hits = rng.binomial(
+            true[None], np.clip(rng.normal(0.7, 0.12, (2, 30, classes)), 0.05, 0.98)
+        )
+        a, b = (
+            Margins(right, true, right + (true - right)[:, [*range(1, classes), 0]])
+            for right in hits
+        )
+        (intervals,) = bootstrap([a, b], {"iou": paired(scores.iou)}, resamples=2000).values()
+        wrong += any(word != UNDETERMINED for word in judge_many(intervals))
+        alone += any(judge_difference(one) != UNDETERMINED for one in intervals)
+    error = (0.05 * 0.95 / tables) ** 0.5
+    assert wrong / tables <= 0.05 + 2 * error
+    assert alone / tables > 0.05 + 2 * error  # eight at 95 % each are not one

@@ -2,7 +2,9 @@
 
 import time
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from segcore import formatting
 from segcore.light_worker.evaluation import evaluate_run
@@ -26,6 +28,18 @@ def test_the_button_queues_a_student_with_the_fields_of_the_form(trained, tab, r
     assert (config.recipe.epochs, config.distillation.label_weight) == (3, 0.2)
     assert at.selectbox(key="one_network").value == run
     assert trained.workspace.runs.open(run).status().state == "queued"
+
+
+def test_unlabelled_images_are_offered_where_there_are_some(trained, tab, read, tmp_path) -> None:
+    assert not [box for box in tab().checkbox if box.key == "distil_unlabelled"]
+    Image.fromarray(np.zeros((32, 48, 3), np.uint8)).save(tmp_path / "waits.png")
+    trained.workspace.pool.add("tiny", tmp_path)
+    at = tab()
+    read.check(at.checkbox(key="distil_unlabelled").check().run())
+    assert at.code[0].value == f"segscope distil {' '.join(trained.members)} --unlabelled"
+    read.check(at.button(key="distil").click().run())
+    (run,) = trained.workspace.one_networks.made_of(trained.members)
+    assert trained.workspace.runs.open(run).config.distillation.unlabelled
 
 
 def test_the_button_queues_an_average_or_says_why_there_is_none(trained, tab, read) -> None:

@@ -18,9 +18,13 @@ from segcore.config import CRFSearchConfig
 from segcore.evaluation.metrics.robustness import stage_name
 from segcore.evaluation.metrics.slices import score_slices, slice_by_class
 from segcore.light_worker.crf_search import crf_search_run
+from segcore.light_worker.evaluation import evaluate_run
 from segcore.light_worker.subsets import subsets_run
 from segcore.postprocess.dense_crf import is_available
+from segcore.runs.folder.environment import note_environment
 from segcore.workspace.compression.back_offs import BackOffOptions
+from segcore.workspace.retraining import LINK
+from tests.workspace.ablations import test_ablations as by_hand
 
 pytestmark = pytest.mark.tensorflow
 
@@ -49,7 +53,7 @@ def in_text(text: str, *words: str) -> tuple[str, tuple[str, ...]]:
 
 
 @pytest.fixture
-def all_surfaces(trained, open_page, read, capsys, tmp_path, started):
+def all_surfaces(trained, made_up, open_page, read, capsys, tmp_path, started):
     """Page, shell, API and report over ``trained``."""
     run, other = trained.members
     workspace = trained.workspace
@@ -86,6 +90,7 @@ def all_surfaces(trained, open_page, read, capsys, tmp_path, started):
     }
     return SimpleNamespace(
         workspace=workspace,
+        made_up=made_up,
         run=run,
         other=other,
         members=trained.members,
@@ -160,7 +165,7 @@ def differences(on: SimpleNamespace) -> Iterator[tuple[str, Numbers, list[Found]
 
 def pixels(on: SimpleNamespace) -> Iterator[tuple[str, Numbers, list[Found]]]:
     measured = on.workspace.pixel_metrics.measure(on.run, "test")
-    wanted = on.workspace.pixel_metrics.borders(on.run, measured)
+    wanted = on.workspace.pixel_metrics.borders(on.run, "test", measured)
     shell = on.shell("measure", on.run)["borders"]
     shown = on.page("evaluate", run=on.run, split="test", tab="Overview")
     text = f"{shown.metrics['Mean boundary IoU']} {shown.metrics['95 % CI']}"
@@ -343,6 +348,124 @@ def of_slices_and_corruptions(on: SimpleNamespace) -> Iterator[tuple[str, Number
     )
 
 
+def of_one_network(on: SimpleNamespace) -> Iterator[tuple[str, Numbers, list[Found]]]:
+    networks, verdicts = on.workspace.one_networks, on.workspace.network_verdicts
+    run = on.made_up.write("student-1", networks.student(on.members), mean_iou=0.4).id
+    on.made_up.predict(run, "test", 5)
+    on.finish(verdicts.prepare(run, "test")[1], evaluate_run)
+    found = on.shell("distil", *on.members, "--name", run, "--wait")
+    wanted = verdicts.verdict(run, "test")
+    shown = on.page("ensemble", members=list(on.members), tab="One network")
+    table = shown.table("ece").set_index("network")
+    for one, mine, title in zip(
+        wanted.rows, found["rows"], ("Distilled", "Ensemble", "Best member"), strict=True
+    ):
+        cells = str(table.loc[title]["interval"])
+        yield (
+            f"mean IoU of the {one.role}",
+            row(one.mean_iou.value, one.mean_iou.ends()),
+            [
+                ("shell", row(mine["mean_iou"], mine["interval"])),
+                ("page", in_text(cells, one.mean_iou.range())),
+            ],
+        )
+    for title, name in (("vs. ensemble", "against_ensemble"), ("vs. best member", "against_best")):
+        gain = getattr(wanted, name).difference
+        mine = found[name]
+        words = formatting.points(gain.value), gain.range(2, signed=True)
+        yield (
+            f"a student {title}",
+            row(gain.value, gain.ends()),
+            [
+                ("shell", row(mine["difference"], mine["interval"])),
+                ("page", in_text(f"{shown.metrics[title]} {shown.delta[title]}", *words)),
+            ],
+        )
+
+
+def of_ablations(on: SimpleNamespace) -> Iterator[tuple[str, Numbers, list[Found]]]:
+    plan = by_hand.make(on.workspace)
+    by_hand.fill(on.made_up, plan, (0.9, 0.8))
+    by_hand.fill(on.made_up, plan, (0.7, 0.5), "cross-entropy")
+    on.workspace.ablations.start(plan)
+    base, other = on.workspace.ablations.table(plan).rows
+    page = on.out.with_suffix(".ablation.html")
+    mine, theirs = on.shell("ablation", plan.name, "--show", "--html", page)["rows"]
+    shown = on.page("ablation", recipe_study=plan.name)
+    title = "Baseline mean IoU"
+    words = formatting.percent(base.score), formatting.interval(*base.interval)
+    yield (
+        "an ablation's base",
+        row(base.score, base.interval),
+        [
+            ("shell", row(mine["score"], mine["interval"])),
+            ("page", in_text(f"{shown.metrics[title]} {shown.delta[title]}", *words)),
+        ],
+    )
+    cells = shown.table("by fold").set_index("row").loc[other.row]
+    span = formatting.points_interval(*other.difference_interval)
+    low, high = (f"{100 * end:+.1f}" for end in other.difference_interval)
+    yield (
+        "an ablation's variant",
+        row(other.difference, other.difference_interval),
+        [
+            ("shell", row(theirs["difference"], theirs["difference_interval"])),
+            ("page", in_text(str(cells["interval"]), span)),
+            ("report's page", in_text(page.read_text(), low, high)),
+        ],
+    )
+
+
+def of_learning_curves(on: SimpleNamespace) -> Iterator[tuple[str, Numbers, list[Found]]]:
+    curves, kept = on.workspace.learning_curves, []
+    for number, size in enumerate((2, 2, 4, 6)):
+        run = on.made_up.train(f"curve-{number}").id
+        on.made_up.predict(run, "test", 10 + number)
+        kept.append({"size": size, "seed": number, "run": run})
+    curves.folder.mkdir(exist_ok=True)
+    (curves.folder / f"{on.run}.json").write_text(json.dumps({"format": 1, "runs": kept}))
+    wanted = curves.curve(on.run, "test", 6)
+    found = on.shell("learning-curve", on.run, "--more", 6)
+    shown = on.page("dataset", dataset="tiny", show="Label next", curve_run=on.run)
+    yield (
+        "what six more images should bring",
+        row(wanted.gain.value, wanted.gain.ends()),
+        [
+            ("shell", row(found["difference"], found["interval"])),
+            ("page", in_text(shown.text, wanted.sentence)),
+        ],
+    )
+
+
+def of_retraining(on: SimpleNamespace) -> Iterator[tuple[str, Numbers, list[Found]]]:
+    """The last walk: it edits a mask, and all scores follow."""
+    note_environment(on.workspace.runs.open(on.run).folder)
+    opened = on.workspace.masks.open("tiny", "test/scene_1")
+    mask = opened.mask.copy()
+    mask[:6] = 2
+    on.workspace.masks.save("tiny", "test/scene_1", mask, based_on=opened.digest)
+    after = on.made_up.train("after")
+    after.write_json(LINK, {"of": on.run, "warm": True})
+    on.made_up.predict(after.id, "test", 30)
+    found = on.shell("retrained", after.id, "--split", "test")
+    gain = on.workspace.retrainings.gain(after.id, "test")
+    shown = on.page("runs", run=after.id)
+    for name, one, mine in (
+        ("what fixing bought", gain.comparison.difference, found["comparison"]),
+        ("what it bought the classes touched", gain.touched_gain, found["touched_gain"]),
+    ):
+        words = formatting.points(one.value), f"{one.range(signed=True)} points"
+        text = f"{shown.metrics['Change of mean IoU']} {shown.text}"
+        yield (
+            name,
+            row(one.value, one.ends()),
+            [
+                ("shell", row(mine["difference"], mine["interval"])),
+                ("page", in_text(text, *words)),
+            ],
+        )
+
+
 WALKS = (
     headline_and_classes,
     differences,
@@ -352,6 +475,10 @@ WALKS = (
     of_merges,
     of_backing_off,
     of_slices_and_corruptions,
+    of_one_network,
+    of_ablations,
+    of_learning_curves,
+    of_retraining,
 )
 
 

@@ -155,7 +155,7 @@ class Comparison:
                 )
                 for i, own in enumerate(self.class_difference)
             ),
-            many="" if self.chosen else many(len(verdicts)),
+            many="" if self.chosen else many(sum(own.is_known for own in self.class_difference)),
             wins=self.wins,
             images=tuple(
                 ImageDifference(name, plain(x), plain(y), plain(x - y))

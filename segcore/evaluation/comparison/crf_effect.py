@@ -14,7 +14,7 @@ import numpy.typing as npt
 from segcore.evaluation.counts import scores
 from segcore.evaluation.counts.bootstrap import Interval, bootstrap, paired
 from segcore.evaluation.counts.sample_counts import SampleCounts
-from segcore.evaluation.metrics.boundary import boundary_iou
+from segcore.evaluation.metrics.boundary import boundary_iou, mean_boundary_iou
 
 Counts = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -81,8 +81,14 @@ def _plain(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def _mean_boundary(counts: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return scores.mean_present(boundary_iou(counts))
+def _boundary_change(before: Outcome, after: Outcome, groups: Groups) -> Interval:
+    present, held = before.confusion.present, before.confusion.held
+
+    def change(a: Floats, b: Floats, images: Floats) -> Floats:
+        return mean_boundary_iou(a, images, held) - mean_boundary_iou(b, images, held)
+
+    parts = [after.boundary, before.boundary, present.astype(np.int64)]
+    return bootstrap(parts, {"change": change}, groups=groups)["change"][0]
 
 
 def judge(before: Outcome, after: Outcome, groups: Groups = None) -> dict[str, Any]:
@@ -96,7 +102,7 @@ def judge(before: Outcome, after: Outcome, groups: Groups = None) -> dict[str, A
     mean_iou = scores.mean_by_class(scores.iou, held)
     gain = {
         "mean_iou": difference(before.confusion, after.confusion, mean_iou, groups)[0],
-        "boundary_iou": difference(before.boundary, after.boundary, _mean_boundary, groups)[0],
+        "boundary_iou": _boundary_change(before, after, groups),
     }
     return {
         **{name: _plain(value) for name, value in after.scores().items()},

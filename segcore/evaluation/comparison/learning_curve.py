@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.errors import SegcoreError
+from segcore.evaluation.counts import scores
 from segcore.evaluation.counts.bootstrap import Interval, Part, Resampling
-from segcore.evaluation.counts.scores import mean_iou
 
 Floats = npt.NDArray[np.float64]
 
@@ -129,6 +129,7 @@ def learning_curve(
     parts = [part for row in counts for part in row]
     drawing = Resampling(parts, groups, resamples=resamples, seed=seed)
     whole = next(drawing.sums(*parts, weights=np.ones((1, drawing.units), np.int32)))
+    mean_iou = scores.mean_by_class(scores.iou, scores.parts(whole[0])[1][0] > 0)
     values = np.array([float(np.asarray(mean_iou(part))[0]) for part in whole])
     blocks = [
         np.stack([mean_iou(part) for part in block], axis=1) for block in drawing.sums(*parts)
@@ -147,9 +148,9 @@ def learning_curve(
         line.append((step, own.value, own.low, own.high))
     change = [predict_score(f, largest + more) - predict_score(f, largest) for f in (fit, fits)]
     (gain,) = drawing.intervals(change[0], change[1][:, None])
-    scores = tuple(tuple(values[start:end].tolist()) for start, end in itertools.pairwise(ends))
+    by_size = tuple(tuple(values[start:end].tolist()) for start, end in itertools.pairwise(ends))
     a, b, c = fit[0].tolist()
-    return LearningCurve(tuple(sizes), scores, (a, b, c), more, gain, np.array(line))
+    return LearningCurve(tuple(sizes), by_size, (a, b, c), more, gain, np.array(line))
 
 
 def _means(values: Floats, ends: npt.NDArray[np.intp], rng: np.random.Generator | None) -> Floats:

@@ -140,7 +140,7 @@ def score_subsets(
             "best_over_all": plain(judge.unseen(every, np.array([everyone]))),
         },
         "values": _values(judge, names, shares, row_of),
-        "many": many(2 * len(names), drawing.level),
+        "many": many(2 * len(names) if drawing.is_enough else 0, drawing.level),
         "weights": _weights(judge, table, subsets, everyone) if len(table) > subsets else None,
     }
     return {**document, "sentences": _sentences(document, gains)}

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from segcore.evaluation.compression.compression import fold
 from segcore.evaluation.compression.search import pair_costs
-from segcore.evaluation.compression.tiers import TIER_SCORES
+from segcore.evaluation.compression.tiers import TIER_SCORES, drawn_scores
 from segcore.evaluation.counts import scores
 from segcore.evaluation.counts.bootstrap import Interval, Resampling, bootstrap
 from segcore.evaluation.counts.sample_counts import SampleCounts
@@ -49,31 +49,41 @@ def map_intervals(
     meet = float((sizes * (sizes - 1)).sum() / (size * (size - 1))) if size > 1 else 1.0
     names = (*TIER_SCORES, "composition", "resolved_confusion", "lift")
 
+    counts = SampleCounts.of(image_counts)
+    merged = np.array([counts.held[list(group)].any() for group in label_map.groups])
+    first, second = drawn_scores(counts.held), drawn_scores(merged)
+
     def changes(before: Floats) -> Floats:
         after = fold(before, label_map)
-        change = [f(after) - f(before) for f in TIER_SCORES.values()]
-        separate = _separate_iou(before, after, label_map)
+        change = [second[name](after) - first[name](before) for name in TIER_SCORES]
+        separate = _separate_iou(before, after, label_map, merged)
         right = scores.pixel_accuracy(before)
         room = (1 - right) * (1 - meet)
         gained = scores.pixel_accuracy(after) - right - (1 - right) * meet
         lift = ratio(gained, np.where(room > 1e-15, room, 0))
-        split = (separate - scores.mean_iou(before), scores.mean_iou(after) - separate)
+        split = separate - first["mean_iou"](before), second["mean_iou"](after) - separate
         return np.stack([*change, *split, lift], axis=-1)
 
-    counts = SampleCounts.of(image_counts)
     intervals = bootstrap(
         [counts], {"changes": changes}, groups=groups, resamples=resamples, seed=seed
     )["changes"]
     return dict(zip(names, intervals, strict=True))
 
 
-def _separate_iou(before: Floats, after: Floats, label_map: LabelMap) -> Floats:
-    """Mean over groups of sum d / (R + S - sum d), (B,): inner confusion still is an error."""
+def _separate_iou(
+    before: Floats, after: Floats, label_map: LabelMap, held: npt.NDArray[np.bool_]
+) -> Floats:
+    """Mean over groups of sum d / (R + S - sum d), (B,): inner confusion still is an error.
+
+    As in :func:`segcore.evaluation.counts.scores.by_class`, a group of ``held`` that a resample's
+    truth lacks is left out.
+    """
     member = np.zeros((label_map.num_classes, label_map.num_groups))
     member[np.arange(label_map.num_classes), label_map.group_of] = 1
     inner = np.diagonal(before, axis1=-2, axis2=-1) @ member
     _, rows, columns = scores.parts(after)
-    return scores.mean_present(ratio(inner, rows + columns - inner))
+    iou = ratio(inner, rows + columns - inner)
+    return scores.mean_present(np.where(held & (rows == 0), np.nan, iou))
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,11 @@ TIER_SCORES: dict[str, Callable[[npt.NDArray[Any]], Floats]] = {
 """Scores in which tiers are compared: (..., C, C) -> (...)."""
 
 
+def drawn_scores(held: npt.NDArray[np.bool_]) -> dict[str, scores.Statistic]:
+    """Return :data:`TIER_SCORES` for resamples of a set whose truth holds some classes, (C,)."""
+    return {**TIER_SCORES, "mean_iou": scores.mean_by_class(scores.iou, held)}
+
+
 @dataclass(frozen=True, eq=False)
 class Tier:
     """One tier on the images that it shares with the original model.
@@ -164,9 +169,10 @@ def _tier(
 ) -> Tier:
     promised = fold(before.total, label_map)
     statistics: dict[str, scores.Statistic] = {}
-    for key, score in TIER_SCORES.items():
-        statistics[f"gain {key}"] = lambda a, b, f=score: f(b) - f(a)
-        statistics[f"beyond {key}"] = lambda a, b, f=score: f(b) - f(fold(a, label_map))
+    first, second = drawn_scores(before.held), drawn_scores(after.held)
+    for key in TIER_SCORES:
+        statistics[f"gain {key}"] = lambda a, b, f=first[key], g=second[key]: g(b) - f(a)
+        statistics[f"beyond {key}"] = lambda a, b, g=second[key]: g(b) - g(fold(a, label_map))
     intervals = bootstrap(
         [before, after], statistics, groups=groups, resamples=resamples, seed=seed
     )

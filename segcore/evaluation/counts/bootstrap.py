@@ -170,7 +170,8 @@ def percentiles(values: Floats, shares: Floats) -> Floats:
 class Resampling:
     """Draws of images, or of whole groups of them, made once for any number of statistics.
 
-    The draws depend on what the units hold and not on the order of the images.
+    The draws depend on what the units hold and not on the order of the images. A unit without a
+    count in any part (all its pixels are ignored) says nothing and is no unit.
 
     Attributes:
         unit: "images" or "groups".
@@ -221,9 +222,12 @@ class Resampling:
         first = list(range(images)) if groups is None else list(groups)
         known = {name: index for index, name in enumerate(dict.fromkeys(first))}
         codes = np.array([known[name] for name in first], np.int64)
-        self.units = len(known)
+        filled = _filled(parts, codes, len(known))
+        self.units = int(filled.sum())
+        codes = np.where(filled, filled.cumsum() - 1, 0)[codes]  # the empty add nothing anywhere
         if names is not None:
-            sorted_by = [str(name) for name in (known if groups is not None else names)]
+            every = known if groups is not None else names
+            sorted_by = [str(name) for name, full in zip(every, filled, strict=True) if full]
             order = np.argsort(sorted_by, kind="stable")
             text = "\n".join(sorted(sorted_by))
             self._seed = np.random.default_rng(
@@ -354,6 +358,16 @@ def _flatten(part: Part) -> tuple[Any, Any]:
         return np.concatenate([a.reshape(len(a), -1) for a in arrays], axis=1), rebuild
     array = np.asarray(part)
     return array.reshape(len(array), -1), lambda flat: flat.reshape(-1, *array.shape[1:])
+
+
+def _filled(
+    parts: Sequence[Part], codes: npt.NDArray[np.int64], units: int
+) -> npt.NDArray[np.bool_]:
+    """Return which units hold a count, (units,); where none does, all of them."""
+    filled = np.zeros(units, bool)
+    for part in parts:
+        np.logical_or.at(filled, codes, np.asarray(abs(_flatten(part)[0]).sum(1) != 0))
+    return filled if filled.any() else np.ones(units, bool)
 
 
 def _canonical(part: Part) -> Part:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from segcore.errors import SegcoreError
 from segcore.evaluation.counts.confusion import Mask, count_confusion
-from segcore.evaluation.counts.scores import ratio
+from segcore.evaluation.counts.scores import mean_present, ratio
 
 Counts = npt.NDArray[np.int64]
 
@@ -100,6 +100,22 @@ def boundary_iou(counts: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         (..., C) in 0..1; NaN for a class without a boundary in truth and prediction.
     """
     return ratio(counts[..., 0], counts[..., 1])
+
+
+def mean_boundary_iou(
+    counts: npt.NDArray[Any], present: npt.NDArray[Any], held: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float64]:
+    """Mean boundary IoU of resamples; a class that only the resample's truth lacks is left out.
+
+    Args:
+        counts: (B, C, 2) from :func:`count_boundary`, added up over each resample.
+        present: (B, C) how many of its images hold each class.
+        held: (C,) whether the truth of the whole set holds it.
+
+    Returns:
+        (B,) in 0..1; NaN without a boundary.
+    """
+    return mean_present(np.where(held & (present == 0), np.nan, boundary_iou(counts)))
 
 
 def border_distances(mask: Mask, ignore_index: int) -> npt.NDArray[np.float32]:

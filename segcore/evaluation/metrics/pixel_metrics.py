@@ -9,7 +9,12 @@ import numpy.typing as npt
 
 from segcore.evaluation.counts import scores
 from segcore.evaluation.counts.bootstrap import bootstrap
-from segcore.evaluation.metrics.boundary import boundary_iou, count_boundary, count_trimap
+from segcore.evaluation.metrics.boundary import (
+    boundary_iou,
+    count_boundary,
+    count_trimap,
+    mean_boundary_iou,
+)
 from segcore.evaluation.metrics.calibration import (
     Calibration,
     Reliability,
@@ -260,20 +265,28 @@ class PixelMetrics:
         return made, float(arrays["temperature"])
 
     def borders(
-        self, groups: Sequence[str] | None = None, resamples: int = 500, seed: int = 0
+        self,
+        groups: Sequence[str] | None = None,
+        present: npt.NDArray[np.bool_] | None = None,
+        resamples: int = 500,
+        seed: int = 0,
     ) -> BorderScores:
         """Score the borders.
 
         Args:
             groups: Group of each image; the interval then draws whole groups.
+            present: (N, C) whether the truth of each image holds each class; a class is then left
+                out of a resample whose truth lacks it.
             resamples: Resamples of the interval.
             seed: Seed of the draws.
         """
         counts = np.array(self.boundary, np.int64).reshape(-1, len(self.trimap[0]), 2)
         own = boundary_iou(counts.sum(0))
+        truth = np.ones(counts.shape[:2], np.int64) if present is None else present.astype(np.int64)
+        held = truth.any(0)
         (mean,) = bootstrap(
-            [counts],
-            {"mean": lambda c: scores.mean_present(boundary_iou(c))},
+            [counts, truth],
+            {"mean": lambda c, images: mean_boundary_iou(c, images, held)},
             groups=groups,
             resamples=resamples,
             seed=seed,

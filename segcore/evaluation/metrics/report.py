@@ -358,7 +358,7 @@ def _intervals(
     counts: SampleCounts, groups: Sequence[str] | None, resamples: int
 ) -> dict[str, tuple[Interval, ...]]:
     """The intervals of :data:`HEADLINES` and of each class's IoU, from the same resamples."""
-    held, images = counts.held, len(counts)
+    held = counts.held
 
     def together(block: scores.Counts) -> npt.NDArray[np.float64]:
         iou = scores.by_class(scores.iou, held)(block)
@@ -366,13 +366,13 @@ def _intervals(
         head = (scores.mean_present(iou), scores.mean_present(in_truth))
         return np.column_stack([*head, scores.pixel_accuracy(block), iou])
 
-    everywhere = np.ones((images, len(HEADLINES)), bool)
+    scored = np.repeat(counts.present.any(1)[:, None], len(HEADLINES), axis=1)
     intervals = bootstrap(
         [counts.margins()],
         {"all": together},
         groups=groups,
         resamples=resamples,
-        held={"all": np.hstack([everywhere, counts.present])},
+        held={"all": np.hstack([scored, counts.present])},
     )["all"]
     return {name: (intervals[i],) for i, name in enumerate(HEADLINES)} | {
         "iou": intervals[len(HEADLINES) :]

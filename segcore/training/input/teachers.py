@@ -21,7 +21,7 @@ from segcore.labels import LabelMap
 from segcore.postprocess.ensemble import combine_to_size
 from segcore.runs.folder.probabilities import decode, encode
 from segcore.runs.folder.run_folder import RunFolder
-from segcore.training.input.reader import Image, SampleReader, cache_budget
+from segcore.training.input.reader import Image, Mask, SampleReader, cache_budget
 
 STEPS = 2**16 - 1
 """Steps of a probability in a batch, and mask values that fit into one."""
@@ -125,6 +125,13 @@ class DistillationReader(SampleReader):
     ) -> None:
         super().__init__(dataset, size, label_map, preprocessing=preprocessing, bands=bands)
         self.teachers = teachers
+
+    def read_mask(self, sample: Sample) -> Mask:
+        """Return the mask as any reader does; of an image without one, ignored pixels alone."""
+        if sample.mask is not None:
+            return super().read_mask(sample)
+        labels = self.label_set
+        return np.full((sample.height, sample.width), labels.ignore_index, labels.mask_dtype)
 
     def training_pair(
         self, sample: Sample, draw: Augmentation | None = None

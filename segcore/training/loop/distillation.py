@@ -1,9 +1,10 @@
 """What turns a training run into a student: its truth and its loss."""
 
+import hashlib
 from collections.abc import Sequence
 
 from segcore.config import TrainConfig
-from segcore.data.dataset.dataset import Dataset, Sample
+from segcore.data.dataset.dataset import POOL, Dataset, Sample
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.training.input.reader import SampleReader
 from segcore.training.input.teachers import DistillationReader, Teachers
@@ -37,6 +38,25 @@ def student_reader(
     return DistillationReader(
         teachers, dataset, config.size, reader.label_map, config.model.preprocessing, reader.bands
     )
+
+
+def unlabelled_samples(config: TrainConfig, dataset: Dataset) -> list[Sample]:
+    """Return the images without masks that a student trains on besides; [] of any other run.
+
+    Raises:
+        SegcoreError: A student that should train on some, and none is left.
+    """
+    if config.distillation is None or not config.distillation.unlabelled:
+        return []
+    return dataset.predictable(POOL)
+
+
+def lesson_fingerprint(dataset: Dataset, unlabelled: Sequence[Sample]) -> str:
+    """Return what a resumed run has to find again: the dataset, and the images without masks."""
+    if not unlabelled:
+        return dataset.fingerprint
+    ids = "\n".join(sample.id for sample in unlabelled)
+    return f"{dataset.fingerprint} {hashlib.sha256(ids.encode()).hexdigest()}"
 
 
 def student_loss(loss: SegmentationLoss, config: TrainConfig) -> SegmentationLoss:

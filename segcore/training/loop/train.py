@@ -47,7 +47,12 @@ from segcore.training.loop.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from segcore.training.loop.distillation import student_loss, student_reader
+from segcore.training.loop.distillation import (
+    lesson_fingerprint,
+    student_loss,
+    student_reader,
+    unlabelled_samples,
+)
 from segcore.training.loop.learner import Learner, Outcome, check_batch_size
 from segcore.training.loop.mask_history import MaskHistory
 from segcore.training.loop.metrics import EpochScores
@@ -138,6 +143,10 @@ class Training:
             )
         if self.recipe.crops:
             progress.log(f"{len(self.samples):,} crops of {len(self.images):,} images an epoch")
+        unlabelled = unlabelled_samples(config, dataset)
+        if unlabelled:
+            progress.log(f"{len(unlabelled):,} unlabelled images an epoch, on the teachers alone")
+        self.samples += unlabelled
         self.training_reader = student_reader(run, dataset, self.reader, self.samples)
         self.scoring_reader = self.reader
         validation = with_masks(dataset, config.validation_split) if config.validation_split else []
@@ -176,7 +185,7 @@ class Training:
         self._time_left = TrainingTime(
             self.recipe.epochs, self.steps, -(-len(self.validation) // self.recipe.batch_size)
         )
-        self.state = self._resume(dataset.fingerprint)
+        self.state = self._resume(lesson_fingerprint(dataset, unlabelled))
 
     def _learn_bands(self, dataset: Dataset) -> LearnedBands | None:
         """Return what the network needs to know of the images' bands, the same when resumed."""

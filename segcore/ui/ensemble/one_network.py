@@ -16,7 +16,8 @@ from segcore.ui.shared.command_line import student_command
 from segcore.workspace.ensembles.network_verdict import NetworkVerdict
 
 ROLES = {"student": "Distilled", "average": "Averaged weights"}
-WEIGHT = settings(DistillationConfig)["label_weight"]
+SETTINGS = settings(DistillationConfig)
+WEIGHT, UNLABELLED = SETTINGS["label_weight"], SETTINGS["unlabelled"]
 
 
 def show(choice: Choice, split: str) -> None:
@@ -49,8 +50,14 @@ def _distil(choice: Choice) -> None:
         st.info("Select members that were trained here.", icon=":material/info:")
         return
     values, weight = _student_fields(first)
+    waiting = len(workspace.datasets.open(first.dataset).pool)
+    unlabelled = waiting > 0 and st.checkbox(
+        f"{UNLABELLED.option.title} ({waiting:,})",
+        key="distil_unlabelled",
+        help=UNLABELLED.option.help,
+    )
     try:
-        config = workspace.one_networks.student(choice.members, values, weight)
+        config = workspace.one_networks.student(choice.members, values, weight, unlabelled)
     except SegcoreError as error:
         st.warning(session.plain(str(error)), icon=":material/warning:")
         return
@@ -61,8 +68,8 @@ def _distil(choice: Choice) -> None:
         icon=":material/compress:",
         key="distil",
         width="stretch",
-        help=f"Predicts {config.train_split} with {formatting.plural(count, 'member')} first, "
-        "where that was not done.",
+        help=f"Predicts {config.train_split}{' and the unlabelled images' if unlabelled else ''} "
+        f"with {formatting.plural(count, 'member')} first, where that was not done.",
     ):
         with session.errors_shown():
             session.request("one_network", workspace.one_networks.distil(config))

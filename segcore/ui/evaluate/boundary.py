@@ -53,7 +53,7 @@ def show(report: Report, summary: Summary, run: str, split: str, stage: str) -> 
     if result is None:
         return
     names = report.label_set.class_names
-    borders = session.workspace().pixel_metrics.borders(run, result)
+    borders = session.workspace().pixel_metrics.borders(run, split, result)
     whole = _whole(report, summary, result.measures.sample_ids)
     _cards(borders, whole.mean_iou)
     one, two = st.columns(2, gap="large")

@@ -7,7 +7,7 @@ from typing import Any
 from segcore.config import EvaluateConfig, TrainConfig
 from segcore.evaluation.comparison.comparison import Comparison
 from segcore.evaluation.counts.bootstrap import Interval
-from segcore.evaluation.counts.verdicts import judge_difference
+from segcore.evaluation.counts.verdicts import judge_many, many
 from segcore.evaluation.metrics.report import plain
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace.ensembles.one_network import OneNetworks
@@ -162,10 +162,7 @@ class NetworkVerdicts:
             against_best=against_best,
             device=str(speed.get("device", "")),
             kept=kept,
-            sentences=(
-                _sentence(roles[0], "the ensemble", against_ensemble),
-                ALONE if kept == (best,) else _sentence(roles[0], "the best member", against_best),
-            ),
+            sentences=_sentences(roles[0], against_ensemble, against_best, kept == (best,)),
         )
 
     def _compared(self, run: str, split: str) -> tuple[str, str, str]:
@@ -205,7 +202,20 @@ def _bytes(run: RunFolder) -> int | None:
         return None
 
 
-def _sentence(role: str, other: str, comparison: Comparison) -> str:
+def _sentences(role: str, ensemble: Comparison, best: Comparison, alone: bool) -> tuple[str, ...]:
+    """Say how the network compares with both; what is judged is judged together."""
+    both = [ensemble] if alone else [ensemble, best]
+    judged = [c for c in both if not (c.reasons or c.chosen) and c.difference.is_known]
+    words = dict(zip(map(id, judged), judge_many([c.difference for c in judged]), strict=True))
+    first = _sentence(role, "the ensemble", ensemble, words.get(id(ensemble), ""))
+    if alone:
+        return first, ALONE
+    second = _sentence(role, "the best member", best, words.get(id(best), ""))
+    note = many(len(judged))
+    return (first, second, note) if note else (first, second)
+
+
+def _sentence(role: str, other: str, comparison: Comparison, judged: str) -> str:
     """Say in one sentence how the network compares with another."""
     if comparison.reasons:
         return f"The {role} and {other} cannot be compared: {' '.join(comparison.reasons)}"
@@ -213,7 +223,7 @@ def _sentence(role: str, other: str, comparison: Comparison) -> str:
     if comparison.chosen:
         return f"The {role} against {other} is not judged. {comparison.chosen}"
     words = {"helps": "better than", "hurts": "worse than"}
-    verdict = words.get(judge_difference(gain), "not significantly different from")
+    verdict = words.get(judged, "not significantly different from")
     points = f"{100 * gain.value:+.2f} points of mean IoU"
     within = f" ({gain.range(2, signed=True)})" if gain.is_known else ""
     return f"The {role} is {verdict} {other}: {points}{within}. {gain.how()}"

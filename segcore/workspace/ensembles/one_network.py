@@ -14,6 +14,7 @@ from segcore.config import (
     TrainConfig,
 )
 from segcore.config.tuning import trial_config
+from segcore.data.dataset.dataset import POOL
 from segcore.errors import SegcoreError
 from segcore.runs.folder.environment import read_environment
 from segcore.runs.folder.listing import list_runs
@@ -68,6 +69,7 @@ class OneNetworks:
         teachers: Sequence[str],
         values: Mapping[str, Any] | None = None,
         label_weight: float | None = None,
+        unlabelled: bool = False,
     ) -> TrainConfig:
         """Return the config of a student, after a look whether it can be trained.
 
@@ -75,10 +77,12 @@ class OneNetworks:
             teachers: Ids of training runs or ensembles.
             values: What differs from the first teacher's config, by name.
             label_weight: Share of the labels in the loss, 0 to 1; None for the default.
+            unlabelled: Whether it also trains on the dataset's images without masks.
 
         Raises:
             SegcoreError: The teachers share no dataset, split or classes; one is unfinished or its
-                dataset has changed; or the student could only fail.
+                dataset has changed; the dataset has no unlabelled image; or the student could only
+                fail.
         """
         members = self.members(teachers)
         configs = self._trained(members)
@@ -96,7 +100,10 @@ class OneNetworks:
                     f"{mine!r}: leave it out, so that it trains on nothing that they are scored on."
                 )
         weights = {} if label_weight is None else {"label_weight": label_weight}
-        config = dataclasses.replace(config, distillation=DistillationConfig(members, **weights))
+        distillation = DistillationConfig(members, unlabelled=unlabelled, **weights)
+        if unlabelled:
+            self._datasets.open(first.dataset).predictable(POOL)
+        config = dataclasses.replace(config, distillation=distillation)
         self._runs.check(config)
         if config.engine == AUTO:
             config, _ = settle_engine(config, self._runs.folder.parent)
@@ -119,7 +126,8 @@ class OneNetworks:
             raise SegcoreError("Expected the config of a student, received one without teachers.")
         teachers, split = config.distillation.teachers, config.train_split
         run = self._id(config, "student", name)
-        predictions = [self._runs.predict_whole(teacher, split) for teacher in teachers]
+        splits = [split, POOL] if config.distillation.unlabelled else [split]
+        predictions = [self._runs.predict_whole(t, s) for t in teachers for s in splits]
         self._runs.ensure(run, config, 0.0, after=predictions)
         queue_predictions(self._runs, self._datasets, [run])
         return run
@@ -280,7 +288,10 @@ class OneNetworks:
                     f"Expected a new name, received {name!r}, which is taken: choose another."
                 )
             return name
-        digest = hashlib.sha256(repr(config).encode()).hexdigest()[:6]
+        made_of = repr(config)
+        if config.distillation is not None and config.distillation.unlabelled:
+            made_of += repr([sample.id for sample in self._datasets.open(config.dataset).pool])
+        digest = hashlib.sha256(made_of.encode()).hexdigest()[:6]
         model = config.model
         return f"{config.dataset}-{model.architecture}-{model.encoder}-{what}-{digest}"
 

@@ -76,7 +76,7 @@ def depth_of(
     temperature = measures.fitted(run, FIT) if split != FIT else math.nan
     scaled = None if math.isnan(temperature) else measures.cached_scaled(run, split, temperature)
     return Measurements(
-        measures.borders(run, measured),
+        measures.borders(run, split, measured),
         measured.measures.confidence(),
         None if scaled is None else temperature,
         scaled,

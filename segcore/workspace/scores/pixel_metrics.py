@@ -125,10 +125,19 @@ class RunPixelMetrics:
             return None
         return Measured(*PixelMetrics.from_arrays(arrays, self._scores.label_set(run).ignore_index))
 
-    def borders(self, run: str, measured: Measured) -> BorderScores:
-        """Return the scores at borders, with the interval over the dataset's groups."""
-        groups = self._scores.drawn_by(run, measured.measures.sample_ids).groups
-        return measured.measures.borders(groups)
+    def borders(self, run: str, split: str, measured: Measured) -> BorderScores:
+        """Return the scores at borders, with the interval over the dataset's groups.
+
+        Raises:
+            SegcoreError: The run has no counts of that split yet.
+        """
+        names = measured.measures.sample_ids
+        groups = self._scores.drawn_by(run, names).groups
+        ids, counts = self._scores.counts(run, split)
+        place = {name: n for n, name in enumerate(ids)}
+        scored = all(name in place for name in names)
+        present = counts.select([place[n] for n in names]).present if scored else None
+        return measured.measures.borders(groups, present)
 
     def measure(
         self, run: str, split: str, stage: str = "", progress: Progress | None = None

@@ -320,7 +320,13 @@ class Scores:
         )
 
     def coverage(
-        self, run: str, split: str, stage: str = "", other: str = "", draws: int = DRAWS
+        self,
+        run: str,
+        split: str,
+        stage: str = "",
+        other: str = "",
+        draws: int = DRAWS,
+        by: str | None = None,
     ) -> CoverageTable:
         """Simulate how often intervals over a run's images contain the value that they should.
 
@@ -330,11 +336,12 @@ class Scores:
             stage: What was scored.
             other: Another run over the same images, for the interval of the difference.
             draws: How many sets are drawn.
+            by: What they draw, as in :meth:`report`.
 
         Raises:
             SegcoreError: A run has no counts of the split, or there are too few images.
         """
-        mine, theirs, groups = self._paired(run, split, stage, other)
+        mine, theirs, groups = self._paired(run, split, stage, other, by=by)
         return score_coverage(mine, theirs, groups=groups, draws=draws)
 
     def plan_test(
@@ -363,11 +370,17 @@ class Scores:
         return plan_test(mine, theirs, points=points, groups=groups)
 
     def _paired(
-        self, run: str, split: str, stage: str, other: str, other_stage: str = ""
+        self,
+        run: str,
+        split: str,
+        stage: str,
+        other: str,
+        other_stage: str = "",
+        by: str | None = None,
     ) -> tuple[SampleCounts, SampleCounts | None, tuple[str, ...] | None]:
         """The counts of a run, those of another in the same order, and what images are drawn by."""
         ids, counts = self.counts(run, split, stage)
-        groups = self.drawn_by(run, ids).groups
+        groups = self.drawn_by(run, ids, by).groups
         if not other:
             return counts, None, groups
         comparison = self.compare(run, other, split, stage, other_stage)

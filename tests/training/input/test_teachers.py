@@ -1,5 +1,7 @@
 """Teachers' answers are the mean of what is stored, reach a batch with its augmentation, and are whole."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -109,6 +111,22 @@ def test_a_shift_moves_teachers_by_as_many_pixels(taught):
     _, moved = reader.training_pair(sample, shift)
     np.testing.assert_allclose(moved[:, 8:, 1:].astype(int), plain[:, :-8, 1:].astype(int), atol=64)
     assert (moved[:, :8, 1:] == 0).all() and (moved[:, :8, 0] == LABELS.ignore_index).all()
+
+
+@pytest.mark.parametrize("augmentation", ["none", "road", "strong"])
+def test_an_image_without_a_mask_has_ignored_labels_and_its_teachers(taught, augmentation):
+    """It is the labelled image without its mask: all but the labels are the same, wherever it moves."""
+    dataset, runs = taught
+    labelled = dataset.samples[1]
+    waiting = dataclasses.replace(labelled, mask=None, mask_digest="")
+    reader = DistillationReader(Teachers(runs, NAMES, SIZE), dataset, SIZE)
+    image, truth = reader.drawn_pair(labelled, augmentation, np.random.default_rng(4))
+    same, alone = DistillationReader(Teachers(runs, NAMES, SIZE), dataset, SIZE).drawn_pair(
+        waiting, augmentation, np.random.default_rng(4)
+    )
+    np.testing.assert_array_equal(same, image)
+    np.testing.assert_array_equal(alone[..., 1:], truth[..., 1:])
+    assert (alone[..., 0] == LABELS.ignore_index).all() and alone[..., 1:].any()
 
 
 def test_what_teachers_lack_is_named(taught, tmp_path):

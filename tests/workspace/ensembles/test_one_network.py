@@ -4,7 +4,9 @@ import dataclasses
 import json
 import time
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from segcore.cli import main
 from segcore.config import (
@@ -102,6 +104,30 @@ def test_a_student_waits_for_its_teachers_predictions_and_is_asked_once(trained,
     assert other != run and networks.distil(config, "ours") == "ours"
     with pytest.raises(SegcoreError, match="'ours', which is taken"):
         networks.distil(dataclasses.replace(config, seed=7), "ours")
+
+
+def add_unlabelled(workspace, folder, *names):
+    folder.mkdir()
+    for name in names:
+        Image.fromarray(np.zeros((32, 48, 3), np.uint8)).save(folder / f"{name}.png")
+    workspace.pool.add("tiny", folder)
+
+
+def test_a_student_waits_for_its_teachers_on_unlabelled_images_too(trained, started, tmp_path):
+    networks, runs = trained.workspace.one_networks, trained.workspace.runs
+    with pytest.raises(SegcoreError, match="Expected unlabelled images in 'tiny', found none"):
+        networks.student(trained.members, unlabelled=True)
+    add_unlabelled(trained.workspace, tmp_path / "some", "one", "two")
+    plain, config = (networks.student(trained.members, unlabelled=u) for u in (False, True))
+    assert config.distillation == DistillationConfig(trained.members, unlabelled=True)
+    run = networks.distil(config)
+    splits = ("train", "unlabelled")
+    assert set(runs.open(run).status().after) == {
+        f"{m}--{s}" for m in trained.members for s in splits
+    }
+    assert networks.distil(config) == run != networks.distil(plain)
+    add_unlabelled(trained.workspace, tmp_path / "more", "three")
+    assert networks.distil(config) != run  # other images, another student
 
 
 @pytest.mark.parametrize(
@@ -239,7 +265,8 @@ def shell(trained, capsys, *words):
     return capsys.readouterr().out
 
 
-def test_the_shell_starts_students_and_averages(trained, started, capsys):
+def test_the_shell_starts_students_and_averages(trained, started, capsys, tmp_path):
+    add_unlabelled(trained.workspace, tmp_path / "some", "one")
     out = shell(
         trained,
         capsys,
@@ -249,10 +276,12 @@ def test_the_shell_starts_students_and_averages(trained, started, capsys):
         "3",
         "--label-weight",
         "0.2",
+        "--unlabelled",
         "--json",
     )
     config = trained.workspace.runs.open(json.loads(out)["run"]).config
-    assert config.recipe.epochs == 3 and config.distillation.label_weight == 0.2
+    assert config.recipe.epochs == 3
+    assert config.distillation == DistillationConfig(trained.members, 0.2, True)
     assert config.model.encoder == "tiny"
     out = shell(trained, capsys, "distil", trained.ensemble, "--architecture", "linknet")
     assert "Started tiny-linknet-tiny-student-" in out
