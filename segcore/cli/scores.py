@@ -11,6 +11,7 @@ from segcore.cli.tables import table
 from segcore.data.health.interval_groups import IMAGES
 from segcore.data.splits.splits import GROUPINGS
 from segcore.errors import SegcoreError
+from segcore.evaluation.counts.coverage import score_coverage
 from segcore.formatting import number, percent
 from segcore.labels import plural
 
@@ -64,9 +65,13 @@ def _evaluate(options: Options) -> dict[str, Any]:
         return result
     if not options.run and all(folders):
         truth, prediction, classes = map(Path, folders)
-        return workspace.scores.evaluate_folders(
-            truth, prediction, classes, ProgressLine("Counting")
-        ).to_json()
+        report = workspace.scores.evaluate_folders(
+            truth, prediction, classes, ProgressLine("Counting"), options.over
+        )
+        result = report.to_json()
+        if options.coverage:
+            result["coverage"] = score_coverage(report.counts, groups=report.groups).to_json()
+        return result
     raise SegcoreError(
         "Expected either a run, or all of --truth, --prediction and --classes: give one or "
         "the other."

@@ -136,6 +136,25 @@ def drawn_by(dataset: Dataset, sample_ids: Sequence[str], by: str | None = None)
     return DrawnBy(choice.by, groups, f"Whole {kind} are drawn, since images of one are alike.")
 
 
+def drawn_by_name(names: Sequence[str], by: str | None) -> DrawnBy:
+    """Return what images of no dataset are drawn by; each alone unless something else is asked for.
+
+    Args:
+        names: Their paths without suffix.
+        by: "images", or a name in :data:`segcore.data.splits.splits.GROUPINGS`.
+
+    Raises:
+        SegcoreError: There is no such grouping.
+    """
+    if by in (None, IMAGES):
+        return DrawnBy(IMAGES, None, "")
+    if by not in GROUPINGS:
+        raise unknown("grouping", str(by), [IMAGES, *GROUPINGS])
+    samples = (Sample(name, "", None, "", 1, 1) for name in names)
+    groups = tuple(GROUPINGS[by](sample) or sample.id for sample in samples)
+    return DrawnBy(by, groups, "")
+
+
 def _read(folder: Path) -> IntervalGroups | None:
     try:
         return _parse(folder / FILE_NAME, (folder / FILE_NAME).stat().st_mtime_ns)

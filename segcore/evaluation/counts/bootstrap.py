@@ -116,10 +116,13 @@ class Interval:
         """Say in one sentence how the interval was made, or why there is none."""
         if not self.is_known:
             return self.reason()
-        return (
+        made = (
             f"{100 * self.level:g} % interval by {self.method}: {self.counted()} drawn again with "
             f"replacement, {self.resamples:,} times."
         )
+        if self.low == self.high:
+            made += f" It has no width because all {self.unit} say the same: that is no certainty."
+        return made
 
     def range(self, digits: int = 1, signed: bool = False) -> str:
         """Return the ends in percent or points: "55.6 to 67.1"; an en dash without an interval."""

@@ -89,6 +89,8 @@ class CoverageTable:
         one = self.scores[name][0]
         what = f"{self.units:,} {self.unit}"
         nominal = f"{100 * self.level:g} %"
+        if np.isnan(one.value):
+            return "The score is undefined, so it has no interval."
         if np.isnan(one.share):
             return f"{what} have no interval: at least {MINIMUM} are needed."
         measured = f"{100 * one.share:.0f} %"
@@ -285,7 +287,9 @@ class DifferencePlan:
     def sentence(self) -> str:
         """Say it in words."""
         if self.needed is None:
-            return "These two never differ, so no number of images shows a difference."
+            if self.pair:
+                return "These two never differ, so no number of images shows a difference."
+            return f"All {self.unit} score alike, so their spread says nothing about how many it takes."
         between = (
             "between these two runs" if self.pair else "between two runs as unlike as two test sets"
         )
@@ -324,11 +328,11 @@ def plan_test(
         seed: Seed of the draws.
 
     Raises:
-        SegcoreError: Points that are not positive, or too few units to resample.
+        SegcoreError: Points out of range, or too few units to resample.
     """
-    if not points > 0:
+    if not 0.01 <= points <= 100:
         raise SegcoreError(
-            f"Expected a positive difference in points, received {points:g}: choose 1."
+            f"Expected a difference of 0.01 to 100 points, received {points:g}: choose 1."
         )
     mean_iou = scores.mean_by_class(scores.iou, counts.held)
     parts: list[Part] = [counts.margins()]
@@ -350,7 +354,7 @@ def plan_test(
         drawing.unit,
         drawing.units,
         deviation,
-        max(needed, MINIMUM) if deviation > 0 else None,
+        max(needed, MINIMUM) if deviation > 1e-9 else None,
         factor * deviation,
         other is not None,
     )

@@ -25,7 +25,7 @@ from segcore.config import (
 from segcore.data.dataset.changes import changing
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.formats.mask_folders import pair_mask_folders
-from segcore.data.health.interval_groups import DrawnBy
+from segcore.data.health.interval_groups import DrawnBy, drawn_by_name
 from segcore.data.splits.folds import parent_of
 from segcore.errors import SegcoreError
 from segcore.evaluation.comparison.comparison import Comparison, compare_reports
@@ -438,12 +438,18 @@ class Scores:
         return parent if own == whole else dataset.name
 
     def evaluate_folders(
-        self, truth: Path, prediction: Path, classes: Path, progress: Progress | None = None
+        self,
+        truth: Path,
+        prediction: Path,
+        classes: Path,
+        progress: Progress | None = None,
+        by: str | None = None,
     ) -> Report:
         """Score a folder of predicted masks from any tool against a folder of true ones.
 
         Masks are matched by their path below the folder, without suffix; values are the ids of
-        ``classes``.
+        ``classes``. Intervals draw ``by``: "images" (the default), or a name in
+        ``splits.GROUPINGS``.
 
         Raises:
             SegcoreError: A folder is empty or incomplete, sizes differ, or a mask holds an id that
@@ -462,7 +468,10 @@ class Scores:
                 progress(index + 1, len(pairs.names), name)
         joined = SampleCounts.join(counts)
         pairs.check_void(joined.held.sum(), sum(h * w for h, w in sizes) - joined.sum())
-        return evaluate(joined, pairs.names, pairs.label_set, truth.name, sizes=sizes)
+        groups = drawn_by_name(pairs.names, by).groups
+        return evaluate(
+            joined, pairs.names, pairs.label_set, truth.name, sizes=sizes, groups=groups
+        )
 
     def ensemble(self, run: str) -> EnsembleScores:
         """Return the scores of an evaluate run: each member, their combination, and with the CRF.

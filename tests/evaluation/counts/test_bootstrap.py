@@ -252,3 +252,10 @@ def test_other_counts_are_never_answered_by_those_before():
     for part in (a, b, a):
         (whole,) = next(drawing.sums(part, weights=ones))
         np.testing.assert_array_equal(whole[0], part.sum(0))
+
+
+def test_an_interval_without_width_claims_no_certainty():
+    (alike,) = bootstrap([np.ones((9, 2, 2), int)], {"mean": scores.mean_iou})["mean"]
+    assert alike.low == alike.high and alike.how().endswith("that is no certainty.")
+    (other,) = bootstrap([np.arange(36).reshape(9, 2, 2)], {"mean": scores.mean_iou})["mean"]
+    assert other.low < other.high and "no certainty" not in other.how()

@@ -111,3 +111,20 @@ def test_no_difference_and_refusals():
         plan_test(counts, points=0)
     with pytest.raises(SegcoreError, match="at least 6 groups"):
         plan_test(counts, groups=["a", "b"] * 10)
+
+
+@pytest.mark.parametrize("points", [0, -1, 1e-9, 101, float("nan"), float("inf")])
+def test_a_difference_that_no_score_can_have_is_refused(points):
+    with pytest.raises(SegcoreError, match="0.01 to 100 points"):
+        plan_test(SampleCounts.of(np.tile(np.eye(2, dtype=int), (9, 1, 1))), points=points)
+
+
+def test_images_that_score_alike_plan_nothing():
+    alike = np.tile([[90, 10], [10, 90]], (20, 1, 1))
+    plan = plan_test(SampleCounts.of(alike))
+    assert plan.needed is None and plan.sentence().startswith("All images score alike")
+
+
+def test_without_a_scored_pixel_the_score_is_undefined():
+    table = score_coverage(SampleCounts.of(np.zeros((8, 2, 2), int)))
+    assert table.sentence() == "The score is undefined, so it has no interval."

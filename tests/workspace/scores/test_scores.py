@@ -145,3 +145,19 @@ def test_folders_of_any_tool_are_scored(workspace, tmp_path) -> None:
     assert report.to_json()["confusion"] == [[2, 1], [1, 2]]
     assert report.to_json()["ignored_share"] == pytest.approx(2 / 8)
     assert told == [(1, 1, "day/one")]
+
+
+def test_folders_of_any_tool_are_drawn_by_drives_where_asked(workspace, tmp_path) -> None:
+    (tmp_path / "classes.csv").write_text("id,name\n0,field\n1,forest\n")
+    rng = np.random.default_rng(0)
+    for kind in ("truth", "prediction"):
+        (tmp_path / kind).mkdir()
+        for number in range(14):
+            mask = rng.integers(0, 2, (6, 6)).astype(np.uint8)
+            Image.fromarray(mask).save(tmp_path / kind / f"drive{number % 7}x_{number:03d}.png")
+    folders = (tmp_path / "truth", tmp_path / "prediction", tmp_path / "classes.csv")
+    score = workspace.scores.evaluate_folders
+    alone, whole = score(*folders).interval(), score(*folders, by="prefix").interval()
+    assert (alone.unit, alone.groups, whole.unit, whole.groups) == ("images", 14, "groups", 7)
+    with pytest.raises(SegcoreError, match="'prefix'"):
+        score(*folders, by="day")
