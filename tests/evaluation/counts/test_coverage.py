@@ -107,15 +107,13 @@ def test_the_planned_number_of_images_does_what_it_says():
 def test_no_difference_and_refusals():
     counts = population(20)
     assert plan_test(counts, counts).needed is None
-    with pytest.raises(SegcoreError, match="positive"):
-        plan_test(counts, points=0)
     with pytest.raises(SegcoreError, match="at least 6 groups"):
         plan_test(counts, groups=["a", "b"] * 10)
 
 
 @pytest.mark.parametrize("points", [0, -1, 1e-9, 101, float("nan"), float("inf")])
 def test_a_difference_that_no_score_can_have_is_refused(points):
-    with pytest.raises(SegcoreError, match="0.01 to 100 points"):
+    with pytest.raises(SegcoreError, match=r"of 0\.01 to 100 points"):
         plan_test(SampleCounts.of(np.tile(np.eye(2, dtype=int), (9, 1, 1))), points=points)
 
 
