@@ -85,6 +85,8 @@ def _show_evaluate(result: dict[str, Any]) -> str:
             c["id"],
             c["name"],
             number(c["iou"]),
+            _ends(c["interval"]),
+            c["units"],
             number(c["dice"]),
             number(c["precision"]),
             number(c["recall"]),
@@ -92,7 +94,8 @@ def _show_evaluate(result: dict[str, Any]) -> str:
         ]
         for c in result["classes"]
     ]
-    size = result["size"]
+    unit, size = result["protocol"]["unit"], result["size"]
+    heads = ["id", "class", "IoU", "95 %", unit, "Dice", "precision", "recall", "pixels"]
     tail = []
     if result.get("outdated"):
         masks = plural(len(result["outdated"]), "mask")
@@ -104,7 +107,6 @@ def _show_evaluate(result: dict[str, Any]) -> str:
     if "coverage" in result:
         shares = zip(result["classes"], result["coverage"]["scores"]["iou"], strict=True)
         classes = [[c["name"], c["units"], percent(one["share"], 0)] for c, one in shares]
-        unit = result["coverage"]["unit"]
         tail += [
             "",
             result["coverage"]["sentence"],
@@ -115,14 +117,18 @@ def _show_evaluate(result: dict[str, Any]) -> str:
             f"Split {result['split']}, {result['num_samples']} images at "
             f"{'mixed sizes' if not size else f'{size[0]} x {size[1]}'}, "
             f"{percent(result['ignored_share'])} of the pixels ignored.",
-            f"Mean IoU {number(result['mean_iou'])} ({number(low)} to {number(high)}), "
+            f"Mean IoU {number(result['mean_iou'])} ({_ends([low, high])}), "
             f"pixel accuracy {number(result['pixel_accuracy'])}.",
             result["how_sure"],
             "",
-            table(["id", "class", "IoU", "Dice", "precision", "recall", "pixels"], rows),
+            table(heads, rows),
             *tail,
         ]
     )
+
+
+def _ends(interval: list[float | None]) -> str:
+    return " to ".join(map(number, interval)) if None not in interval else "–"
 
 
 def _recount_arguments(parser: argparse.ArgumentParser) -> None:
