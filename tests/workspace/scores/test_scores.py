@@ -159,5 +159,5 @@ def test_folders_of_any_tool_are_drawn_by_drives_where_asked(workspace, tmp_path
     score = workspace.scores.evaluate_folders
     alone, whole = score(*folders).interval(), score(*folders, by="prefix").interval()
     assert (alone.unit, alone.groups, whole.unit, whole.groups) == ("images", 14, "groups", 7)
-    with pytest.raises(SegcoreError, match="'prefix'"):
+    with pytest.raises(SegcoreError, match="Unknown grouping 'day'"):
         score(*folders, by="day")
