@@ -68,21 +68,8 @@ def predict(run: RunFolder, source: RunFolder, dataset: Dataset) -> None:
             "prediction run."
         )
     samples = dataset.predictable(config.split)
-    labels, label_map = read_labels(source)
     with Progress(run, message="Loading the network") as progress:
-        reader = SampleReader(
-            dataset,
-            (1, 1),
-            label_map,
-            preprocessing=preprocessing_of(source),
-            bands=load_learned(source.folder),
-        )
-        if reader.label_set.class_ids != labels.class_ids:
-            raise SegcoreError(
-                f"Expected the {labels.num_classes} classes that the run {source.id!r} was "
-                "trained on, received others in the dataset "
-                f"{dataset.name!r}: choose a dataset with the same classes."
-            )
+        reader = _open_reader(source, dataset)
         progress.log(f"Device: {devices.describe(configure(config.device))}")
         options = at_training_scale(config.options, crops_of(source))
         if options != config.options:
@@ -107,6 +94,25 @@ def predict(run: RunFolder, source: RunFolder, dataset: Dataset) -> None:
             learned = [s for s in dataset.samples if s.split == train_split_of(source)]
             write_features(run, source.model_path, reader, [*samples, *learned], progress)
         progress.update(progress=1.0, seconds_left=0.0, message=f"Predicted {len(samples)} images")
+
+
+def _open_reader(source: RunFolder, dataset: Dataset) -> SampleReader:
+    """Return what reads a dataset as a network saw its own; refuse other classes."""
+    labels, label_map = read_labels(source)
+    reader = SampleReader(
+        dataset,
+        (1, 1),
+        label_map,
+        preprocessing=preprocessing_of(source),
+        bands=load_learned(source.folder),
+    )
+    if reader.label_set.class_ids != labels.class_ids:
+        raise SegcoreError(
+            f"Expected the {labels.num_classes} classes that the run {source.id!r} was "
+            "trained on, received others in the dataset "
+            f"{dataset.name!r}: choose a dataset with the same classes."
+        )
+    return reader
 
 
 def preprocessing_of(source: RunFolder) -> str:

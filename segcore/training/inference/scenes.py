@@ -80,14 +80,16 @@ def rows_of_scene(
                 "done": ends and stripe is parts[-1],
                 "backend": " and ".join(sorted(set(chosen))),
             }
-            kind = np.uint8 if joined.shape[-1] <= 255 else np.uint16
-            yield (
-                head,
-                {
-                    "mask": joined.argmax(axis=-1).astype(kind),
-                    "confidence": np.rint(joined.max(axis=-1) * 255).astype(np.uint8),
-                },
-            )
+            yield head, _answer(joined)
+
+
+def _answer(probabilities: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[Any]]:
+    """Return the mask, (h, W) class indices, and the confidence, (h, W) 0..255, of (h, W, C)."""
+    kind = np.uint8 if probabilities.shape[-1] <= 255 else np.uint16
+    return {
+        "mask": probabilities.argmax(axis=-1).astype(kind),
+        "confidence": np.rint(probabilities.max(axis=-1) * 255).astype(np.uint8),
+    }
 
 
 def _reader(path: Path, look: RasterLook | None, learned: LearnedBands | None) -> ReadPixels:

@@ -129,12 +129,8 @@ class Training:
         devices.rewrite_graphs(devices.on_gpu())
         self._report_device(strategy)
         check_batch_size(self.recipe.batch_size, strategy)
-        label_map = dataset.load_label_map(config.label_map) if config.label_map else None
         bands = self._learn_bands(dataset)
-        make = CropReader if self.recipe.crops else SampleReader
-        self.reader = make(
-            dataset, config.size, label_map, preprocessing=config.model.preprocessing, bands=bands
-        )
+        self.reader = self._open_reader(dataset, bands)
         self.images = planned_samples(dataset, config.train_split, config.balance_plan)
         self.samples = self.images * max(1, self.recipe.crops)
         if config.balance_plan:
@@ -164,23 +160,10 @@ class Training:
         self._slower = learning_rate_factor(run)
         progress.say("Building the network")
         devices.seed(config.seed)
-        with strategy.scope():
-            model, report = build_and_report(
-                config.model, self.reader.label_set.num_classes, config.size, bands
-            )
-            self.network = model
-            trained = self._cached(model) if self.recipe.cache_features else model
-            self.learner = Learner(
-                trained, self._build_loss(), build_optimizer(self.recipe), strategy, self.recipe.jit
-            )
-        if bands is not None:
-            stem = stem_sentence(report, bands)
-            progress.log(f"Images of {bands.bands.sentence}. {stem}")
-            if task == 0:
-                run.write_json(LEARNED_BANDS, {**bands.to_json(), "stem": stem})
-        fit_momentum(model, self.steps, self.recipe.epochs)
+        self.network, self.learner = self._build_network(strategy, bands)
+        fit_momentum(self.network, self.steps, self.recipe.epochs)
         if devices.MOMENTS_BY_REPLICA and strategy.num_replicas_in_sync > 1:
-            synchronise(model)
+            synchronise(self.network)
         self._traced: set[str] = set()
         self._time_left = TrainingTime(
             self.recipe.epochs, self.steps, -(-len(self.validation) // self.recipe.batch_size)
@@ -195,6 +178,31 @@ class Training:
         if dataset.bands is not None:
             self.progress.say("Measuring the bands of the training images")
         return learn_bands(dataset, self.config.train_split)
+
+    def _open_reader(self, dataset: Dataset, bands: LearnedBands | None) -> SampleReader:
+        """Return what reads samples at the network's size, or crops of them."""
+        config = self.config
+        label_map = dataset.load_label_map(config.label_map) if config.label_map else None
+        kind = CropReader if self.recipe.crops else SampleReader
+        preprocessing = config.model.preprocessing
+        return kind(dataset, config.size, label_map, preprocessing=preprocessing, bands=bands)
+
+    def _build_network(
+        self, strategy: Any, bands: LearnedBands | None
+    ) -> tuple[keras.Model, Learner]:
+        """Build the network and what trains it, on the devices of a strategy."""
+        config, recipe, classes = self.config, self.recipe, self.reader.label_set.num_classes
+        with strategy.scope():
+            model, report = build_and_report(config.model, classes, config.size, bands)
+            trained = self._cached(model) if recipe.cache_features else model
+            loss, optimizer = self._build_loss(), build_optimizer(recipe)
+            learner = Learner(trained, loss, optimizer, strategy, recipe.jit)
+        if bands is not None:
+            stem = stem_sentence(report, bands)
+            self.progress.log(f"Images of {bands.bands.sentence}. {stem}")
+            if self.task == 0:
+                self.run.write_json(LEARNED_BANDS, {**bands.to_json(), "stem": stem})
+        return model, learner
 
     def _report_device(self, strategy: Any) -> None:
         """Log which device and engine train, and why, and note it in the run's folder."""
