@@ -107,9 +107,7 @@ def convert(
             read = read_codes(layout, pair, labelling.by, stored)
             mask = to_indices(layout, labelling, read.codes)
             if bands is not None:
-                window = pair.part.window if pair.part else None
-                sound = has_values(read_values(pair.image, bands, window))
-                mask[~sound] = labelling.label_set.ignore_index
+                mask[~_valued(pair, bands)] = labelling.label_set.ignore_index
             if pair.part is not None:
                 return _bring_in_window(pair, pair.part.window, mask, writer, copy)
             known = None if stored else writer.known(pair.id, pair.split, pair.group)
@@ -142,6 +140,12 @@ def convert(
     problems.extend(r.problem for r in results if r.problem)
     problems.extend(_problems_of_the_whole(layout, labelling, results))
     return [r.sample for r in results if r.sample], problems
+
+
+def _valued(pair: Pair, bands: BandSet) -> npt.NDArray[np.bool_]:
+    """Return at which pixels of a sample any band has a value, (H, W)."""
+    window = pair.part.window if pair.part else None
+    return has_values(read_values(pair.image, bands, window))
 
 
 def _problems_of_the_whole(
