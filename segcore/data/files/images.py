@@ -125,7 +125,7 @@ def _no_image(start: bytes, name: str) -> str:
             f"Expected an image, received {name}, a pointer of Git LFS: fetch the file itself "
             "(git lfs pull)."
         )
-    if start.lstrip().startswith(b"<"):
+    if start.lstrip().lower().startswith((b"<!doctype html", b"<html")):
         return f"Expected an image, received {name}, a page of text (HTML): download it again."
     return (
         f"Expected a PNG, JPEG, TIFF, BMP, WebP, GIF or PPM image, received {name}: convert or "

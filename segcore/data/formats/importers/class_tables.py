@@ -288,7 +288,9 @@ def _parse_text(text: str, file: str) -> Iterable[DeclaredClass]:
         elif numbered:
             yield DeclaredClass(numbered[2].strip(), _parse_id(numbered[1], where))
         else:
-            yield DeclaredClass(line)
+            yield DeclaredClass(
+                line.rstrip(":") or line
+            )  # "leaf:::" of a colour map without colours
 
 
 def _names_before_ids(text: str) -> dict[str, int]:

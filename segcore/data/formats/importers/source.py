@@ -141,11 +141,11 @@ class Layout:
         draw: Makes a mask (H, W) of integer class ids from a pair, at the size at which it was
             annotated; None when masks are plain files.
         by: How mask files are read: "index", "color", or "auto" to look at them.
-        assumed: Whether the declared classes are those of a publication, which the masks must bear
-            out, and not of a file of the source.
         draws_parts: Whether ``draw`` draws the part of an image that a pair names, of any size.
         totals: Samples of each split where ``pairs`` are but a few of them, for a preview; else
             empty.
+        assumed: Whether the declared classes are those of a publication, which the masks must bear
+            out, and not of a file of the source.
     """
 
     title: str
@@ -155,9 +155,9 @@ class Layout:
     problems: tuple[Problem, ...] = ()
     draw: Callable[[Pair], npt.NDArray[Any]] | None = None
     by: str = "auto"
-    assumed: bool = False
     draws_parts: bool = False
     totals: Mapping[str, int] = field(default_factory=dict)
+    assumed: bool = False
 
 
 @dataclass(frozen=True)

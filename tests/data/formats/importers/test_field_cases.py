@@ -222,7 +222,7 @@ def test_colour_maps_that_leave_something_out(folder, case):
     if case != "two backgrounds":
         assert "does not declare" in plants.said
     if case == "no colours":
-        assert "gives no colours for leaf" in plants.said
+        assert "gives no colours for leaf, background, and" in plants.said
 
 
 def test_one_mask_for_each_region_is_never_taken_for_the_whole(folder):

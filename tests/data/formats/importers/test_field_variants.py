@@ -139,7 +139,7 @@ def test_floats_that_are_whole_but_for_arithmetic_are_ids(folder):
     [
         (b"", "received the empty file"),
         (b"version https://git-lfs.github.com/spec/v1\noid", "git lfs pull"),
-        (b"<!DOCTYPE html><html>", "HTML"),
+        (b"<!DOCTYPE html><html>", "(HTML)"),
     ],
 )
 def test_what_lies_in_the_place_of_a_mask_is_named(folder, data, words):
