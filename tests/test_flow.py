@@ -50,7 +50,7 @@ def shell(workspace, capsys):
 
 
 def trainings(shell, *words: object) -> list[dict]:
-    """The rows of the training runs, as ``runs`` gives them; each also has predictions queued behind it."""
+    """The rows of the training runs, as ``runs`` gives them; the first also has predictions queued behind it."""
     return [row for row in shell("runs", *words)["runs"] if row["kind"] == "train"]
 
 
@@ -108,7 +108,8 @@ def test_the_whole_way(workspace, shell) -> None:
     assert row["state"] in ("queued", "starting", "running")
 
     # Meanwhile members are trained; they wait for their turn.
-    members = shell("train", "tiny", *MODEL, "--epochs", 1, "--members", 2, "--wait")["runs"]
+    words = ("--epochs", 1, "--members", 2, "--no-predict-after", "--wait")
+    members = shell("train", "tiny", *MODEL, *words)["runs"]
     rows = {row["run"]: row for row in trainings(shell)}
     assert set(rows) == {cut, *members}
     assert {row["state"] for row in rows.values()} == {"finished"}
@@ -138,7 +139,7 @@ def test_the_whole_way(workspace, shell) -> None:
         atol=2e-6,
     )
 
-    # The predictions that were queued behind the trainings end too.
+    # The predictions that were queued behind the first training end too.
     wait_until(
         lambda: all(row["state"] == "finished" for row in shell("runs")["runs"]),
         told=lambda: shell("runs")["runs"],
