@@ -21,7 +21,7 @@ if not candidates:
     )
 
 model, others, splits, views, order, panels, images = st.columns(
-    [4.6, 2.9, 2.4, 5.6, 3, 2.3, 3.4], vertical_alignment="bottom", gap="xsmall"
+    [5.4, 2.9, 2.2, 4.6, 3, 2.2, 3.7], vertical_alignment="bottom", gap="xsmall"
 )
 with model:
     run = session.choose_model("Model", candidates, "run", label_visibility="collapsed")

@@ -208,7 +208,10 @@ with st.popover("Save as label map", icon=":material/save:"):
         if trained:
             session.request("dataset", dataset.name)
             st.switch_page("pages/train.py", query_params={"label_map": name})
-outputs = workspace.scores.stages(run, split)
+outputs = [
+    cached_scores.stage_title(stage).removeprefix("+ ")
+    for stage in workspace.scores.stages(run, split)
+]
 of = f" ({outputs[0]}, without {', '.join(outputs[1:])})" if len(outputs) > 1 else ""
 st.caption(
     f"From the counts of {session.plain(run_names.called(run))}{of} on {split}. Choose merges on "

@@ -51,7 +51,11 @@ if crf.open:
         from_split, place = st.columns([2, 7], gap="medium", vertical_alignment="bottom")
         with from_split:
             crf_split = session.choose_split(
-                splits, default=shown, key="crf_lab_split", label="Image from"
+                splits,
+                default=shown,
+                key="crf_lab_split",
+                label="Image from",
+                label_visibility="collapsed",
             )
         with session.errors_shown():
             samples = workspace.crf.stored(choice.members, crf_split)

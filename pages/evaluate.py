@@ -77,7 +77,7 @@ st.markdown(
 )
 st.caption(
     f"Pixel accuracy {formatting.percent(summary.pixel_accuracy)} · {summary.num_samples:,} "
-    f"images · {formatting.percent(summary.ignored_share)} of the pixels ignored"
+    f"images · {formatting.frequency(summary.ignored_share)} of the pixels ignored"
 )
 
 session.prepare("tab", TABS)

@@ -4,7 +4,7 @@ import streamlit as st
 
 from segcore.ui.home import checklist
 from segcore.ui.runs import table
-from segcore.ui.shared import session, tables
+from segcore.ui.shared import login, session, tables
 from segcore.ui.shared.run_names import middle
 
 workspace = session.workspace()
@@ -80,8 +80,7 @@ else:
     with st.container(border=True):
         text, action = st.columns([3, 1], vertical_alignment="center", gap="large")
         if workspace.demo.is_open():
-            with session.errors_shown():
-                demo = workspace.demo.open()
+            demo = workspace.demo.opened()
             text.markdown(
                 "**The demo is open**: a synthetic land-cover dataset with two pairs of "
                 "near-duplicate labels, and an ensemble of five small U-Nets."
@@ -92,7 +91,7 @@ else:
                 "Train another model",
                 icon=":material/model_training:",
                 width="stretch",
-                help="On this machine, takes about a minute.",
+                **login.editors_only(help="On this machine, takes about a minute."),
             ):
                 train_another()
         else:
@@ -102,7 +101,11 @@ else:
                 "side, scores, and the label-compression curve. Nothing is downloaded."
             )
             if action.button(
-                "Open demo", type="primary", icon=":material/play_arrow:", width="stretch"
+                "Open demo",
+                type="primary",
+                icon=":material/play_arrow:",
+                width="stretch",
+                **login.editors_only(),
             ):
                 open_demo()
 

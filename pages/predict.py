@@ -29,11 +29,11 @@ if not candidates:
         "Go to Start",
     )
 
-left, middle, right = st.columns([4, 1, 1], vertical_alignment="bottom")
-with left:
+with st.container(horizontal=True, vertical_alignment="bottom"):
     run = session.choose_model("Model", candidates, "run")
-with middle, st.popover("Options", icon=":material/tune:", width="stretch"):
-    options = prediction_options.form("own")
+    with st.popover("Options", icon=":material/tune:"):
+        options = prediction_options.form("own")
+    export = st.container(width="content")
 said = prediction_options.sentence(options)
 if said:
     st.caption(f"Options: {said}.")
@@ -49,8 +49,11 @@ if inputs.is_scene():
         scene.show_result(wish)
     st.stop()
 if batch is None:
-    with answers:
-        st.caption("The predicted masks are shown here.")
+    with answers, st.container(border=True):
+        st.markdown(
+            "Upload images, or name a folder on this machine. Here you will see each image with "
+            "its predicted mask, the classes in it, and the export as a ZIP."
+        )
     st.stop()
 
 names = {image.id: image.name for image in batch.images}
@@ -96,5 +99,5 @@ with answers:
     promised = back_off.choose(run, options)
     if promised is not None:
         back_off.show(run, batch, image, options, promised)
-with right, st.popover("Export", icon=":material/download:", width="stretch"):
+with export, st.popover("Export", icon=":material/download:"):
     results.take_away(run, batch, options, promised)

@@ -159,7 +159,7 @@ CORRUPTIONS: dict[str, Choice] = {
 }
 
 TEST_TIME_AUGMENTATIONS: dict[str, Choice] = {
-    "none": Choice("As it is", "One look at each image."),
+    "none": Choice("None", "Each image is predicted once."),
     "flip": Choice(
         "Mirrored",
         "The mean with the image mirrored left to right: twice the time; suits every subject.",
@@ -244,7 +244,7 @@ FROM_TENSORFLOW = ("saved_model", "onnx", "openvino", "litert")
 
 MASK_VALUES: dict[str, Choice] = {
     "auto": Choice(
-        "By what fits",
+        "Auto-detect",
         "Class ids in one channel, else the classes' colours; probabilities in arrays.",
     ),
     "ids": Choice("Class ids", "Each pixel holds the id that the dataset gives the class."),

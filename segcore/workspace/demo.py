@@ -105,7 +105,12 @@ class Demo:
                 shutil.rmtree(partial, ignore_errors=True)
                 shutil.copytree(config.parent, partial)
                 partial.rename(target)
-        names = [config.parent.name for config in stored]
+        return self.opened()
+
+    def opened(self) -> DemoRuns:
+        """Return what lies of the demo's runs in this workspace; nothing is drawn or copied."""
+        stored = sorted((ASSETS / "runs").glob("*/config.json"))
+        names = [c.parent.name for c in stored if (self._runs.folder / c.parent.name).is_dir()]
         ensembles = [n for n in names if f"-mean{MEMBERS}" in n]
         members = tuple(n for n in names if "--" not in n)
         return DemoRuns(NAME, members, ensembles[0] if ensembles else None)

@@ -172,6 +172,8 @@ def test_a_missing_folder_is_told_in_a_sentence(open_page, tmp_path) -> None:
     ).run()
     button(at, "Preview").click().run()
     assert not at.exception and at.error
+    assert button(at, "Preview") and not at.get("progress")  # the form is still there, and the page
+    assert any("**tiny**" in m.value for m in at.markdown)
 
 
 def test_a_damaged_label_map_is_told_below_the_classes(workspace, open_page) -> None:

@@ -8,8 +8,9 @@ import streamlit as st
 
 from segcore import acting
 from segcore.acting import Person
-from segcore.ui.shared import login
+from segcore.ui.shared import login, session
 from segcore.workspace import Workspace
+from segcore.workspace.demo import Demo
 
 AUTH = {
     "redirect_uri": "http://127.0.0.1:8501/oauth2callback",
@@ -80,6 +81,16 @@ def test_a_viewer_looks_but_deletes_nothing(team, trained, read, monkeypatch):
     assert "bert@example.org is a viewer" in sentences(at)
     assert {path: path.stat().st_mtime_ns for path in (folder / "runs").rglob("*")} == before
     assert not (folder / "trash").exists() and not trained.workspace.history.actions()
+
+
+def test_a_viewer_starts_beside_the_open_demo(team, monkeypatch):
+    """The Start page of an open demo once opened it again, which a viewer may not."""
+    monkeypatch.setattr(Demo, "is_open", lambda demo: True)
+    monkeypatch.setattr(session, "own_datasets", list)
+    at = team.as_("bert@example.org", "home")
+    assert "The demo is open" in sentences(at) and "is a viewer" not in sentences(at)
+    (further,) = [b for b in at.button if b.label == "Train another model"]
+    assert further.disabled
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from segcore.catalog import ARCHITECTURES, ENCODERS, LOSSES, PREPROCESSING, hub
 from segcore.cli import build_parser
 from segcore.cli.training import train_config
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
+from segcore.data.dataset.writing import ArraySample, write_dataset
 from segcore.labels import LabelMap
 from segcore.runs.dispatch import throughput_probe
 from segcore.runs.folder.run_folder import RunFolder
@@ -19,6 +20,7 @@ from segcore.runs.machine.devices import Device
 from segcore.runs.queue import jobs
 from segcore.ui.shared.command_line import command_line
 from segcore.ui.train.form import FIELDS
+from tests.conftest import TINY_LABELS
 
 
 def parsed(line: str) -> tuple[TrainConfig, int]:
@@ -226,6 +228,26 @@ def test_a_number_out_of_range_shows_the_range(workspace, open_page, read) -> No
         assert at.button(key="start_training").disabled
         read.check(field(at.number_input, label).set_value(before).run())
         assert not at.button(key="start_training").disabled
+
+
+def test_the_images_have_one_size_wherever_it_is_written(workspace, open_page, read) -> None:
+    """Two of five images are larger, the first among them: the form, the advice and a warning say the others' size."""
+    rng = np.random.default_rng(0)
+    sizes = [(96, 160), (96, 160), (48, 64), (48, 64), (48, 64)]
+    samples = [
+        ArraySample(
+            f"{n}", rng.integers(0, 255, (*s, 3), np.uint8), np.eye(*s, dtype=np.uint8), split
+        )
+        for n, (s, split) in enumerate(
+            zip(sizes, ["train", "validation", *3 * ["train"]], strict=True)
+        )
+    ]
+    write_dataset(workspace.datasets.folder / "mixed", "mixed", TINY_LABELS, samples)
+    at = read.check(open_page("train", dataset="mixed"))
+    assert "48 x 64" in workspace.launch.suggest("mixed").reasons["size"]
+    assert any("48 x 64; scored at that size" in caption.value for caption in at.caption)
+    read.check(field(at.number_input, "Width").set_value(320).run())
+    assert any("the images are 48 x 64" in element.value for element in at.markdown)
 
 
 def test_the_form_begins_with_the_recommendation_and_keeps_its_values(

@@ -19,8 +19,7 @@ def show() -> None:
     ablation = _template()
     if ablation is None:
         return
-    if ablation.about:
-        st.caption(ablation.about)
+    st.caption(f"**{session.plain(ablation.title or ablation.name)}**. {ablation.about}")
     kept_datasets, kept_weights = _kept(ablation.name)
     left, right = st.columns([3, 2], gap="large")
     with left:
@@ -101,7 +100,7 @@ def _ask_weights(ablation: Ablation, kept: dict[str, str]) -> dict[str, str]:
         path = st.text_input(
             f"Weights file: {ablation.files.get(name, name)}",
             value=kept.get(name, ""),
-            placeholder="path on this machine; leave empty to skip the variants that need it",
+            placeholder="path; empty skips its variants",
             key=f"study_weights_{ablation.name}_{name}",
         ).strip()
         weights |= {name: path} if path else {}
@@ -136,25 +135,26 @@ def _template() -> Ablation | None:
     started = [name for name in ablations.names() if name.split("--")[0] not in ablations.shipped()]
     shipped = sorted(ablations.shipped(), key=_needs_gpu) if _cpu_only() else ablations.shipped()
     options = [*shipped, *started, OWN]
-    chosen = session.choose_from(
-        "Template",
-        options,
-        "study_file",
-        help="docs/ablations.md describes the format; any template is a good starting point.",
-    )
-    if chosen != OWN:
-        with session.errors_shown():
-            ablation = (
-                ablations.open(chosen).ablation if chosen in started else ablations.read(chosen)
-            )
-        st.download_button(
-            "Download template",
-            json.dumps(ablation.to_json(), indent=1),
-            file_name=f"{ablation.name}.json",
-            icon=":material/download:",
-            key="study_download",
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = session.choose_from(
+            "Template",
+            options,
+            "study_file",
+            help="docs/ablations.md describes the format; any template is a good starting point.",
         )
-        return ablation
+        if chosen != OWN:
+            with session.errors_shown():
+                ablation = (
+                    ablations.open(chosen).ablation if chosen in started else ablations.read(chosen)
+                )
+            st.download_button(
+                "Download template",
+                json.dumps(ablation.to_json(), indent=1),
+                file_name=f"{ablation.name}.json",
+                icon=":material/download:",
+                key="study_download",
+            )
+            return ablation
     given = st.file_uploader("Ablation template", type="json", key="study_upload")
     if given is None:
         return None

@@ -86,7 +86,7 @@ def _draw_scores(
             **dict.fromkeys(("from", "to"), points(format="percent", help=drawn)),
             "pixel accuracy": points(format="percent", help=manual.PIXEL_ACCURACY),
             "first minus this, pp": points(
-                format="%+.2f",
+                format="%+.1f",
                 help="Mean IoU of the first row minus that of this row, in percentage points.",
             ),
             "interval": st.column_config.TextColumn(help=f"{drawn} The same draws for both."),

@@ -10,7 +10,10 @@ from plotly.subplots import make_subplots
 from segcore.evaluation.compression.dendrogram import Dendrogram
 from segcore.ui.compress.charts import Groups
 from segcore.ui.shared.charts.layout import QUIET, WARM
-from segcore.ui.shared.charts.matrices import CELLS, write_shares
+from segcore.ui.shared.charts.matrices import CELLS, MANY, write_shares
+
+FEW = 24
+"""Up to so many classes the columns are named too, and the cells say their share; their order is that of the rows."""
 
 
 def tree_and_matrix(
@@ -43,7 +46,7 @@ def tree_and_matrix(
     share = 100 * np.divide(ordered, rows, out=np.zeros(ordered.shape), where=rows > 0)
     labels = [names[i] for i in order]
     figure.add_trace(_shares(share, labels), 1, 2)
-    if len(names) <= 24:
+    if len(names) <= FEW:
         write_shares(figure, share, list(range(len(order))), row=1, col=2)
     _frame_groups(figure, order, groups)
     _lay_out_tree_and_matrix(figure, labels)
@@ -123,11 +126,15 @@ def _lay_out_tree_and_matrix(figure: go.Figure, labels: Sequence[str]) -> None:
         row=1,
         col=1,
     )
-    figure.update_xaxes(**ticks, side="top", tickangle=-40, showgrid=False, row=1, col=2)
+    few = len(labels) <= FEW
+    figure.update_xaxes(
+        **ticks, side="top", showticklabels=few, tickangle=-40, showgrid=False, row=1, col=2
+    )
     figure.update_yaxes(showticklabels=False, showgrid=False, zeroline=False, row=1, col=1)
-    figure.update_yaxes(**ticks, side="right", showticklabels=True, showgrid=False, row=1, col=2)
+    named = len(labels) <= MANY
+    figure.update_yaxes(**ticks, side="right", showticklabels=named, showgrid=False, row=1, col=2)
     figure.update_yaxes(range=[len(labels) - 0.5, -0.5])
-    height = 150 + 30 * len(labels) if len(labels) <= 24 else 860
+    height = 150 + 30 * len(labels) if few else 860
     figure.update_layout(height=height, margin={"l": 8, "r": 8, "t": 8, "b": 8})
 
 

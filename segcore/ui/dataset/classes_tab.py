@@ -100,6 +100,7 @@ def _editor(rows: list[dict[str, Any]], key: str) -> list[dict[str, Any]]:
         rows,
         hide_index=True,
         key=key,
+        height=min(38 + 35 * len(rows), 738),  # twenty classes; more scroll
         disabled=["id", "", "share"],
         column_config={
             "order": st.column_config.NumberColumn(

@@ -51,23 +51,22 @@ def show(dataset: Dataset, split: str | None) -> None:
         if pages > 1:
             number = int(st.pagination(pages, key=key) or 1)
     shown = samples[per_page * (number - 1) : per_page * number]
-    _grid(dataset, shown, overlay)
+    with st.container(key="gallery"):
+        _grid(dataset, shown, overlay)
     _picked(dataset, samples)
 
 
 def _filtered(dataset: Dataset, split: str | None) -> list[str]:
     workspace = session.workspace()
-    one, two, three = st.columns([2, 2, 3], vertical_alignment="bottom")
-    with one:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         wanted = session.choose_from(
             "Contains class", [ANY, *dataset.label_set.class_names], "holding"
         )
-    samples = workspace.datasets.holding(dataset.name, split, None if wanted == ANY else wanted)
-    if not samples:
-        return []
-    with two, session.errors_shown():
-        samples = tags.choose(dataset.name, samples, "tagged")
-    with three:
+        samples = workspace.datasets.holding(dataset.name, split, None if wanted == ANY else wanted)
+        if not samples:
+            return []
+        with session.errors_shown():
+            samples = tags.choose(dataset.name, samples, "tagged")
         text = st.text_input(
             "Search", key="named", placeholder=f"part of a name, among {len(samples):,}"
         ).strip()
@@ -79,7 +78,7 @@ def _grid(dataset: Dataset, samples: Sequence[str], overlay: bool) -> None:
     for start in range(0, len(samples), ROW):
         columns = st.columns(ROW, gap="small")
         for column, sample in zip(columns, samples[start : start + ROW], strict=False):
-            with column:
+            with column, st.container(gap=None):
                 picture = _thumbnail(dataset, sample, overlay, version)
                 if picture is not None:
                     st.image(picture, width="stretch", alt=f"Image {sample}")

@@ -94,7 +94,10 @@ def show(choice: Choice, split: str, samples: list[str], place: DeltaGenerator) 
         step = _parameters() if kind == "crf" else _filter(str(kind))
     with place:
         sample = session.choose_image(
-            samples, "crf_sample", f"Image ({len(samples)} with all members)"
+            samples,
+            "crf_sample",
+            f"Image ({len(samples)} with all members)",
+            label_visibility="collapsed",
         )
     with picture:
         with session.errors_shown():

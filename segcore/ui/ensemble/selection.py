@@ -36,7 +36,7 @@ def choose() -> tuple[Choice, str]:
     """
     workspace = session.workspace()
     dataset = _dataset_with_models()
-    one, two, three = st.columns([6.2, 2, 2.6], vertical_alignment="bottom", gap="small")
+    one, two, three = st.columns([8, 2, 2.8], vertical_alignment="bottom", gap="small")
     candidates = workspace.ensembles.candidates(dataset)
     with session.errors_shown():
         groups = workspace.ensembles.groups(dataset)

@@ -193,7 +193,7 @@ def _images(comparison: ComparisonSummary, run: str, other: str, split: str) -> 
             "A": share(format="percent", help=manual.MEAN_IOU),
             "B": share(format="percent", help=manual.MEAN_IOU),
             "A minus B": share(
-                format="%+.2f",
+                format="%+.1f pp",
                 help="Mean IoU of A in this image minus that of B, in percentage points.",
             ),
         },

@@ -80,7 +80,7 @@ def _table(report: Report, classes: Sequence[ClassScores], name: str) -> None:
     share = st.column_config.NumberColumn
     tables.draw(
         rows,
-        height=min(38 + 35 * len(rows), 520),
+        height=min(38 + 35 * len(rows), 1000),
         column_config={
             "class": st.column_config.TextColumn(pinned=True),
             "IoU": share(

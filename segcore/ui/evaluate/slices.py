@@ -25,12 +25,24 @@ KINDS = {
 
 SCORES = {
     "mean_iou": "mean IoU",
+    "mean_iou_in_truth": "mean IoU, classes in the truth",
     "mean_dice": "mean Dice",
     "frequency_weighted_iou": "frequency-weighted IoU",
     "kappa": "Cohen's kappa",
     "mcc": "MCC",
 }
 """Scores in words, where their names say it otherwise."""
+
+COEFFICIENTS = ("kappa", "mcc")
+"""Scores from -1 to 1; all others are fractions, written as percentages."""
+
+SPREAD = {
+    "mean": "Mean over runs",
+    "deviation": "Standard deviation over runs (n - 1)",
+    "min": "Lowest of any run",
+    "max": "Highest of any run",
+}
+"""Columns of the table of runs, with their tooltips."""
 
 
 def show(report: Report, run: str, split: str, stage: str) -> None:
@@ -231,25 +243,19 @@ def _spread_cards(spread: Reliability, runs: int) -> None:
 
 
 def _spread_table(scores: Mapping[str, Spread]) -> None:
-    share = st.column_config.NumberColumn
+    number = st.column_config.NumberColumn
+    rows = []
+    for name, spread in scores.items():
+        title, scale = SCORES.get(name, name.replace("_", " ")), 1
+        if name not in COEFFICIENTS:
+            title, scale = f"{title}, %", 100
+        values = (spread.mean, plain(spread.deviation), spread.low, spread.high)
+        scaled = (None if value is None else scale * value for value in values)
+        rows.append({"score": title, **dict(zip(SPREAD, scaled, strict=True))})
     tables.draw(
-        [
-            {
-                "score": SCORES.get(name, name.replace("_", " ")),
-                "mean": s.mean,
-                "deviation": plain(s.deviation),
-                "least": s.low,
-                "most": s.high,
-            }
-            for name, s in scores.items()
-        ],
+        rows,
         column_config={
-            "mean": share(format="%.3f", width=64, help="Mean over runs"),
-            "deviation": share(
-                format="%.3f", width=78, help="Standard deviation over runs (n - 1)"
-            ),
-            "least": share(format="%.3f", width=64, help="Lowest of any run"),
-            "most": share(format="%.3f", width=64, help="Highest of any run"),
+            title: number(format="%.2f", width=78, help=help) for title, help in SPREAD.items()
         },
         alt="Spread of each score over the runs",
     )

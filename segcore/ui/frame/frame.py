@@ -22,7 +22,7 @@ STYLE = """<style>
 [data-testid="stElementContainer"]:has([data-testid="stBidiComponentRegular"] .no-space) { position: absolute; }
 @media (min-width: 768px) {
   [data-testid="stSidebar"] { width: 5.25rem !important; min-width: 5.25rem !important; }
-  [data-testid="stSidebarContent"] { scrollbar-width: none; overflow-x: hidden; }
+  [data-testid="stSidebarContent"] { scrollbar-width: none; scrollbar-gutter: auto; overflow-x: hidden; padding: 0 .25rem; }
   [data-testid="stSidebarHeader"] { padding: .75rem 0 .25rem; height: auto; justify-content: center; margin: 0; }
   [data-testid="stSidebarHeader"] img { height: 2rem; width: 2rem; object-fit: cover; object-position: left; margin: 0; }
   [data-testid="stNavSectionHeader"] { display: none; }
@@ -51,6 +51,13 @@ STYLE = """<style>
 @media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 3rem 1rem 2rem; } }
 @media (max-width: 1000px) {
   [data-testid="stColumn"]:has([data-testid="stFileUploader"]) { min-width: 100%; }
+  [data-testid="stColumn"]:has(.st-key-curve) { min-width: 100%; }
+  [data-testid="stColumn"]:has(.st-key-run) { min-width: 17rem; }
+  [data-testid="stColumn"]:has(
+    > [data-testid="stVerticalBlock"] > [data-testid="stLayoutWrapper"]:only-child > [data-testid="stPopover"]
+  ) { min-width: 9rem; }
+  [data-testid="stMetricLabel"] * { white-space: normal; overflow: visible; }
+  .st-key-gallery [data-testid="stColumn"] { min-width: calc(25% - 1rem); }
   [data-testid="stColumn"]:has(.st-key-crf_controls) { flex: 0 0 11.5rem; min-width: 0; }
   [data-testid="stColumn"]:has(.st-key-crf_controls) + [data-testid="stColumn"] { flex: 1 1 0; min-width: 0; }
   [data-testid="stColumn"]:has(

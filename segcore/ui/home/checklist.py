@@ -94,7 +94,7 @@ def show() -> None:
             for r in workspace.runs.rows()
             if r.dataset in names and r.status.state == "finished" and r.kind in session.SCORED
         ]
-        demo = workspace.demo.open().ensemble if done["demo"] else None
+        demo = workspace.demo.opened().ensemble if done["demo"] else None
     following = next((step for step, ticked in done.items() if not ticked), None)
     st.subheader(
         "Getting started",

@@ -47,7 +47,7 @@ def show(run: str, batch: Batch, options: PredictOptions, key: str) -> None:
     for start in range(0, len(shown), ROW):
         columns = st.columns(ROW, gap="small")
         for column, image in zip(columns, shown[start : start + ROW], strict=False):
-            with column:
+            with column, st.container(gap=None):
                 try:
                     picture, said = _thumbnail(
                         session.workspace(), run, batch.id, image.id, options, place

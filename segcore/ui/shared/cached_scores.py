@@ -20,7 +20,7 @@ from segcore.evaluation.metrics.slices import (
     slice_by_value,
 )
 from segcore.ui.shared import session
-from segcore.ui.shared.run_names import short_name
+from segcore.ui.shared.run_names import output_name, short_name
 from segcore.workspace import Workspace
 
 
@@ -154,11 +154,7 @@ def named(runs: Sequence[str], split: str) -> dict[str, tuple[str, str]]:
     short = {
         run: name if list(short.values()).count(name) == 1 else run for run, name in short.items()
     }
-    return {
-        short[r] if s in ("prediction", "ensemble") else f"{short[r]}, {s}": (r, s)
-        for r in runs
-        for s in stages[r]
-    }
+    return {output_name(short[run], stage): (run, stage) for run in runs for stage in stages[run]}
 
 
 STAGES = {"prediction": "Prediction", "ensemble": "Ensemble", "crf": "+ CRF", "filter": "+ Filter"}

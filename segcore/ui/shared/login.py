@@ -20,6 +20,9 @@ from segcore.errors import SegcoreError
 from segcore.workspace import workspace_folder
 from segcore.workspace.team import Team, client_of, providers, team_of
 
+RAIL = 10
+"""Letters of a name that stand in one line of the rail."""
+
 READ_ONLY = "Viewers look and download. Ask an editor of your team to do this, or for the role."
 """The tooltip of what a viewer cannot use."""
 
@@ -194,8 +197,9 @@ def account() -> None:
     if not _needed():
         return
     one = check()
+    short = one.name.partition("@")[0]
     with st.popover(
-        one.name.partition("@")[0],
+        short if len(short) <= RAIL else f"{short[: RAIL - 1]}…",
         icon=":material/person:",
         width="stretch",
         help=f"{one.name} ({one.role})",

@@ -54,8 +54,26 @@ def short_name(run: str) -> str:
     )
 
 
+AFTER = {"crf": " + CRF", "filter": " + filter"}
+"""What a title says of the steps after the network, by stage, in the order of the steps."""
+
+
+def output_name(name: str, stage: str) -> str:
+    """Return what a stage of a run is called: of "mean of 5 + CRF (20cc32)" the first "mean of 5 (20cc32)".
+
+    Args:
+        name: A title of the run.
+        stage: "prediction", "ensemble", "crf" or "filter".
+    """
+    steps = list(AFTER)
+    for later in steps[steps.index(stage) + 1 :] if stage in steps else steps:
+        name = name.replace(AFTER[later], "")
+    own = AFTER.get(stage, "")
+    return name if own in name else f"{name}{own}"
+
+
 def _how(match: re.Match[str]) -> str:
     """Say how members are combined: "mean of 5 + CRF (20cc32)", or "+ CRF (20cc32)"."""
-    after = match[4].replace("-crf", " + CRF").replace("-filter", " + filter")
+    after = match[4].replace("-crf", AFTER["crf"]).replace("-filter", AFTER["filter"])
     one = match[3] == "1" and after
     return f"{after.strip() if one else f'{match[2]} of {match[3]}{after}'} ({match[5]})"

@@ -334,7 +334,12 @@ def finished_runs(kinds: Sequence[str] = ("train",), dataset: str | None = None)
 
 
 def choose_split(
-    splits: Sequence[str], *, default: str = "test", key: str = "split", label: str = "Split"
+    splits: Sequence[str],
+    *,
+    default: str = "test",
+    key: str = "split",
+    label: str = "Split",
+    label_visibility: Literal["visible", "hidden", "collapsed"] = "visible",
 ) -> str:
     """Let the user choose one of the splits; the link keeps it."""
     options = list(splits)
@@ -342,7 +347,13 @@ def choose_split(
     prepare(key, options, start)
     return str(
         st.segmented_control(
-            label, options, default=start, key=key, bind="query-params", required=True
+            label,
+            options,
+            default=start,
+            key=key,
+            bind="query-params",
+            required=True,
+            label_visibility=label_visibility,
         )
     )
 

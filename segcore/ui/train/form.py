@@ -10,7 +10,6 @@ from segcore.config import ModelConfig, TrainConfig
 from segcore.config.schema import Setting, settings
 from segcore.config.training import MAX_SIZE
 from segcore.config.tuning import trial_config
-from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError
 from segcore.ui.shared import session
 from segcore.ui.train import presets
@@ -45,7 +44,7 @@ def form(dataset: str) -> tuple[TrainConfig | None, int, str]:
     }
     values: dict[str, Any] = {}
     with st.container(border=True, key="train_model"):
-        members = _model(opened, values)
+        members = _model(dataset, values)
     with st.expander("Optimization, data and device", icon=":material/tune:"):
         _section("training", values, names)
         values["engine"] = pick_engine(FIELDS["engine"])
@@ -89,7 +88,7 @@ def _section(
             values[one.name] = draw(one, names.get(one.option.names_of, ()), disabled=frozen)
 
 
-def _model(opened: Dataset, values: dict[str, Any]) -> int:
+def _model(dataset: str, values: dict[str, Any]) -> int:
     """Draw architecture, encoder, weights, size, epochs and the ensemble; return its size."""
     left, right = st.columns(2, gap="large")
     with left:
@@ -99,10 +98,10 @@ def _model(opened: Dataset, values: dict[str, Any]) -> int:
     with right:
         values["encoder"] = draw(FIELDS["encoder"])
         values["weights"] = choose_weights(FIELDS["weights"], values["encoder"])
-    sample = opened.samples[0]
     model = ModelConfig(values["architecture"], values["encoder"], "none")
     with left:
-        values["size"] = choose_size((sample.height, sample.width), model.stride)
+        image = session.workspace().launch.image_size(dataset)
+        values["size"] = choose_size(image, model.stride)
     with right:
         members = _members(values)
     extra = [

@@ -3,7 +3,7 @@
 
 const HINT = 1800; // milliseconds that a short message stays
 const ASIDE = 760; // CSS pixels from which on the classes stand beside the pictures
-const LEAST_SHARE = 0.6; // of the window's height, for the pictures
+const LEAST_SHARE = 0.5; // of the window's height, for the pictures
 
 class Looking {
   constructor(root, ...pictures) {

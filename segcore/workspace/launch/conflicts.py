@@ -29,6 +29,7 @@ class Facts:
         repeated: Images of an epoch with the plan; None without one.
         cluster: Address of the cluster that runs may be handed to; "" for none.
         shrunken: Classes that nearly disappear at the size, seen in some training masks.
+        nowhere: Classes that no image of any split holds; each is also in ``absent_classes``.
     """
 
     splits: dict[str, int]
@@ -40,6 +41,7 @@ class Facts:
     repeated: int | None = None
     cluster: str = ""
     shrunken: Sequence[Shrinkage] = ()
+    nowhere: tuple[str, ...] = ()
 
 
 def find_conflicts(
@@ -75,8 +77,8 @@ def _data(config: TrainConfig, facts: Facts) -> list[str]:
         )
     if config.validation_split == config.train_split:
         conflicts.append(
-            "The best epoch is chosen on the training images, which favours "
-            "learning by heart: choose another split."
+            "The best epoch is chosen on the training images, which rewards overfitting: choose "
+            "another split for validation."
         )
     if not config.validation_split:
         conflicts.append(
@@ -88,13 +90,16 @@ def _data(config: TrainConfig, facts: Facts) -> list[str]:
             f"A batch of {config.recipe.batch_size} is larger than the {images} images of "
             "an epoch: images repeat in it."
         )
-    if facts.absent_classes:
-        names = ", ".join(facts.absent_classes[:5]) + (
-            " and others" if len(facts.absent_classes) > 5 else ""
-        )
+    elsewhere = [name for name in facts.absent_classes if name not in facts.nowhere]
+    if elsewhere:
         conflicts.append(
-            f"No training image holds {names}: what is never seen is never predicted. Make "
-            "other splits, or merge labels."
+            f"No training image contains {list_names(elsewhere, 5)}, so the model cannot learn it. "
+            "Create other splits, or merge labels."
+        )
+    if facts.nowhere:  # no other split could hold them
+        conflicts.append(
+            f"No image contains {list_names(facts.nowhere, 5)}, so the model cannot learn it. Add "
+            "images of it, or merge labels."
         )
     if config.balance_plan and facts.plan_split not in ("", config.train_split):
         conflicts.append(
@@ -105,13 +110,13 @@ def _data(config: TrainConfig, facts: Facts) -> list[str]:
     ratio = config.size[1] * height / (config.size[0] * width)
     if not 0.75 < ratio < 4 / 3:
         conflicts.append(
-            f"{config.size[0]} x {config.size[1]} distorts images of {height} x {width}: "
-            "choose a size of their proportions."
+            f"{config.size[0]} x {config.size[1]} changes the aspect ratio: the images are "
+            f"{height} x {width}. Choose a size of their proportions."
         )
     if config.size[0] > 1.3 * height and config.size[1] > 1.3 * width:
         conflicts.append(
-            f"{config.size[0]} x {config.size[1]} enlarges images of {height} x {width}: "
-            "it costs time and adds nothing to see."
+            f"{config.size[0]} x {config.size[1]} enlarges the images ({height} x {width}), which "
+            "costs time and adds no detail: choose a smaller size."
         )
     return [*conflicts, *_shrunken(config, facts.shrunken)]
 
@@ -198,8 +203,8 @@ def _recipe(config: TrainConfig, facts: Facts) -> list[str]:
     recipe = config.recipe
     if recipe.patience and recipe.patience >= recipe.epochs > SHORT:
         conflicts.append(
-            f"A patience of {recipe.patience} never ends a run of {recipe.epochs} epochs: "
-            "choose a smaller one to stop early."
+            f"Early stopping is off: patience ({recipe.patience}) is not below the epochs "
+            f"({recipe.epochs}). Choose a smaller one to stop early."
         )
     if config.model.weights == "none" and config.model.encoder not in (
         "tiny",

@@ -48,11 +48,21 @@ class Launches:
         opened = self._datasets.open(dataset)
         split = "train" if "train" in opened.splits else next((s for s in opened.splits if s), None)
         summary = self._datasets.statistics(dataset).summary(split)
-        samples = opened.select(split)
-        size = (int(median(s.height for s in samples)), int(median(s.width for s in samples)))
+        size = self.image_size(dataset)
         found = suggest_config(dataset, summary, size, self._usable(), list(opened.plans()))
         config = dataclasses.replace(found.config, engine=default_engine())
         return dataclasses.replace(found, config=config)
+
+    def image_size(self, dataset: str) -> tuple[int, int]:
+        """Return the median (height, width) of a dataset's images, pixels.
+
+        Recommendation, form and warnings name this one size.
+
+        Raises:
+            SegcoreError: There is no such dataset.
+        """
+        samples = self._datasets.open(dataset).samples
+        return int(median(s.height for s in samples)), int(median(s.width for s in samples))
 
     def _usable(self) -> list[Device]:
         """Return the machine's devices without the GPUs that the doctor saw fail."""
@@ -128,7 +138,6 @@ class Launches:
             if config.train_split in opened.splits
             else list(opened.samples)
         )
-        size = (int(median(s.height for s in samples)), int(median(s.width for s in samples)))
         plan_split, repeated = "", None
         if config.balance_plan:
             plan = BalancePlan.from_json(opened.load_plan(config.balance_plan))
@@ -146,22 +155,23 @@ class Launches:
         cluster = cluster_address(self._workspace)
         return Facts(
             splits,
-            size,
+            self.image_size(config.dataset),
             self._runs.devices(),
             free,
-            self._absent(config),
+            self._absent(config, config.train_split),
             plan_split,
             repeated,
             cluster,
             self._shrinkage(config),
+            self._absent(config, None),
         )
 
-    def _absent(self, config: TrainConfig) -> tuple[str, ...]:
-        """Return the classes that the training split lacks; none before masks are counted."""
+    def _absent(self, config: TrainConfig, split: str | None) -> tuple[str, ...]:
+        """Return the classes that a split, or all images, lack; none before masks are counted."""
         counted = load_statistics(self._datasets.open(config.dataset))
         if counted is None or config.label_map or config.train_split not in counted.splits:
             return ()
-        pixels = counted.select(config.train_split).pixels
+        pixels = counted.select(split).pixels
         return tuple(
             name
             for name, count in zip(counted.label_set.class_names, pixels, strict=True)

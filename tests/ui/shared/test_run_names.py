@@ -4,7 +4,7 @@ import pytest
 
 from segcore.config import EvaluateConfig
 from segcore.postprocess.parameters import CRFParameters
-from segcore.ui.shared.run_names import LONGEST, called, middle, short_name, shown
+from segcore.ui.shared.run_names import LONGEST, called, middle, output_name, short_name, shown
 from segcore.workspace.runs.run_ids import evaluation_id
 
 FIVE = tuple(f"road-unet-ab12-{n}" for n in range(1, 6))
@@ -32,6 +32,21 @@ def test_a_combination_is_called_by_what_it_does(config, name, short) -> None:
     digest = run.removesuffix("--test").rsplit("-", 1)[-1]
     assert called(run) == name.format(digest)
     assert short_name(run) == short.format(digest)
+
+
+@pytest.mark.parametrize(
+    ("name", "stage", "wanted"),
+    [
+        ("mean of 5 + CRF (1a)", "ensemble", "mean of 5 (1a)"),
+        ("mean of 5 + CRF (1a)", "crf", "mean of 5 + CRF (1a)"),
+        ("mean of 5 + CRF + filter (1a)", "crf", "mean of 5 + CRF (1a)"),
+        ("mean of 5 + CRF + filter (1a)", "filter", "mean of 5 + CRF + filter (1a)"),
+        ("five", "crf", "five + CRF"),
+        ("ab12-1", "prediction", "ab12-1"),
+    ],
+)
+def test_an_output_is_called_by_the_steps_that_made_it(name, stage, wanted) -> None:
+    assert output_name(name, stage) == wanted
 
 
 def test_a_single_run_keeps_its_name() -> None:

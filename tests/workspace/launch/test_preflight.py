@@ -166,12 +166,21 @@ RECIPE = CONFIG.recipe
 @pytest.mark.parametrize(
     ("change", "facts", "sentence"),
     [
-        ({"validation_split": "train"}, {}, "learning by heart"),
+        ({"validation_split": "train"}, {}, "rewards overfitting"),
         ({"validation_split": ""}, {}, "Without a validation split"),
         ({}, {"splits": {"train": 0, "validation": 3}}, "'train' holds no image"),
         ({}, {"splits": {"train": 100}}, "'validation' holds no image"),
         ({}, {"splits": {"train": 5, "validation": 3}}, "larger than the 5 images"),
-        ({}, {"absent_classes": ("roof", "road")}, "No training image holds roof, road"),
+        (
+            {},
+            {"absent_classes": ("roof", "road")},
+            "No training image contains roof, road, so the model cannot learn it. Create other splits",
+        ),
+        (
+            {},
+            {"absent_classes": ("roof",), "nowhere": ("roof",)},
+            "No image contains roof, so the model cannot learn it. Add images of it",
+        ),
         ({}, {"shrunken": (Shrinkage("wire", 4, 4, 0.0),)}, "lose wire. Train at a larger size"),
         (
             {},
@@ -180,8 +189,12 @@ RECIPE = CONFIG.recipe
         ),
         ({}, {"shrunken": (Shrinkage("dot", 4, 1, 2.5),)}, "dot (2.5 pixels in the median mask)"),
         ({"balance_plan": "p"}, {"plan_split": "test"}, "made for the split 'test'"),
-        ({"size": (256, 256)}, {"image_size": (360, 720)}, "distorts"),
-        ({}, {"image_size": (96, 128)}, "enlarges"),
+        (
+            {"size": (256, 256)},
+            {"image_size": (360, 720)},
+            "changes the aspect ratio: the images are 360 x 720",
+        ),
+        ({}, {"image_size": (96, 128)}, "enlarges the images (96 x 128)"),
         ({"device": "gpu:1"}, {}, "no gpu:1"),
         (
             {},
@@ -195,7 +208,11 @@ RECIPE = CONFIG.recipe
             {},
             "slow on a processor",
         ),
-        ({"recipe": dataclasses.replace(RECIPE, patience=30)}, {}, "never ends a run of 30 epochs"),
+        (
+            {"recipe": dataclasses.replace(RECIPE, patience=30)},
+            {},
+            "patience (30) is not below the epochs (30)",
+        ),
         ({"recipe": dataclasses.replace(RECIPE, learning_rate=0.1)}, {}, "is high for adam"),
         (
             {"model": ModelConfig("unet", "mobilenet_v2", "none")},
