@@ -157,6 +157,12 @@ def make_scene(index: int, panels: int, classes: int = 12, side: int = 0) -> Sce
 FRAMES = 6
 
 
+def quiet(label_set: LabelSet) -> LabelSet:
+    """The same classes, of which the first is background."""
+    first, *others = label_set.classes
+    return LabelSet((LabelClass(first.id, "background", first.color), *others), label_set.ignored)
+
+
 def hostile(label_set: LabelSet) -> LabelSet:
     """The same classes, named by markup that would run a script where names were not text."""
     names = [
@@ -223,6 +229,10 @@ def main() -> None:
     listen = [event for event in query.get("listen", "step").split(",") if event]
     if "strip" in query:
         walk(panels, classes, side)
+        return
+    if "quiet" in query:
+        scene = make_scene(0, panels)
+        show(dataclasses.replace(scene, label_set=quiet(scene.label_set)), key="viewer")
         return
     if "hostile" in query:
         scene = make_scene(0, panels)

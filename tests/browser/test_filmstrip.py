@@ -78,7 +78,9 @@ def test_the_strip_shows_marks_and_goes(page, viewer_url) -> None:
     items = page.locator(".item")
     expect(items).to_have_count(harness.FRAMES)
     for place in range(harness.FRAMES):
-        expect(items.nth(place).locator("img")).to_have_attribute("src", re.compile("^blob:"))
+        picture = items.nth(place).locator("img")
+        expect(picture).to_have_attribute("src", re.compile("^blob:"))
+        expect(picture).to_have_css("object-fit", "contain")  # nothing of it is cut off
     assert items.nth(2).locator(".score").inner_text().split() == ["3", "20.0", "%"]
     expect(items.nth(0)).to_have_attribute("aria-selected", "true")
     items.nth(4).click()

@@ -106,3 +106,18 @@ def test_the_pointer_shows_all_curves_at_once(page: Page, url: str) -> None:
     hovered = page.locator(".st-key-curves .hoverlayer")
     expect(hovered).to_contain_text("Loss", timeout=MILLISECONDS)
     expect(hovered).to_contain_text("Mean IoU", timeout=MILLISECONDS)
+
+
+def test_one_press_of_back_leaves_the_page(
+    page: Page, url: str, choose: Callable[..., None]
+) -> None:
+    """What is chosen on a page is written into its address, and is no step of its own in the history."""
+    page.goto(f"{url}/guide")
+    seen(page.get_by_role("heading", name="Guide"))
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name="Runs").click()
+    page.wait_for_url("**/runs**")
+    choose(page, "Run", "made-0")
+    page.wait_for_url("**/runs?run=made-0")
+    page.go_back()
+    page.wait_for_url("**/guide**")
+    seen(page.get_by_role("heading", name="Guide"))

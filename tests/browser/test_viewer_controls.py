@@ -3,6 +3,7 @@
 import io
 import re
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -58,6 +59,23 @@ def test_opacity_palette_and_legend_send_nothing(page, viewer_url) -> None:
         assert np.any(shots[-1] != shots[-2])
     page.wait_for_timeout(300)
     assert not sent
+
+
+def test_background_is_coloured_only_where_that_is_asked_for(page, viewer_url) -> None:
+    page.goto(f"{viewer_url}/?quiet=1")
+    wait_painted(page, harness.read_frame(0)[0])
+    inside = cv2.erode((harness.read_frame(0)[2] == 0).astype(np.uint8), np.ones((9, 9)))
+    row, column = (int(v) for v in np.argwhere(inside)[inside.sum() // 2])
+    frame = hook(page, "frame")
+    x, y = (
+        int((place + 0.5) * frame["scale"] + frame[side])
+        for place, side in ((column, "left"), (row, "top"))
+    )
+    assert (pixels(page, 1)[y, x] == pixels(page, 0)[y, x]).all()  # the image itself
+    display(page, lambda: press(page, "Background"))
+    page.mouse.move(5, 5)
+    settle(page)
+    assert (pixels(page, 1)[y, x] != pixels(page, 0)[y, x]).any()
 
 
 def test_a_class_is_found_by_its_legend(page, viewer_url) -> None:
