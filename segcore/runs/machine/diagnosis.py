@@ -21,7 +21,7 @@ _PACKAGES = {
 _GPU_PACKAGES = {
     "tensorflow": ("tensorflow[and-cuda]>=2.21,<2.22", "nvidia-ml-py"),
     "jax": ("jax[cuda12]>=0.10,<0.11",),
-    "torch": ("--force-reinstall", "torch"),
+    "torch": ("--force-reinstall", _PACKAGES["torch"]),
 }
 
 

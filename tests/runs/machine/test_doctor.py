@@ -199,6 +199,7 @@ def test_commands_are_those_of_make_app_or_of_another_environment(monkeypatch, m
         "make app ENGINE=tensorflow" if made else f"{pip} 'tensorflow>=2.21,<2.22'"
     )
     assert diagnosis_module.engine_command("jax") == f"{pip} 'jax>=0.10,<0.11'"
+    assert diagnosis_module.gpu_command("torch").endswith("'torch>=2.13,<2.14'"), "the tested one"
 
 
 def test_an_engine_that_hangs_or_dies_is_an_answer(tmp_path, monkeypatch):
