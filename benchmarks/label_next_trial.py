@@ -27,7 +27,7 @@ import numpy as np
 from scipy import stats
 
 from segcore import worker
-from segcore.config import ModelConfig, RecipeConfig, TrainConfig
+from segcore.config import ModelConfig, PredictOptions, RecipeConfig, TrainConfig
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.dataset.writing import ArraySample, write_dataset
 from segcore.data.formats.importers import import_dataset
@@ -36,6 +36,8 @@ from segcore.runs.queue.jobs import NO_WORK_VARIABLE
 from segcore.workspace import Workspace
 
 SIZE = (96, 128)
+PLAIN = PredictOptions(backend="tensorflow")
+"""Without the comparison of backends, which costs more than predicting so few images."""
 WAYS = ("label-next", "random")
 COLUMNS = ("seed", "way", "images", "mean_iou", "seconds")
 
@@ -102,7 +104,7 @@ class Arm:
         )
         (run,) = self.workspace.runs.train(config)
         work(self.workspace, [run])
-        work(self.workspace, [self.workspace.runs.predict(run, "test")])
+        work(self.workspace, [self.workspace.runs.predict(run, "test", PLAIN)])
         return run, float(formulas.mean_iou(self.workspace.scores.counts(run, "test")[1].total))
 
     def choose(self, run: str, count: int) -> list[str]:

@@ -9,6 +9,7 @@ they are alike on every machine. The Compare page is also README's picture, ``as
 
 import argparse
 import io
+import os
 import shutil
 import sys
 import tempfile
@@ -22,13 +23,18 @@ from driven_app import ROOT, browser, served, settle
 from PIL import Image
 from playwright.sync_api import Error, Page
 
+from segcore import worker
+from segcore.data.synthetic import make_synthetic
 from segcore.workspace import Workspace
 
 SIZE = {"width": 1360, "height": 1120}
 QUALITY = 84
-SECONDS = 90_000
+SECONDS = 180_000
 """How long a page may take, in milliseconds."""
 
+
+WAITING = 16
+"""Scenes without masks, for the picture of what to label next."""
 
 FAULTY = "fields"
 """Name of a small dataset with faults, for the picture of the health check."""
@@ -68,9 +74,24 @@ def shots(workspace: Workspace) -> dict[str, Shot]:
         "judge": Shot("evaluate", run, chart),
         "confusion": Shot("evaluate", {**run, "tab": "Confusion"}, chart, height=900),
         "edit": Shot("edit", {**data, "sample": "test-001"}, painted, height=900),
+        "fix": Shot("edit", {**data, "fix": demo.ensemble, "split": "test"}, painted, height=900),
         "ensemble": Shot("ensemble", {**data, "tab": "CRF", "crf_lab_split": "test"}, painted),
         "merge": Shot("compress", {"run": demo.ensemble, "split": "validation"}, chart),
+        "next": Shot("dataset", {**data, "show": "Label next"}, "text=Learning curve", 850),
     }
+
+
+def add_waiting(workspace: Workspace, folder: Path) -> None:
+    """Add scenes without masks to the demo, and predict them with its ensemble, in this process."""
+    demo = workspace.demo.open()
+    scenes = make_synthetic(folder / "scenes", seed=77, counts={"train": WAITING})
+    (folder / "waiting").mkdir()
+    for number, sample in enumerate(scenes.select("train"), 1):
+        shutil.copy(scenes.image_path(sample), folder / "waiting" / f"new-{number:02}.jpg")
+    workspace.pool.add(demo.dataset, folder / "waiting")
+    for run in workspace.label_next.predict(demo.dataset, [demo.ensemble]):
+        if worker.main([str(workspace.runs.folder / run)]):
+            sys.exit(f"{run} failed: {workspace.runs.open(run).status().cause}")
 
 
 def import_faulty(workspace: Workspace, source: Path) -> None:
@@ -146,12 +167,18 @@ def main() -> None:
         listed = shots(workspace)
         import_faulty(workspace, Path(made) / FAULTY)
         names = [*listed, "report"]
-        with served(workspace.folder, SEGSCOPE_NO_WORK="1") as (url, _), browser() as chromium:
+        wanted = [name for name in names if not options.only or name in options.only]
+        if "fix" in wanted:
+            workspace.fixes.make_list(workspace.demo.open().ensemble, "test")
+        os.environ["SEGSCOPE_NO_WORK"] = "1"  # nothing is started behind the pictures
+        with served(workspace.folder) as (url, _), browser() as chromium:
             pages = {
                 scheme: chromium.new_context(viewport=SIZE, color_scheme=scheme).new_page()
                 for scheme in ("light", "dark")
             }
-            for name in [n for n in names if not options.only or n in options.only]:
+            for name in sorted(wanted, key=lambda one: one == "next"):  # it changes the demo
+                if name == "next":
+                    add_waiting(workspace, Path(made))
                 for scheme, page in pages.items():
                     page.set_default_timeout(SECONDS)
                     try:
