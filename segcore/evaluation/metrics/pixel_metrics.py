@@ -283,7 +283,7 @@ class PixelMetrics:
         counts = np.array(self.boundary, np.int64).reshape(-1, len(self.trimap[0]), 2)
         own = boundary_iou(counts.sum(0))
         truth = np.ones(counts.shape[:2], np.int64) if present is None else present.astype(np.int64)
-        held = truth.any(0)
+        held = np.asarray(truth.any(0))
         (mean,) = bootstrap(
             [counts, truth],
             {"mean": lambda c, images: mean_boundary_iou(c, images, held)},

@@ -366,7 +366,7 @@ def _intervals(
         head = (scores.mean_present(iou), scores.mean_present(in_truth))
         return np.column_stack([*head, scores.pixel_accuracy(block), iou])
 
-    scored = np.repeat(counts.present.any(1)[:, None], len(HEADLINES), axis=1)
+    scored = np.repeat(np.asarray(counts.present.any(1))[:, None], len(HEADLINES), axis=1)
     intervals = bootstrap(
         [counts.margins()],
         {"all": together},

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
+from operator import attrgetter
 
 import numpy as np
 import streamlit as st
@@ -159,13 +160,14 @@ def table(report: MapReport) -> None:
     rows = []
     for key, title in MEASURES:
         change = report.intervals.get(key)
-        known = change is not None and change.is_known
         rows.append(
             {
                 "what": title,
                 "before": plain(getattr(report.before, key)),
                 "after": plain(getattr(report.after, key)),
-                "change, 95 %": f"{change.low:+.3f} to {change.high:+.3f}" if known else "",
+                "change, 95 %": f"{change.low:+.3f} to {change.high:+.3f}"
+                if change and change.is_known
+                else "",
             }
         )
     number = st.column_config.NumberColumn(format="%.4f")
@@ -285,16 +287,16 @@ def _both_splits(first: str, here: MapReport, second: str, there: MapReport) -> 
         ("chance-adjusted accuracy", "honest_accuracy"),
         ("kappa", "kappa"),
     ):
-        add(f"{title}, before", lambda report, key=key: getattr(report.before, key))
-        add(f"{title}, after", lambda report, key=key: getattr(report.after, key))
+        add(f"{title}, before", attrgetter(f"before.{key}"))
+        add(f"{title}, after", attrgetter(f"after.{key}"))
     for title, key in (
         ("confusion resolved", "resolved_confusion"),
         ("composition", "composition"),
         ("lift", "lift"),
     ):
-        add(title, lambda report, key=key: getattr(report.after, key))
-    add("lift, lower bound", lambda report: report.lift.low)
-    add("lift, upper bound", lambda report: report.lift.high)
+        add(title, attrgetter(f"after.{key}"))
+    add("lift, lower bound", attrgetter("lift.low"))
+    add("lift, upper bound", attrgetter("lift.high"))
     number = st.column_config.NumberColumn(format="%.4f")
     tables.draw(
         rows,
