@@ -4,13 +4,17 @@
 PORT ?= 8501
 BIN := .venv/bin
 
-.PHONY: app test slow quick lint demo-assets screenshots costs benchmark clean
+.PHONY: app test suite slow quick lint demo-assets screenshots costs benchmark clean
 
 app: ## install what is missing and open the app on 127.0.0.1:$(PORT)
 	@bash .ci/prepare app
 	@$(BIN)/python -m segcore app --port $(PORT)
 
-test: lint ## linters, types and layers, then unit, page and browser tests; about twenty minutes on two cores
+test: ## linters, types and layers, and beside them unit, page and browser tests
+	@bash .ci/prepare test
+	@$(MAKE) --no-print-directory -j 2 lint suite
+
+suite:
 	@$(BIN)/python -m pytest -n 3 --max-worker-restart 0 --dist loadfile --no-loadscope-reorder -m "not slow" $(PYTEST)
 
 slow: ## what `make test` leaves out: the long proofs, and the fault test with all its hundred kills
