@@ -15,6 +15,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright import sync_api
@@ -138,8 +139,8 @@ def viewer_url(start_app: Callable[..., str]) -> str:
 
 
 @pytest.fixture(scope="session")
-def profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sync_api.BrowserContext]:
-    """A Chromium whose profile lies on disk: it compiles Streamlit's scripts once, not in every test."""
+def chromium() -> Iterator[tuple[sync_api.BrowserType, dict[str, Any]]]:
+    """Playwright's Chromium, and how it is started."""
     path = os.environ.get("CHROME") or shutil.which("chromium") or shutil.which("google-chrome")
     if path is None:
         message = "NO BROWSER: install chromium (apt-get install chromium) or name one in $CHROME"
@@ -148,23 +149,28 @@ def profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sync_api.Brows
         pytest.skip(message)
     sync_api.expect.set_options(timeout=SLOW)
     with sync_api.sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(
-            tmp_path_factory.mktemp("profile"), executable_path=path, headless=True, args=FLAGS
-        )
-        yield context
-        context.close()
+        yield playwright.chromium, {"executable_path": path, "headless": True, "args": FLAGS}
 
 
 @pytest.fixture(scope="session")
-def browser(profile: sync_api.BrowserContext) -> sync_api.Browser:
-    assert profile.browser is not None
-    return profile.browser
+def browser(chromium) -> Iterator[sync_api.Browser]:
+    kind, options = chromium
+    started = kind.launch(**options)
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="session")
+def profile(chromium, tmp_path_factory) -> Iterator[sync_api.BrowserContext]:
+    """A Chromium whose profile lies on disk: it compiles Streamlit's scripts once, not in every test."""
+    kind, options = chromium
+    context = kind.launch_persistent_context(tmp_path_factory.mktemp("profile"), **options)
+    yield context
+    context.close()
 
 
 @pytest.fixture
-def new_page(
-    profile: sync_api.BrowserContext, browser: sync_api.Browser
-) -> Iterator[Callable[..., sync_api.Page]]:
+def new_page(request: pytest.FixtureRequest) -> Iterator[Callable[..., sync_api.Page]]:
     """Open pages that remember nothing of other tests; a script error, or a request to any other host, fails the test at its end.
 
     A test's first page is one of the profile, others have contexts of their own: as two people.
@@ -173,12 +179,12 @@ def new_page(
 
     def open_page(width: int = 1440, height: int = 1000, **options: object) -> sync_api.Page:
         if pages or set(options) - {"color_scheme"}:
-            contexts.append(
-                browser.new_context(viewport={"width": width, "height": height}, **options)
-            )
+            browser = request.getfixturevalue("browser")
+            size = {"width": width, "height": height}
+            contexts.append(browser.new_context(viewport=size, **options))
             page = contexts[-1].new_page()
         else:
-            page = profile.new_page()
+            page = request.getfixturevalue("profile").new_page()
             page.set_viewport_size({"width": width, "height": height})
             page.emulate_media(**options)
         pages.append(page)
@@ -201,8 +207,8 @@ def new_page(
         return page
 
     yield open_page
-    if pages and pages[0].context == profile:
-        profile.new_cdp_session(pages[0]).send(
+    if pages and pages[0].context not in contexts:
+        pages[0].context.new_cdp_session(pages[0]).send(
             "Storage.clearDataForOrigin",
             {"origin": "*", "storageTypes": "cookies,local_storage,indexeddb"},
         )

@@ -9,7 +9,7 @@ from segcore import formatting
 from segcore.evaluation.metrics.pixel_metrics import BorderScores
 from segcore.evaluation.metrics.report import Report, Summary
 from segcore.ui.evaluate import pixel_charts
-from segcore.ui.shared import background_tasks, manual, session
+from segcore.ui.shared import background_tasks, cached_scores, manual, session
 from segcore.workspace.scores.pixel_metrics import Measured
 
 LABEL = "Measure boundaries and calibration"
@@ -53,7 +53,7 @@ def show(report: Report, summary: Summary, run: str, split: str, stage: str) -> 
     if result is None:
         return
     names = report.label_set.class_names
-    borders = session.workspace().pixel_metrics.borders(run, split, result)
+    borders = cached_scores.borders(run, split, stage, result)
     whole = _whole(report, summary, result.measures.sample_ids)
     _cards(borders, whole.mean_iou)
     one, two = st.columns(2, gap="large")

@@ -10,6 +10,7 @@ from segcore.errors import SegcoreError
 from segcore.evaluation.comparison.comparison import ComparisonSummary
 from segcore.evaluation.compression.dendrogram import build_dendrogram
 from segcore.evaluation.counts.coverage import CoverageTable
+from segcore.evaluation.metrics.pixel_metrics import BorderScores
 from segcore.evaluation.metrics.report import Report, Summary
 from segcore.evaluation.metrics.slices import (
     SliceScores,
@@ -22,6 +23,7 @@ from segcore.evaluation.metrics.slices import (
 from segcore.ui.shared import session
 from segcore.ui.shared.run_names import output_name, short_name
 from segcore.workspace import Workspace
+from segcore.workspace.scores.pixel_metrics import Measured
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -215,6 +217,25 @@ def confusion(run: str, split: str, stage: str = "") -> npt.NDArray[np.int64]:
     """
     workspace = session.workspace()
     return _confusion(workspace, run, split, stage, workspace.scores.stamp(run, split, stage))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _borders(
+    _workspace: Workspace, run: str, split: str, _measured: Measured, images: int, stamp: str
+) -> BorderScores:
+    return _workspace.pixel_metrics.borders(run, split, _measured)
+
+
+def borders(run: str, split: str, stage: str, measured: Measured) -> BorderScores:
+    """Return the scores at borders of what was measured of a stage, with the mean's interval.
+
+    Raises:
+        SegcoreError: The run has no counts of that split yet.
+    """
+    workspace = session.workspace()
+    stamp = workspace.scores.stamp(run, split, stage)
+    images = len(measured.measures.sample_ids)
+    return _borders(workspace, run, split, measured, images, f"{stage} {stamp}")
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
