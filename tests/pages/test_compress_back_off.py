@@ -58,3 +58,14 @@ def test_a_split_that_was_trained_on_is_refused_in_a_sentence(trained, made_up, 
     made_up.predict(trained.members[0], "train", 0)
     at = open_page("compress", run=trained.members[0], split="train", merge_tab="Back off")
     assert any("trained on neither" in info.value for info in at.info)
+
+
+def test_dropped_probabilities_are_asked_for_where_they_are_needed(trained, open_page, read):
+    (member, _), workspace = trained.members, trained.workspace
+    workspace.probability_storage.drop(f"{member}--test")
+    at = open_page("compress", run=member, split="validation", merge_tab="Back off")
+    assert any("Missing probabilities: 3 images of test." in c.value for c in at.caption)
+    assert not any(b.key == "calibrate" for b in at.button)
+    at = read.check(at.button(key="predict_missing").click().run())
+    assert workspace.runs.open(f"{member}--test").status().state == "queued"
+    assert not any(b.key == "predict_missing" for b in at.button)  # it is followed now

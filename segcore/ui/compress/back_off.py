@@ -53,7 +53,11 @@ def show(run: str, split: str, splits: Sequence[str]) -> None:
     with session.errors_shown():
         ready = session.workspace().back_offs.is_counted(run, reported, options)
     if not ready:
-        _offer(run, reported, options)
+        with session.errors_shown():
+            members = session.workspace().runs.members(run)
+            needed = (options.calibrate, reported)
+            if split_predictions.offer_missing(members, needed, "a promise"):
+                _offer(run, reported, options)
         return
     with session.errors_shown():
         report = queries.back_off(run, reported, options)

@@ -9,7 +9,7 @@ from segcore.postprocess.ensemble import resize_probabilities
 from segcore.postprocess.uncertainty import measure_uncertainty
 from segcore.ui import viewer
 from segcore.ui.ensemble.selection import Choice
-from segcore.ui.shared import manual, run_progress, session, tables
+from segcore.ui.shared import manual, session, split_predictions, tables
 from segcore.ui.shared.run_names import middle
 from segcore.ui.viewer import Panel, Scene, TopClasses, pack
 from segcore.workspace import Workspace
@@ -31,7 +31,6 @@ def show(choice: Choice, split: str) -> None:
 def _table(choice: Choice, splits: list[str]) -> None:
     workspace = session.workspace()
     rows: list[tables.Row] = []
-    lacking = {}
     changed = workspace.mask_changes.since(
         [row for row in workspace.runs.rows() if row.run in choice.members]
     )
@@ -45,12 +44,6 @@ def _table(choice: Choice, splits: list[str]) -> None:
             finished = status is not None and status.state == "finished"
             row[split] = status.mean_iou if status is not None and finished else None
         rows.append(row)
-    for split in splits:
-        with session.errors_shown():
-            total = len(workspace.datasets.open(choice.dataset).select(split))
-            there = len(workspace.crf.stored(choice.members, split))
-        if there < total:
-            lacking[split] = total - there
     tables.draw(
         rows,
         column_config={
@@ -61,23 +54,8 @@ def _table(choice: Choice, splits: list[str]) -> None:
         },
         alt="Members and their mean IoU",
     )
-    active = [
-        f"{m}--{s}"
-        for s in splits
-        for m in choice.members
-        if (p := workspace.ensembles.predicted(m, s)) and p.is_active
-    ]
-    if active:
-        run_progress.follow(active, "Predicting", "predict")
-    elif lacking:
-        missing_text = ", ".join(f"{count} images of {split}" for split, count in lacking.items())
-        st.caption(f"Missing probabilities: {missing_text}. Needed for Subsets and CRF.")
-        if st.button(
-            "Run missing predictions", icon=":material/play_arrow:", key="predict_missing"
-        ):
-            with session.errors_shown():
-                workspace.ensembles.predict_missing(choice.members, list(lacking))
-            st.rerun()
+    with session.errors_shown():
+        split_predictions.offer_missing(choice.members, splits, "Subsets and CRF")
 
 
 def _disagreement(choice: Choice, split: str) -> None:

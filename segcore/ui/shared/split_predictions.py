@@ -8,7 +8,7 @@ from segcore import formatting
 from segcore.config import PredictOptions
 from segcore.labels import plural
 from segcore.runs.folder.status import QUEUED_OR_ACTIVE
-from segcore.ui.shared import cached_scores, prediction_options, session
+from segcore.ui.shared import cached_scores, prediction_options, run_progress, session
 from segcore.ui.shared.run_names import called
 
 
@@ -92,6 +92,42 @@ def offer_recount(runs: Sequence[str], split: str) -> None:
                 for run in outdated:
                     recounts.recount(run, split)
             st.rerun()
+
+
+def offer_missing(members: Sequence[str], splits: Sequence[str], needed_for: str) -> bool:
+    """Return whether all probabilities of members on some splits are stored; where not, offer to predict them.
+
+    Args:
+        members: Ids of training runs over one dataset.
+        splits: Names of splits.
+        needed_for: What they are needed for, after "Needed for".
+    """
+    workspace = session.workspace()
+    dataset = workspace.datasets.open(workspace.runs.dataset_of(members))
+    lacking = {
+        split: count
+        for split in splits
+        if (count := len(dataset.select(split)) - len(workspace.crf.stored(members, split))) > 0
+    }
+    active = [
+        f"{member}--{split}"
+        for split in splits
+        for member in members
+        if (status := workspace.ensembles.predicted(member, split))
+        and status.state in QUEUED_OR_ACTIVE
+    ]
+    if active:
+        run_progress.follow(active, "Predicting", "predict")
+    elif lacking:
+        missing = ", ".join(f"{count} images of {split}" for split, count in lacking.items())
+        st.caption(f"Missing probabilities: {missing}. Needed for {needed_for}.")
+        if st.button(
+            "Run missing predictions", icon=":material/play_arrow:", key="predict_missing"
+        ):
+            with session.errors_shown():
+                workspace.ensembles.predict_missing(members, list(lacking))
+            st.rerun()
+    return not active and not lacking
 
 
 def _follow(names: list[str]) -> None:
