@@ -27,6 +27,7 @@ from segcore.models.split import split_network
 from segcore.runs.folder.environment import engine_reason
 from segcore.runs.folder.run_folder import RunFolder, note_device, replacing
 from segcore.runs.machine.engines import AUTO
+from segcore.runs.machine.processor import SLOW_BFLOAT16, has_bfloat16
 from segcore.runs.queue.stopping import Stopped
 from segcore.training.engines.engine import devices
 from segcore.training.input.crops import CropReader
@@ -213,6 +214,8 @@ class Training:
             f"Device: {used}, {devices.TITLE}, {self.recipe.precision}"
             + (f" ({why})" if why else "")
         )
+        if used == "CPU" and self.recipe.precision == "mixed_bfloat16" and has_bfloat16() is False:
+            self.progress.log(SLOW_BFLOAT16)
         if self.task == 0:
             note_device(self.run.folder, used, why)
 

@@ -9,6 +9,7 @@ from segcore.data.statistics.shrinkage import Shrinkage
 from segcore.formatting import GIB, gib
 from segcore.labels import list_names
 from segcore.runs.machine.devices import Device
+from segcore.runs.machine.processor import SLOW_BFLOAT16
 from segcore.workspace.costs import Estimate
 
 SHORT = 20
@@ -30,6 +31,7 @@ class Facts:
         cluster: Address of the cluster that runs may be handed to; "" for none.
         shrunken: Classes that nearly disappear at the size, seen in some training masks.
         nowhere: Classes that no image of any split holds; each is also in ``absent_classes``.
+        bfloat16: Whether the processor multiplies in bfloat16; None if unknown.
     """
 
     splits: dict[str, int]
@@ -42,6 +44,7 @@ class Facts:
     cluster: str = ""
     shrunken: Sequence[Shrinkage] = ()
     nowhere: tuple[str, ...] = ()
+    bfloat16: bool | None = None
 
 
 def find_conflicts(
@@ -195,6 +198,8 @@ def _machine(config: TrainConfig, facts: Facts, estimate: Estimate, runs: int) -
             "Mixed float16 is slow on a processor: choose float32, or mixed bfloat16 where "
             "the processor knows it."
         )
+    if config.recipe.precision == "mixed_bfloat16" and not on_gpu and facts.bfloat16 is False:
+        conflicts.append(SLOW_BFLOAT16)
     return conflicts
 
 

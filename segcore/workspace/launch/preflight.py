@@ -17,6 +17,7 @@ from segcore.runs.folder.annotations import clean_tags
 from segcore.runs.machine.devices import Device
 from segcore.runs.machine.doctor import last_diagnosis
 from segcore.runs.machine.engines import default_engine
+from segcore.runs.machine.processor import has_bfloat16
 from segcore.runs.machine.settings import cluster_address
 from segcore.workspace.costs import Estimate, estimate
 from segcore.workspace.datasets.datasets import Datasets
@@ -164,6 +165,7 @@ class Launches:
             cluster,
             self._shrinkage(config),
             self._absent(config, None),
+            has_bfloat16(),
         )
 
     def _absent(self, config: TrainConfig, split: str | None) -> tuple[str, ...]:

@@ -209,6 +209,11 @@ RECIPE = CONFIG.recipe
             "slow on a processor",
         ),
         (
+            {"recipe": dataclasses.replace(RECIPE, precision="mixed_bfloat16")},
+            {"bfloat16": False},
+            "takes several times as long here as float32. Choose float32.",
+        ),
+        (
             {"recipe": dataclasses.replace(RECIPE, patience=30)},
             {},
             "patience (30) is not below the epochs (30)",

@@ -17,10 +17,10 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from segcore.errors import SegcoreError
 from segcore.models.build import input_dtype
+from segcore.runs.machine.processor import has_bfloat16
 from segcore.training.engines.tensorflow.bfloat16 import (
     STRIDES,
     WORTH,
-    has_bfloat16,
     operations,
     round_coarse,
 )

@@ -9,7 +9,6 @@ stay in float32.
 """
 
 import math
-from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
@@ -21,23 +20,6 @@ WORTH = 1e9
 """Floating-point operations an image below which nothing is gained that a person would notice."""
 
 _FLOAT, _HALF = tf.float32.as_datatype_enum, tf.bfloat16.as_datatype_enum
-_CPU = Path("/proc/cpuinfo")
-
-
-def has_bfloat16() -> bool:
-    """Whether this processor reports bfloat16 (AVX-512 BF16 or AMX); False if unknown."""
-    try:
-        words = next(
-            (
-                line.split()
-                for line in _CPU.read_text().splitlines()
-                if line.startswith(("flags", "Features"))
-            ),
-            [],
-        )
-    except OSError:
-        return False
-    return bool({"avx512_bf16", "amx_bf16", "bf16"} & set(words))
 
 
 def operations(frozen: Any) -> float:

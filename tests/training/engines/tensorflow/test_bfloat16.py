@@ -6,8 +6,9 @@ import pytest
 import tensorflow as tf
 
 from segcore.models.layers.blocks import conv, logits, resize_like
-from segcore.training.engines.tensorflow import answers, bfloat16
-from segcore.training.engines.tensorflow.bfloat16 import has_bfloat16, operations, round_coarse
+from segcore.runs.machine.processor import has_bfloat16
+from segcore.training.engines.tensorflow import answers
+from segcore.training.engines.tensorflow.bfloat16 import operations, round_coarse
 from segcore.training.inference import backends
 
 pytestmark = pytest.mark.tensorflow
@@ -93,15 +94,3 @@ def test_the_fastest_that_agrees_is_taken(frozen, monkeypatch):
         backends.choose(frozen, "auto", images(), 2).note
         == "OpenVINO, which is faster on a CPU, is not installed"
     )
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [("flags : fpu amx_bf16", True), ("Features : fp bf16", True), ("flags : avx512f", False)],
-)
-def test_the_processor_is_asked(text, expected, tmp_path, monkeypatch):
-    (tmp_path / "cpuinfo").write_text(f"processor : 0\n{text}\n")
-    monkeypatch.setattr(bfloat16, "_CPU", tmp_path / "cpuinfo")
-    assert has_bfloat16() is expected
-    monkeypatch.setattr(bfloat16, "_CPU", tmp_path / "absent")
-    assert has_bfloat16() is False
