@@ -36,12 +36,26 @@ def frequency(fraction: float | None) -> str:
     return "none" if fraction == 0 else percent(fraction)
 
 
-def points(difference: float | None, *, unit: str = " pp") -> str:
+def signed(value: float | None, digits: int = 1) -> str:
+    """Write a change with its sign: "+2.3", "0.0" for what rounds to nothing, "–" if undefined."""
+    if value is None or _is_undefined(value):
+        return "–"
+    text = f"{value:+z.{digits}f}"
+    return text[1:] if float(text) == 0 else text
+
+
+def points(difference: float | None, digits: int = 1, *, unit: str = " pp") -> str:
     """Write a difference of two fractions in percentage points: "+2.3 pp"; "–" where undefined."""
     if difference is None or _is_undefined(difference):
         return "–"
-    text = f"{100 * difference:+.1f}"
-    return ("0.0" if text in ("+0.0", "-0.0") else text) + unit
+    return signed(100 * difference, digits) + unit
+
+
+def in_points(difference: float | None) -> float | None:
+    """Return a difference of two fractions in points, for a table; 0 where it rounds to nothing."""
+    if difference is None or _is_undefined(difference):
+        return None
+    return 0.0 if signed(100 * difference) == "0.0" else 100 * difference
 
 
 def change(difference: float | None) -> str | None:
@@ -52,17 +66,19 @@ def change(difference: float | None) -> str | None:
 
 def interval(low: float | None, high: float | None) -> str:
     """Write an interval of a fraction 0..1: "55.6–67.1 %"; "–" where there is none."""
-    if low is None or high is None:
+    if low is None or high is None or _is_undefined(low) or _is_undefined(high):
         return "–"
     dash = " to " if low < 0 else "–"
-    return f"{100 * low:.1f}{dash}{100 * high:.1f} %"
+    return f"{100 * low:z.1f}{dash}{100 * high:z.1f} %"
 
 
-def points_interval(low: float | None, high: float | None, *, unit: str = " pp") -> str:
+def points_interval(
+    low: float | None, high: float | None, digits: int = 1, *, unit: str = " pp"
+) -> str:
     """Write an interval of a difference: "-1.2 to +3.4 pp"; "–" where there is none."""
-    if low is None or high is None:
+    if low is None or high is None or _is_undefined(low) or _is_undefined(high):
         return "–"
-    return f"{points(low, unit='')} to {points(high, unit='')}{unit}"
+    return f"{points(low, digits, unit='')} to {points(high, digits, unit='')}{unit}"
 
 
 def p_value(p: float | None) -> str:
@@ -72,7 +88,7 @@ def p_value(p: float | None) -> str:
 
 def number(value: float | None, digits: int = 4) -> str:
     """Write a number with fixed digits; "–" where it is undefined."""
-    return "–" if value is None or _is_undefined(value) else f"{value:.{digits}f}"
+    return "–" if value is None or _is_undefined(value) else f"{value:z.{digits}f}"
 
 
 def plural(count: int, noun: str) -> str:

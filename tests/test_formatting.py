@@ -1,5 +1,8 @@
 """How numbers are written: one way in pages, reports and the shell; what is small is not nothing."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from segcore import formatting
@@ -54,6 +57,48 @@ def test_differences_are_percentage_points_without_a_negative_zero(difference, t
 def test_intervals_and_p_values() -> None:
     assert formatting.interval(0.556, 0.671) == "55.6–67.1 %"
     assert formatting.interval(-0.016, 0.061) == "-1.6 to 6.1 %"
+    assert formatting.interval(-0.0001, 0.061) == "0.0 to 6.1 %"
     assert formatting.interval(None, 0.5) == "–"
+    assert formatting.interval(float("nan"), 0.5) == "–"
     assert formatting.points_interval(-0.012, 0.034) == "-1.2 to +3.4 pp"
     assert [formatting.p_value(p) for p in (None, 0.0004, 0.0341)] == ["–", "< 0.001", "0.034"]
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [
+        (0.014, 2, "+0.01"),
+        (-0.004, 2, "0.00"),
+        (0.0, 3, "0.000"),
+        (-1.26, 1, "-1.3"),
+        (None, 1, "–"),
+    ],
+)
+def test_changes_have_a_sign_and_nothing_has_none(value, digits, text) -> None:
+    assert formatting.signed(value, digits) == text
+    assert formatting.number(-0.00004) == "0.0000"
+
+
+def test_points_of_a_table_are_no_negative_nothing() -> None:
+    assert [formatting.in_points(v) for v in (-0.0004, 0.0126, None, float("nan"))] == [
+        0.0,
+        pytest.approx(1.26),
+        None,
+        None,
+    ]
+    assert str(formatting.in_points(-0.0004)) == "0.0"
+
+
+def test_every_sign_is_written_by_this_module() -> None:
+    """A sign of one's own writes "-0.0" where a change rounds to nothing."""
+    own = re.compile(r"(?<!%)\{[^{}%]*:\+[^{}]*\}")
+    folder = Path(formatting.__file__).parent
+    files = [*folder.rglob("*.py"), *folder.parent.joinpath("pages").glob("*.py")]
+    found = [
+        f"{path.name}: {line.strip()}"
+        for path in files
+        if path.name != "formatting.py"
+        for line in path.read_text().splitlines()
+        if own.search(line) and "hovertemplate" not in line
+    ]
+    assert not found

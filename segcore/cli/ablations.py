@@ -9,7 +9,7 @@ from segcore.cli.command import Command, Options, ProgressLine, parse_pairs, wor
 from segcore.cli.tables import table
 from segcore.config.schema import shortened
 from segcore.errors import SegcoreError
-from segcore.formatting import plural
+from segcore.formatting import plural, signed
 from segcore.workspace import Workspace
 from segcore.workspace.ablations.ablations import Ablations
 from segcore.workspace.ablations.rows import CELLS, csv_table, markdown_table, row_cells
@@ -196,9 +196,8 @@ def _show(result: dict[str, Any]) -> str:
 def _cell(result: dict[str, Any]) -> str:
     if result["points"] is None or result["interval"][0] is None:
         return str(result["verdict"])
-    return "{:+.1f} ({:+.1f} to {:+.1f}), {}".format(
-        result["points"], *result["interval"], result["verdict"]
-    )
+    points, low, high = (signed(value) for value in (result["points"], *result["interval"]))
+    return f"{points} ({low} to {high}), {result['verdict']}"
 
 
 ABLATION_COMMANDS: dict[str, Command] = {

@@ -9,6 +9,7 @@ from segcore.cli.command import Command, Options, ProgressLine, workspace_of
 from segcore.cli.tables import table
 from segcore.config import CRFSearchConfig
 from segcore.errors import SegcoreError, unknown
+from segcore.evaluation.counts.bootstrap import Interval
 from segcore.formatting import number, percent
 from segcore.postprocess.parameters import CRFParameters
 from segcore.workspace.ensembles.ensembles import DRAWS
@@ -134,9 +135,7 @@ def _points(difference: float | None, interval: list[float | None]) -> str:
     """Write a difference in points with its interval."""
     if difference is None:
         return "-"
-    low, high = interval
-    ends = "" if low is None or high is None else f" ({100 * low:+.2f} to {100 * high:+.2f})"
-    return f"{100 * difference:+.2f}{ends}"
+    return Interval.from_difference({"difference": difference, "interval": interval}).points(2)
 
 
 def _search_arguments(parser: argparse.ArgumentParser) -> None:

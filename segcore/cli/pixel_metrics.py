@@ -7,7 +7,7 @@ from segcore.catalog import CORRUPTIONS
 from segcore.cli.command import Command, Options, ProgressLine, workspace_of
 from segcore.cli.tables import table
 from segcore.errors import SegcoreError
-from segcore.formatting import number, percent
+from segcore.formatting import number, percent, signed
 from segcore.workspace import Workspace
 
 
@@ -167,7 +167,7 @@ def _show_robustness(result: dict[str, Any]) -> str:
                 CORRUPTIONS[name].title,
                 *own,
                 number(part["drop"]),
-                f"{worst[1]} ({worst[0]:+.3f})" if worst else "",
+                f"{worst[1]} ({signed(worst[0], 3)})" if worst else "",
             ]
         )
     head = (

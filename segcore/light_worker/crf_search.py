@@ -16,6 +16,7 @@ from segcore.data.health.interval_groups import drawn_by
 from segcore.errors import SegcoreError
 from segcore.evaluation.comparison import crf_effect
 from segcore.evaluation.comparison.crf_effect import Outcome
+from segcore.evaluation.counts.bootstrap import Interval
 from segcore.evaluation.metrics.calibration import fit_temperature
 from segcore.light_worker.journal import Arrays, Journal
 from segcore.light_worker.members import find_members, scored_samples
@@ -32,7 +33,7 @@ from segcore.light_worker.steps import (
     outcome_of,
     plain_filters,
 )
-from segcore.postprocess.crf_gain import DISTANCES, verdict
+from segcore.postprocess.crf_gain import DISTANCES
 from segcore.postprocess.crf_search import Candidate, Choice, draw_candidates, search_parameters
 from segcore.postprocess.dense_crf import require_available
 from segcore.runs.folder.run_folder import RunFolder
@@ -237,7 +238,11 @@ def _document(search: _Search, ranked: list[Candidate]) -> dict[str, Any]:
     after = search.outcome(best)
     judged = crf_effect.judge(off, after, groups)
     sentences = [
-        verdict(CRF_OBJECTIVES[name].title, judged["gain"][name], chosen_on=config.split)
+        crf_effect.verdict(
+            CRF_OBJECTIVES[name].title,
+            Interval.from_difference(judged["gain"][name]),
+            chosen_on=config.split,
+        )
         for name in ("mean_iou", "boundary_iou")
         if judged["gain"][name]["difference"] is not None
     ]

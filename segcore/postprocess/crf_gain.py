@@ -1,7 +1,6 @@
 """What a CRF fixed and what it broke, by class and by distance to the nearest true boundary."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -61,31 +60,3 @@ def count_changes(
         .reshape(shape)
         .astype(np.int64)
     )
-
-
-def verdict(score: str, gain: Mapping[str, Any], chosen_on: str = "") -> str:
-    """Say in words whether the CRF helps, or why these images cannot say so.
-
-    Args:
-        score: The score that was compared ("mean IoU").
-        gain: ``{"difference", "interval"}`` of the score with the CRF less that without, 0..1; the
-            ends are None where there is no interval.
-        chosen_on: Name of the split where these are the very images on which the CRF was chosen;
-            it is then not judged.
-    """
-    low, high = gain["interval"]
-    change = f"{score} changes by {100 * gain['difference']:+.2f} points"
-    if low is not None:
-        change += f" (95 % interval {100 * low:+.2f} to {100 * high:+.2f})"
-    if chosen_on:
-        return (
-            f"Chosen on {chosen_on}, so not judged there: {change}, which is too good. "
-            "Apply it to a split where nothing was chosen."
-        )
-    if low is None:
-        return f"Too few images to judge the CRF: {change}."
-    if low > 0:
-        return f"The CRF helps here: {change}."
-    if high < 0:
-        return f"The CRF hurts here: {change}."
-    return f"The CRF makes no difference here that these images could show: {change}."

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from segcore import formatting
 from segcore.catalog.hub import is_hub
 from segcore.config import TrainConfig
 from segcore.data.editing.differences import class_changes
@@ -60,7 +61,7 @@ class MaskWork:
 
 
 @dataclass(frozen=True, eq=False)
-class Gain:
+class RetrainingReport:
     """A clone against the run before, both on the masks of today.
 
     Attributes:
@@ -89,11 +90,12 @@ class Gain:
         gain = self.comparison.difference
         if self.comparison.reasons:
             return " ".join(self.comparison.reasons)
-        said = f"This work changed mean IoU on {self.split} by {100 * gain.value:+.1f}"
+        change = formatting.points(gain.value, unit=" points")
+        said = f"This work changed mean IoU on {self.split} by {change}"
         if not gain.is_known:
-            return f"{said} points; {gain.reason()}"
+            return f"{said}; {gain.reason()}"
         sure = "" if gain.excludes_zero else ", which holds 0: no change was shown"
-        return f"{said} points ({gain.range(signed=True)}){sure}."
+        return f"{said} ({gain.range(signed=True)}){sure}."
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready mapping."""
@@ -190,7 +192,7 @@ class Retrainings:
         """
         return self._changes(run)[0]
 
-    def gain(self, run: str, split: str, progress: Progress | None = None) -> Gain:
+    def gain(self, run: str, split: str, progress: Progress | None = None) -> RetrainingReport:
         """Compare a clone with the run before on a split, both counted against the masks of today.
 
         Args:
@@ -215,7 +217,9 @@ class Retrainings:
         if names and len(names) < labels.num_classes and not comparison.reasons:
             apart = self._apart(retrained, split, own)
         images = len(self._scores.sample_ids(run, split))
-        return Gain(retrained, split, images, work, len(set(recounted)), comparison, names, apart)
+        return RetrainingReport(
+            retrained, split, images, work, len(set(recounted)), comparison, names, apart
+        )
 
     def _clone(self, run: str) -> Retrained:
         retrained = self.of(run)

@@ -117,13 +117,33 @@ def test_what_was_chosen_is_reported_on_test(trained, open_page, read) -> None:
     )
     table = next(d.value for d in at.dataframe if "checked on test" in d.value).set_index("what")
     for when in ("before", "after"):
-        assert table["selected on validation"][f"mean IoU, {when}"] == pytest.approx(
-            chosen[when]["mean_iou"]
-        )
-        assert table["checked on test"][f"mean IoU, {when}"] == pytest.approx(
-            told[when]["mean_iou"]
-        )
-    assert table["checked on test"]["lift, lower bound"] == pytest.approx(told["lift_interval"][0])
+        for column, report in (("selected on validation", chosen), ("checked on test", told)):
+            cells, scores = table[column], report[when]
+            assert cells[f"mean IoU, {when}"] == formatting.percent(scores["mean_iou"])
+            assert cells[f"kappa, {when}"] == formatting.number(scores["kappa"], 2)
+    low, high = (formatting.number(end, 2) for end in told["lift_interval"])
+    assert table["checked on test"]["lift over random, 95 %"] == f"{low} to {high}"
+    kinds = ("dataframe", "error", "warning", "info", "success")
+    shown = [str(e.value) for e in at.main if e.type in kinds]
+    said, drawn = (
+        next(i for i, text in enumerate(shown) if words in text)
+        for words in ("On test: ", "checked on test")
+    )
+    assert said < drawn  # the answer comes first
+
+
+def test_the_table_of_a_merge_has_units(trained, open_page, read) -> None:
+    at = page(trained, open_page, way="Manual")
+    by_hand(at, read, [3, 11])
+    found = trained.workspace.merges.judge(trained.members[0], "validation", [[3, 11]]).report
+    table = next(d.value for d in at.dataframe if "change, 95 %" in d.value).set_index("what")
+    after, change = table["after"], table["change, 95 %"]
+    assert after["accuracy"] == formatting.percent(found.after.accuracy)
+    assert after["entropy"] == f"{found.after.entropy_bits:.2f} bits"
+    accuracy, kappa = (found.intervals[key] for key in ("accuracy", "kappa"))
+    assert change["accuracy"] == formatting.points_interval(accuracy.low, accuracy.high)
+    low, high = (formatting.signed(end, 2) for end in (kappa.low, kappa.high))
+    assert change["kappa"] == f"{low} to {high}"
 
 
 @pytest.mark.parametrize(

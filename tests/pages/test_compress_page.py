@@ -23,8 +23,8 @@ def test_each_number_of_labels_shows_its_row(trained, open_page, read, number) -
     (said,) = [c.value for c in at.caption if "merges compared" in c.value]
     assert said.partition("Merged here: ")[2] == (f"{', '.join(merged)}." if merged else "")
     table = at.dataframe[0].value.set_index("what")
-    assert table["before"]["accuracy"] == study["baseline"]["accuracy"]
-    assert table["after"]["kappa"] == row["kappa"] or table["after"].isna()["kappa"]
+    assert table["before"]["accuracy"] == formatting.percent(study["baseline"]["accuracy"])
+    assert table["after"]["kappa"] == formatting.number(row["kappa"], 2)
 
 
 def test_the_curve_is_the_path(trained, open_page, read) -> None:

@@ -48,7 +48,7 @@ def test_subsets_show_the_document(trained, open_page, read, started) -> None:
     finish(trained.workspace.runs.open(run), subsets_run)
     read.check(at.run())
     found = ensembles.subsets(run)
-    assert read.metrics(at)["Best subset, mean IoU"] == formatting.percent(found.best_score)
+    assert read.metrics(at)["Best subset, mean IoU"] == formatting.percent(found.best_score.value)
     said = [m.value for m in (*at.markdown, *at.warning)]
     assert set(found.sentences) <= set(said)
     points = [

@@ -203,18 +203,16 @@ def of_ensembles(on: SimpleNamespace) -> Iterator[tuple[str, Numbers, list[Found
     run = on.workspace.ensembles.score_subsets(on.members, "validation")
     on.finish(run, subsets_run)
     found = on.shell("ensemble", *on.members, "--subsets")
-    wanted = on.workspace.ensembles.subsets(run)
+    best = on.workspace.ensembles.subsets(run).best_score
     shown = on.page("ensemble", members=list(on.members), tab="Subsets")
     yield (
         "the best subset",
-        row(wanted.best_score, wanted.best_interval),
+        row(best.value, best.ends()),
         [
             ("shell", row(found["best"]["mean_iou"], found["best"]["interval"])),
             (
                 "page",
-                in_text(
-                    shown.metrics["Best subset, mean IoU"], formatting.percent(wanted.best_score)
-                ),
+                in_text(shown.metrics["Best subset, mean IoU"], formatting.percent(best.value)),
             ),
         ],
     )
@@ -236,11 +234,10 @@ def of_the_crf(on: SimpleNamespace) -> Iterator[tuple[str, Numbers, list[Found]]
     ]
     for title, scores, shell in steps:
         gain, mine = scores.mean_iou_gain, shell["gain"]["mean_iou"]
-        span = formatting.points_interval(*gain.interval, unit="")
-        words = (formatting.points(gain.difference, unit=""), span)
+        words = (formatting.points(gain.value, unit=""), gain.range(signed=True))
         yield (
             f"gain of {title}",
-            row(gain.difference, gain.interval),
+            row(gain.value, gain.ends()),
             [
                 ("shell", row(mine["difference"], mine["interval"])),
                 ("page", in_text(str(table.loc[title]["gain"]), *words)),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from segcore.errors import SegcoreError
-from segcore.postprocess.crf_gain import count_changes, verdict
+from segcore.postprocess.crf_gain import count_changes
 
 
 def test_a_hand_worked_row():
@@ -47,26 +47,3 @@ def test_masks_of_other_sizes_are_refused():
         count_changes(
             np.zeros((2, 2), int), np.zeros((2, 3), int), np.zeros((2, 2), int), np.zeros((2, 2)), 2
         )
-
-
-ENDS = [((0.001, 0.01), "helps"), ((-0.02, -0.001), "hurts"), ((-0.01, 0.02), "no difference")]
-
-
-def gain(ends):
-    return {"difference": 0.0042, "interval": list(ends)}
-
-
-@pytest.mark.parametrize(("ends", "word"), ENDS)
-def test_the_verdict_follows_the_interval(ends, word):
-    sentence = verdict("mean IoU", gain(ends))
-    assert word in sentence and "+0.42 points" in sentence and "95 %" in sentence
-
-
-@pytest.mark.parametrize(("ends", "word"), ENDS)
-def test_nothing_is_judged_where_it_was_chosen(ends, word):
-    sentence = verdict("mean IoU", gain(ends), chosen_on="validation")
-    assert word not in sentence and sentence.startswith("Chosen on validation, so not judged")
-
-
-def test_too_few_images_are_not_judged():
-    assert verdict("mean IoU", gain((None, None))).startswith("Too few images")

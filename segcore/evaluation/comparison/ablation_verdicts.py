@@ -166,7 +166,7 @@ def _student(freedom: int, number: int, seed: int) -> Floats:
 
 
 @dataclass(frozen=True, eq=False)
-class Gain:
+class DrawnDifference:
     """By how much a row beats what it is compared with, in one pair.
 
     Attributes:
@@ -180,12 +180,12 @@ class Gain:
     draws: Floats
 
 
-def mean_by_fold(gains: Sequence[Gain]) -> list[Gain]:
-    """Average the pairs of each fold, seeds that is; one gain a fold, in order of their names."""
+def mean_by_fold(gains: Sequence[DrawnDifference]) -> list[DrawnDifference]:
+    """Average the pairs of each fold, seeds that is; one difference a fold, in order of their names."""
     folds = sorted({gain.fold for gain in gains})
     own = [[gain for gain in gains if gain.fold == fold] for fold in folds]
     return [
-        Gain(
+        DrawnDifference(
             fold,
             float(np.mean([gain.observed for gain in of_fold])),
             np.mean(np.stack([gain.draws for gain in of_fold]), 0),
@@ -195,7 +195,7 @@ def mean_by_fold(gains: Sequence[Gain]) -> list[Gain]:
 
 
 def difference_over_folds(
-    gains: Sequence[Gain],
+    gains: Sequence[DrawnDifference],
     spread: Spread,
     unit: tuple[str, int] = ("images", 0),
     level: float = 0.95,

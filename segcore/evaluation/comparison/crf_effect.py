@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from segcore import formatting
 from segcore.evaluation.counts import scores
 from segcore.evaluation.counts.bootstrap import Interval, bootstrap, paired
 from segcore.evaluation.counts.sample_counts import SampleCounts
+from segcore.evaluation.counts.verdicts import judge_difference
 from segcore.evaluation.metrics.boundary import boundary_iou, mean_boundary_iou
 
 Counts = npt.NDArray[np.int64]
@@ -109,6 +111,31 @@ def judge(before: Outcome, after: Outcome, groups: Groups = None) -> dict[str, A
         "gain": {name: one.as_difference() for name, one in gain.items()},
         "how_sure": gain["mean_iou"].how(),
     }
+
+
+def verdict(score: str, gain: Interval, chosen_on: str = "") -> str:
+    """Say in words whether the CRF helps, or why these images cannot say so.
+
+    Args:
+        score: The score that was compared ("mean IoU").
+        gain: Of the score with the CRF less that without.
+        chosen_on: Name of the split where these are the very images on which the CRF was chosen;
+            it is then not judged.
+    """
+    change = f"{score} changes by {formatting.points(gain.value, 2, unit=' points')}"
+    if gain.is_known:
+        change += f" ({100 * gain.level:g} % interval {gain.range(2, signed=True)})"
+    if chosen_on:
+        return (
+            f"Chosen on {chosen_on}, so not judged there: {change}, which is too good. "
+            "Apply it to a split where nothing was chosen."
+        )
+    if not gain.is_known:
+        return f"Too few {gain.unit} to judge the CRF: {change}."
+    word = {"helps": "helps here", "hurts": "hurts here"}.get(
+        judge_difference(gain), "makes no difference here that these images could show"
+    )
+    return f"The CRF {word}: {change}."
 
 
 def by_class(

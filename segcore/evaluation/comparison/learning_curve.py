@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from segcore import formatting
 from segcore.errors import SegcoreError
 from segcore.evaluation.counts import scores
 from segcore.evaluation.counts.bootstrap import Interval, Part, Resampling
@@ -53,7 +54,7 @@ class LearningCurve:
     @property
     def sentence(self) -> str:
         """What more images should bring, in one sentence."""
-        said = f"{self.more} more images should bring {100 * self.gain.value:+.1f}"
+        said = f"{self.more} more images should bring {formatting.points(self.gain.value, unit='')}"
         if not self.gain.is_known:
             return f"{said} points of mean IoU; {self.gain.reason()}"
         return f"{said} points of mean IoU ({self.gain.range(signed=True)})."

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from segcore import formatting
 from segcore.errors import SegcoreError
 from segcore.evaluation.counts.bootstrap import Interval, Resampling
 from segcore.evaluation.counts.scores import mean_present, ratio
@@ -309,7 +310,7 @@ def _sentences(document: dict[str, Any], gains: dict[str, Interval]) -> list[str
         sentences.append(
             f"Choosing the best of {len(document['subsets'])} and then scoring it on images that took no "
             "part in the choice changes the mean IoU by "
-            f"{100 * unseen:+.2f} points against simply using all members."
+            f"{formatting.points(unseen, 2, unit=' points')} against simply using all members."
         )
     where = (
         "Choose on validation and report on test."
@@ -324,7 +325,7 @@ def _sentences(document: dict[str, Any], gains: dict[str, Interval]) -> list[str
 
 
 def _difference(what: str, gain: Interval, split: str) -> str:
-    return f"{what}: {100 * gain.value:+.2f} points of mean IoU on {split}"
+    return f"{what}: {formatting.points(gain.value, 2, unit=' points')} of mean IoU on {split}"
 
 
 def _fixed(what: str, gain: Interval, split: str) -> str:

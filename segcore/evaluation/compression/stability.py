@@ -11,7 +11,7 @@ from segcore.evaluation.compression.compression import fold
 from segcore.evaluation.compression.search import pair_costs
 from segcore.evaluation.compression.tiers import TIER_SCORES, drawn_scores
 from segcore.evaluation.counts import scores
-from segcore.evaluation.counts.bootstrap import Interval, Resampling, bootstrap
+from segcore.evaluation.counts.bootstrap import Interval, Resampling, bootstrap, counted_units
 from segcore.evaluation.counts.sample_counts import SampleCounts
 from segcore.evaluation.counts.scores import ratio
 from segcore.labels import LabelMap
@@ -95,10 +95,14 @@ class Stability:
             0..1.
         pairs: Mean share of resamples in which two labels of one group share a group there too,
             0..1.
+        resamples: How often the images were drawn again.
+        drawn: From what: "36 images", "8 groups".
     """
 
     same: float
     pairs: float
+    resamples: int = 0
+    drawn: str = ""
 
 
 def choice_stability(
@@ -148,7 +152,8 @@ def choice_stability(
         chosen = greedy_groups(block, weights, label_map.num_groups, forbidden)
         same += int((chosen == first).all(1).sum())
         shared += float((chosen[:, :, None] == chosen[:, None, :])[:, together].mean(1).sum())
-    return Stability(same / resamples, shared / resamples)
+    counted = counted_units(drawing.units, drawing.unit)
+    return Stability(same / resamples, shared / resamples, resamples, counted)
 
 
 def greedy_groups(

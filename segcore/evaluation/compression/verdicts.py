@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from segcore import formatting
 from segcore.evaluation.compression.compression import MapScore, score_maps
 from segcore.evaluation.compression.evidence import (
     Evidence,
@@ -326,8 +327,8 @@ def _reasons(base: MapScore, row: MapScore, facts: _Facts) -> list[str]:
     first, second = facts.names
     gain, sold = 100 * (row.accuracy - base.accuracy), 100 * (1 - row.retained_entropy)
     reasons = [
-        f"Merging {first} and {second} adds {gain:.2f} points of accuracy for "
-        f"{sold:.2f} % of the detail"
+        f"Merging {first} and {second} adds {formatting.number(gain, 2)} points of accuracy for "
+        f"{formatting.number(sold, 2)} % of the detail"
     ]
     if np.isnan(row.lift):
         reasons.append(
@@ -336,14 +337,16 @@ def _reasons(base: MapScore, row: MapScore, facts: _Facts) -> list[str]:
         )
     elif facts.interval is None:
         reasons.append(
-            f"lift over a random merge {row.lift:+.3f}, its interval unknown without "
+            f"lift over a random merge {formatting.signed(row.lift, 3)}, its interval unknown without "
             "counts for each image"
         )
     else:
         low, high = facts.interval
-        reasons.append(f"lift over a random merge {row.lift:+.3f} ({low:+.3f} to {high:+.3f})")
+        lift, *ends = (formatting.signed(value, 3) for value in (row.lift, low, high))
+        reasons.append(f"lift over a random merge {lift} ({' to '.join(ends)})")
     if not np.isnan(row.honest_accuracy):
-        reasons.append(f"honest accuracy {base.honest_accuracy:.3f} to {row.honest_accuracy:.3f}")
+        honest = (formatting.number(one.honest_accuracy, 3) for one in (base, row))
+        reasons.append(f"honest accuracy {' to '.join(honest)}")
     if facts.agreement is not None:
         reasons.append(f"{100 * facts.agreement:.0f} % of the members confuse them alike")
     if facts.is_unlearned:

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
+from segcore import formatting
 from segcore.errors import SegcoreError
 from segcore.evaluation.counts.sample_counts import SampleCounts
 from segcore.evaluation.counts.scores import Margins, Statistic
@@ -99,7 +100,7 @@ class Interval:
 
     def counted(self) -> str:
         """Say what was drawn from: "36 images", "1 group"."""
-        return f"{self.groups:,} {self.unit if self.groups != 1 else self.unit[:-1]}"
+        return counted_units(self.groups, self.unit)
 
     def reason(self) -> str:
         """Say why there is no interval; "" where there is one."""
@@ -128,8 +129,32 @@ class Interval:
         """Return the ends in percent or points: "55.6 to 67.1"; an en dash without an interval."""
         if not self.is_known:
             return "–"
-        sign = "+" if signed else ""
-        return " to ".join(f"{100 * end:{sign}.{digits}f}" for end in (self.low, self.high))
+        write = formatting.signed if signed else formatting.number
+        return " to ".join(write(100 * end, digits) for end in (self.low, self.high))
+
+    def points(self, digits: int = 1) -> str:
+        """Return a difference with its ends in points: "+1.4 (+0.3 to +2.5)"."""
+        change = formatting.points(self.value, digits, unit="")
+        return f"{change} ({self.range(digits, signed=True)})" if self.is_known else change
+
+    @staticmethod
+    def from_difference(row: Mapping[str, Any], **origin: Any) -> "Interval":
+        """Return what :meth:`as_difference` wrote.
+
+        Args:
+            row: ``{"difference", "interval"}``.
+            origin: Further attributes.
+        """
+        value, low, high = (
+            float("nan") if number is None else float(number)
+            for number in (row["difference"], *row["interval"])
+        )
+        return Interval(value, low, high, **origin)
+
+
+def counted_units(count: int, unit: str) -> str:
+    """Write how many of a unit ("images", "groups") there are: "36 images", "1 group"."""
+    return f"{count:,} {unit if count != 1 else unit[:-1]}"
 
 
 def _plain(value: float) -> float | None:

@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from segcore import formatting
+from segcore.evaluation.counts.bootstrap import Interval
 from segcore.evaluation.pages.document import render
 from segcore.evaluation.pages.report_charts import interval_chart
 
@@ -70,8 +72,8 @@ def _claims(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
             continue
         gain = ""
         if row["difference"] is not None:
-            value, low, high = _points(row["difference"], row["difference_interval"])
-            gain = f"{value:+.1f} ({low:+.1f} to {high:+.1f})"
+            ends = {"difference": row["difference"], "interval": row["difference_interval"]}
+            gain = Interval.from_difference(ends).points()
         verdict = row["verdict"] or row["state"]
         mark = _MARKS[row["agreement"]]
         lines.append([row["heading"], row["said"], row["row"], verdict, gain, mark])
@@ -96,7 +98,7 @@ def _pairs(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
         for number, ((dataset, seed), score, run) in enumerate(
             zip(row["pairs"], row["scores"], row["runs"], strict=True)
         ):
-            gain = f"{100 * row['gains'][number]:+.2f}" if row["gains"] else ""
+            gain = formatting.points(row["gains"][number], 2, unit="") if row["gains"] else ""
             lines.append(
                 [
                     row["row"],

@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from segcore import formatting
 from segcore.evaluation.metrics.pixel_metrics import BorderScores, Confidence, worth_drawing
 from segcore.evaluation.metrics.robustness import RobustnessSummary
 
@@ -139,7 +140,7 @@ def interval_chart(
     for tick in (low, 0.0, high):
         drawn.append(
             f"<text x='{across(tick):.1f}' y='{height - BOTTOM + 14}' "
-            f"text-anchor='middle'>{f'{tick:+.1f}' if tick else 0}</text>"
+            f"text-anchor='middle'>{formatting.signed(tick) if tick else 0}</text>"
         )
     drawn.append(
         f"<text x='{(left + width) / 2:.0f}' y='{height - 4}' "

@@ -260,7 +260,7 @@ def _cells(row: RowResult) -> tables.Row:
         "row": row.row,
         "verdict": VERDICTS[row.verdict] or ("" if row.state == "finished" else row.state),
         "mean IoU": None if row.score is None else 100 * row.score,
-        "points": None if row.difference is None else round(100 * row.difference, 1) + 0.0,
+        "points": formatting.in_points(row.difference),
         "interval": formatting.points_interval(low, high)
         if known and low is not None and high is not None
         else "",

@@ -129,9 +129,9 @@ def score_row(
     if not comparable:
         written = "not comparable"
     elif against_first is not None and against_first.difference is not None:
-        difference = 100 * against_first.difference
+        difference = formatting.in_points(against_first.difference)
         ends, p = against_first.interval, against_first.p_value
-        written = "" if ends[0] is None else formatting.points_interval(*ends)
+        written = "" if ends[0] is None else formatting.points_interval(ends[0], ends[1])
         p_value = "" if p is None else formatting.p_value(p)
     return {**row, "first minus this, pp": difference, "interval": written, "p value": p_value}
 

@@ -1,6 +1,7 @@
 """What a chosen merge of labels does: cards, charts, and the report on another split."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from math import isfinite
 from operator import attrgetter
 
@@ -10,29 +11,30 @@ import streamlit as st
 from segcore import formatting
 from segcore.evaluation.compression.chosen_map import MapReport
 from segcore.evaluation.compression.what_if import WhatIf
-from segcore.evaluation.metrics.report import plain
+from segcore.evaluation.counts.bootstrap import Interval
 from segcore.labels import LabelSet
 from segcore.ui.compress import charts, queries
 from segcore.ui.compress.queries import Groups, Importance
 from segcore.ui.compress.tree_chart import tree_and_matrix
-from segcore.ui.compress.verdict import judge
+from segcore.ui.compress.verdict import ends, judge
 from segcore.ui.shared import manual, session, tables
 
 MEASURES = (
-    ("accuracy", "accuracy"),
-    ("mean_iou", "mean IoU"),
-    ("kappa", "kappa"),
-    ("mcc", "MCC"),
-    ("honest_accuracy", "chance-adjusted accuracy U"),
-    ("entropy_bits", "entropy, bits"),
-    ("lost_bits", "lost bits"),
-    ("information_bits", "information, bits"),
-    ("retained_information", "information kept"),
-    ("truth_cost_bits", "expected cost to truth, bits"),
-    ("itca", "ITCA, nats"),
-    ("expected_accuracy", "accuracy, random merges"),
+    ("accuracy", "accuracy", "%"),
+    ("mean_iou", "mean IoU", "%"),
+    ("kappa", "kappa", ""),
+    ("mcc", "MCC", ""),
+    ("honest_accuracy", "chance-adjusted accuracy U", ""),
+    ("entropy_bits", "entropy", "bits"),
+    ("lost_bits", "entropy lost", "bits"),
+    ("information_bits", "information", "bits"),
+    ("retained_information", "information kept", "%"),
+    ("truth_cost_bits", "expected cost to truth", "bits"),
+    ("itca", "ITCA", "nats"),
+    ("expected_accuracy", "accuracy, random merges", "%"),
 )
-"""What the table shows, by key of ``segcore.evaluation.compression.compression.MapScore``."""
+"""What the table shows, by key of ``segcore.evaluation.compression.compression.MapScore``, and its
+unit: "%" for shares, "" for indices from -1 to 1."""
 
 
 def cards(report: MapReport) -> None:
@@ -126,14 +128,14 @@ def _further(report: MapReport) -> list[Entry]:
         (
             "Kappa",
             formatting.number(after.kappa, 2),
-            f"{kappa:+.2f}" if isfinite(kappa) else None,
+            formatting.signed(kappa, 2) if isfinite(kappa) else None,
             "(accuracy - chance) / (1 - chance), with chance from the class frequencies of ground "
             "truth and prediction. 0 is chance, 1 is perfect.",
         ),
         (
             "Lift over random",
             formatting.number(after.lift, 2),
-            f"{lift.low:.2f} to {lift.high:.2f}" if lift.is_known else None,
+            ends(lift) if lift.is_known else None,
             "(accuracy - expected) / (1 - expected), expected over random merges of the same group "
             "sizes. Above 0 only if labels that are truly confused were merged. Below the value: its "
             "95 % interval over images.",
@@ -148,7 +150,7 @@ def _further(report: MapReport) -> list[Entry]:
         (
             "Chance-adjusted accuracy",
             formatting.number(after.honest_accuracy, 2),
-            f"{honest:+.2f}" if isfinite(honest) else None,
+            formatting.signed(honest, 2) if isfinite(honest) else None,
             "Information that the prediction gives about the merged label, divided by that label's "
             "entropy (Theil's U): 0 is chance, 1 is perfect.",
         ),
@@ -158,25 +160,41 @@ def _further(report: MapReport) -> list[Entry]:
 def table(report: MapReport) -> None:
     """Draw the scores before and after a merge, with the interval of each change."""
     rows = []
-    for key, title in MEASURES:
+    for key, title, unit in MEASURES:
         change = report.intervals.get(key)
         rows.append(
             {
                 "what": title,
-                "before": plain(getattr(report.before, key)),
-                "after": plain(getattr(report.after, key)),
-                "change, 95 %": f"{change.low:+.3f} to {change.high:+.3f}"
-                if change and change.is_known
-                else "",
+                "before": written(getattr(report.before, key), unit),
+                "after": written(getattr(report.after, key), unit),
+                "change, 95 %": _ends(change, unit) if change and change.is_known else "",
             }
         )
-    number = st.column_config.NumberColumn(format="%.4f")
+    number = st.column_config.TextColumn(alignment="right")
     tables.draw(
         rows,
         height=38 + 35 * len(rows),
-        column_config={"before": number, "after": number},
+        column_config=dict.fromkeys(("before", "after", "change, 95 %"), number),
         alt="Before and after the merge",
     )
+
+
+def written(value: float, unit: str) -> str:
+    """Write a score of a merge with its unit, as the cards do: "81.6 %", "0.79", "2.62 bits"."""
+    if unit == "%":
+        return formatting.percent(value)
+    number = formatting.number(value, 2)
+    return f"{number} {unit}" if unit and isfinite(value) else number
+
+
+def _read(read: Callable[[MapReport], float], unit: str, report: MapReport) -> str:
+    return written(read(report), unit)
+
+
+def _ends(change: Interval, unit: str) -> str:
+    if unit == "%":
+        return formatting.points_interval(change.low, change.high)
+    return f"{ends(change, signed=True)} {unit}".strip()
 
 
 def chosen_again(report: MapReport) -> str:
@@ -185,8 +203,8 @@ def chosen_again(report: MapReport) -> str:
     if not isfinite(stability.same):
         return ""
     return (
-        f"Chosen again in {formatting.percent(stability.same)} of 1,000 resamples of the images; a "
-        f"merged pair of labels in {formatting.percent(stability.pairs)}."
+        f"Chosen again in {formatting.percent(stability.same)} of {stability.resamples:,} resamples "
+        f"of {stability.drawn}; a merged pair of labels in {formatting.percent(stability.pairs)}."
     )
 
 
@@ -263,10 +281,10 @@ def reported(
     )
     with session.errors_shown():
         here, there = (queries.merge(run, s, groups, *terms) for s in (split, other))
-    _both_splits(f"selected on {split}", here, f"checked on {other}", there)
     verdict = judge(there, groups, names, other)
     kinds = {"recommended": st.success, "rejected": st.warning}
     kinds.get(verdict.kind, st.info)(f"On {session.plain(other)}: {verdict.sentence}")
+    _both_splits(f"selected on {split}", here, f"checked on {other}", there)
     if split == "test":
         st.caption(
             "Selected on test: scores of a split that was used for the selection are too "
@@ -278,26 +296,23 @@ def _both_splits(first: str, here: MapReport, second: str, there: MapReport) -> 
     """Draw the scores of a merge on the split it was selected on, next to those on another."""
     rows: list[tables.Row] = []
 
-    def add(what: str, read: Callable[[MapReport], float]) -> None:
-        rows.append({"what": what, first: plain(read(here)), second: plain(read(there))})
+    def add(what: str, read: Callable[[MapReport], str]) -> None:
+        rows.append({"what": what, first: read(here), second: read(there)})
 
-    for title, key in (
-        ("accuracy", "accuracy"),
-        ("mean IoU", "mean_iou"),
-        ("chance-adjusted accuracy", "honest_accuracy"),
-        ("kappa", "kappa"),
+    for title, key, unit in (
+        ("accuracy", "accuracy", "%"),
+        ("mean IoU", "mean_iou", "%"),
+        ("chance-adjusted accuracy", "honest_accuracy", ""),
+        ("kappa", "kappa", ""),
     ):
-        add(f"{title}, before", attrgetter(f"before.{key}"))
-        add(f"{title}, after", attrgetter(f"after.{key}"))
-    for title, key in (
-        ("confusion resolved", "resolved_confusion"),
-        ("composition", "composition"),
-        ("lift", "lift"),
-    ):
-        add(title, attrgetter(f"after.{key}"))
-    add("lift, lower bound", attrgetter("lift.low"))
-    add("lift, upper bound", attrgetter("lift.high"))
-    number = st.column_config.NumberColumn(format="%.4f")
+        for when in ("before", "after"):
+            read = attrgetter(f"{when}.{key}")
+            add(f"{title}, {when}", partial(_read, read, unit))
+    add("confusion resolved", lambda r: formatting.points(r.after.resolved_confusion))
+    add("class-mix effect", lambda r: formatting.points(r.after.composition))
+    add("lift over random", lambda r: written(r.after.lift, ""))
+    add("lift over random, 95 %", lambda r: ends(r.lift) if r.lift.is_known else "")
+    number = st.column_config.TextColumn(alignment="right")
     tables.draw(
         rows,
         height=38 + 35 * len(rows),

@@ -28,6 +28,8 @@ SCORES = (
     ("kappa", "kappa"),
     ("mcc", "MCC"),
 )
+SHARES = ("mean_iou", "accuracy")
+"""Those from 0 to 1; the others go from -1 to 1."""
 
 
 def show(
@@ -223,7 +225,8 @@ def _compare(comparison: TierComparison, titles: Sequence[str]) -> None:
             columns[promised] = tier.predicted_iou.tolist()
         rows.append(_row(TITLES[tier.name], tier))
         columns[TITLES[tier.name]] = tier.group_iou.tolist()
-    number = st.column_config.NumberColumn(format="%.4f")
+    percent = st.column_config.NumberColumn(format="percent")
+    index = st.column_config.NumberColumn(format="%.2f")
     with left:
         figure = charts.tier_gains(comparison.tiers, TITLES)
         st.plotly_chart(
@@ -242,14 +245,15 @@ def _compare(comparison: TierComparison, titles: Sequence[str]) -> None:
             "is the class-mix effect: averaging over fewer labels."
         )
     tables.draw(
-        rows, column_config={title: number for _, title in SCORES}, alt="Scores of each variant"
+        rows,
+        column_config={t: percent if k in SHARES else index for k, t in SCORES},
+        alt="Scores of each variant",
     )
     if len(comparison.tiers) > 1:
         table = [
             {"label": title, **{name: plain(values[k]) for name, values in columns.items()}}
             for k, title in enumerate(titles)
         ]
-        percent = st.column_config.NumberColumn(format="percent")
         tables.draw(
             table, column_config=dict.fromkeys(columns, percent), alt="IoU of each group by variant"
         )
@@ -273,7 +277,7 @@ def sentence(tier: str, images: int, change: Interval) -> str:
         f"**{name}** gained {formatting.points(change.value)} of mean IoU over the expected value"
     )
     if not change.is_known:
-        return f"{gained}; too few images or groups for an interval."
+        return f"{gained}. {change.reason()}"
     verdict = (
         "not significant"
         if not change.excludes_zero

@@ -8,6 +8,7 @@ from segcore import formatting
 from segcore.evaluation.compression.chosen_map import MapReport
 from segcore.evaluation.compression.compression import MapScore
 from segcore.evaluation.compression.verdicts import MergeVerdict
+from segcore.evaluation.counts.bootstrap import Interval
 from segcore.palette import background
 from segcore.ui.compress.queries import Groups
 from segcore.ui.shared import session
@@ -48,7 +49,7 @@ def judge(report: MapReport, groups: Groups, names: Mapping[int, str], split: st
     before, after, lift = report.before, report.after, report.lift
     honest = report.intervals["honest_accuracy"]
     title = ", ".join(" + ".join(session.plain(names[i]) for i in group) for group in merged)
-    change = f"{before.honest_accuracy:.2f} to {after.honest_accuracy:.2f}"
+    change = " to ".join(formatting.number(one.honest_accuracy, 2) for one in (before, after))
     if lift.low > 0 and honest.low > 0:
         stable = report.stability.pairs
         often = f", stable in {formatting.percent(stable)} of the resamples"
@@ -69,9 +70,15 @@ def judge(report: MapReport, groups: Groups, names: Mapping[int, str], split: st
     return Verdict(
         "undecided",
         f"**{title}: not significant.** The 95 % interval of the lift over random merges "
-        f"({lift.low:.2f} to {lift.high:.2f}) or of the change in chance-adjusted accuracy "
-        f"({honest.low:+.2f} to {honest.high:+.2f}) contains 0.",
+        f"({ends(lift)}) or of the change in chance-adjusted accuracy "
+        f"({ends(honest, signed=True)}) contains 0.",
     )
+
+
+def ends(interval: Interval, *, signed: bool = False) -> str:
+    """Write the ends of an interval of a score between -1 and 1: "0.12 to 0.35"."""
+    write = formatting.signed if signed else formatting.number
+    return f"{write(interval.low, 2)} to {write(interval.high, 2)}"
 
 
 def _why_silent(
@@ -106,7 +113,7 @@ def too_weak(kappa: float) -> str:
     """
     if kappa >= WEAK_KAPPA:
         return ""
-    value = f"{kappa:.2f}" if isfinite(kappa) else "undefined"
+    value = formatting.number(kappa, 2) if isfinite(kappa) else "undefined"
     return (
         f"**No advice: the model is too weak.** Its kappa is {value}, where 0 is chance and 1 is "
         f"perfect; merges are judged from {WEAK_KAPPA} on."

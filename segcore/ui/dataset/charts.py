@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
+from segcore import formatting
 from segcore.data.splits.splits import SplitPart
 from segcore.ui.shared.charts.classes import class_groups
 from segcore.ui.shared.charts.layout import (
@@ -203,7 +204,7 @@ def shift_bars(
             y=[names[i] for i in order],
             orientation="h",
             marker={"color": [ACCENT if v >= 0 else WARM for v in values]},
-            text=[f"{v:+.2f}" for v in values],
+            text=[formatting.signed(v, 2) for v in values],
             textposition="outside",
             cliponaxis=False,
             hovertemplate="%{y}: %{x:+.2f} pp<extra></extra>",

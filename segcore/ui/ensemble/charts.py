@@ -132,10 +132,10 @@ def changes_by_distance(bands: Sequence[DistanceGain]) -> go.Figure:
 
 def _net_changes(names: Sequence[str], bands: Sequence[DistanceGain]) -> go.Scatter:
     """Return the net change of each band, in points, with its interval."""
-    net = 100 * np.array([b.gain.difference for b in bands], float)
+    net = 100 * np.array([b.gain.value for b in bands], float)
     ends = np.array(
         [
-            [n if e is None else 100 * e for e in b.gain.interval]
+            [n if e is None else 100 * e for e in b.gain.ends()]
             for n, b in zip(net, bands, strict=True)
         ]
     ).reshape(-1, 2)
@@ -193,8 +193,8 @@ def candidate_gains(result: CRFSearchResult) -> go.Figure:
     plain = [
         (a.title, (x, y))
         for a in result.alternatives
-        for x, y in [(a.scores.mean_iou_gain.difference, a.scores.boundary_iou_gain.difference)]
-        if x is not None and y is not None
+        for x, y in [(a.scores.mean_iou_gain.value, a.scores.boundary_iou_gain.value)]
+        if np.isfinite([x, y]).all()
     ]
     figure.add_trace(
         _points(

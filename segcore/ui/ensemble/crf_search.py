@@ -6,6 +6,7 @@ from streamlit.delta_generator import DeltaGenerator
 from segcore import formatting
 from segcore.catalog import CRF_OBJECTIVES
 from segcore.config import CRFSearchConfig
+from segcore.evaluation.metrics.report import plain
 from segcore.ui.compare import panels
 from segcore.ui.ensemble import charts, crf_image
 from segcore.ui.ensemble.selection import Choice
@@ -115,17 +116,19 @@ def _verdict(result: CRFSearchResult) -> None:
         ("Boundary IoU with best CRF", off.boundary_iou, crf.boundary_iou, crf.boundary_iou_gain),
     )
     for card, (title, without, score, gain) in zip(cards, rows, strict=False):
-        low, high = gain.interval
         card.metric(
             title,
             formatting.percent(score),
-            None if gain.difference is None else formatting.points(gain.difference),
+            None if plain(gain.value) is None else formatting.points(gain.value),
             border=True,
             height="stretch",
             help=manual.see(
                 f"Without CRF: {formatting.percent(without)}. "
                 + (
-                    "" if low is None else f"95 % interval {formatting.points_interval(low, high)}."
+                    f"{100 * gain.level:g} % interval "
+                    f"{formatting.points_interval(gain.low, gain.high)}."
+                    if gain.is_known
+                    else ""
                 ),
                 "metrics#ensembles-and-the-crf",
             ),
@@ -174,8 +177,8 @@ def _charts(result: CRFSearchResult) -> None:
         classes = result.classes
         figure = charts.gains(
             [c.name for c in classes],
-            [c.gain.difference for c in classes],
-            [c.gain.interval for c in classes],
+            [plain(c.gain.value) for c in classes],
+            [c.gain.ends() for c in classes],
             "change in IoU, pp",
         )
         st.plotly_chart(
@@ -245,13 +248,7 @@ def _row(title: str, scores: StepScores) -> dict[str, float | str | None]:
         ("gain", scores.mean_iou_gain),
         ("boundary gain", scores.boundary_iou_gain),
     ):
-        low, high = gain.interval
-        ends = "" if low is None else f" ({formatting.points_interval(low, high, unit='')})"
-        written[name] = (
-            ""
-            if title == "No CRF" or gain.difference is None
-            else formatting.points(gain.difference, unit="") + ends
-        )
+        written[name] = "" if title == "No CRF" or plain(gain.value) is None else gain.points()
     return {
         "post-processing": title,
         "mean IoU": scores.mean_iou,

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from segcore import formatting
+from segcore.evaluation.metrics.report import plain
 from segcore.ui.ensemble import charts
 from segcore.ui.ensemble.selection import Choice, take_weights
 from segcore.ui.shared import manual, run_progress, session, tables
@@ -96,28 +97,27 @@ def show(choice: Choice) -> None:
 def _cards(result: SubsetsResult) -> None:
     first, *others = st.columns(4)
     numbers = " ".join(str(m + 1) for m in result.best)
-    low, high = result.best_interval
+    best = result.best_score
     first.metric(
         "Best subset, mean IoU",
-        formatting.percent(result.best_score),
-        None if low is None else formatting.interval(low, high),
+        formatting.percent(best.value),
+        formatting.interval(best.low, best.high) if best.is_known else None,
         delta_color="off",
         delta_arrow="off",
         border=True,
         height="stretch",
         help=manual.see(
             f"Members {numbers}: the subset whose averaged probabilities give the highest mean "
-            "IoU. Below: its 95 % interval.",
+            f"IoU. Below: {best.how()}",
             "metrics#ensembles-and-the-crf",
         ),
     )
     for column, (title, key, about) in zip(others, COMPARISONS, strict=True):
         gain = result.gains[key]
-        low, high = gain.interval
         column.metric(
             title,
-            formatting.points(gain.difference),
-            None if low is None else formatting.points_interval(low, high),
+            formatting.points(gain.value),
+            formatting.points_interval(gain.low, gain.high) if gain.is_known else None,
             delta_color="off",
             delta_arrow="off",
             border=True,
@@ -127,8 +127,8 @@ def _cards(result: SubsetsResult) -> None:
     share = result.chosen_share
     if share is not None:
         st.caption(
-            f"Members {numbers} are the best subset in {formatting.percent(share)} of 1,000 "
-            "resamples of these images."
+            f"Members {numbers} are the best subset in {formatting.percent(share)} of "
+            f"{best.resamples:,} resamples of {best.counted()}."
         )
 
 
@@ -148,8 +148,8 @@ def _charts(result: SubsetsResult) -> None:
         names = [f"{i + 1} · {v.run}" for i, v in enumerate(values)]
         figure = charts.gains(
             names,
-            [v.contribution.difference for v in values],
-            [v.contribution.interval for v in values],
+            [plain(v.contribution.value) for v in values],
+            [v.contribution.ends() for v in values],
             "average gain in mean IoU, pp",
             undetermined=[v.is_undetermined for v in values],
         )
@@ -222,12 +222,15 @@ def _take(members: list[str]) -> None:
 
 def _weights(choice: Choice, weighting: Weighting) -> None:
     gain = weighting.over_equal
-    low, high = gain.interval
     with st.container(border=True):
         st.markdown(f"**Best of {weighting.tried} weightings of all members**")
         st.markdown(" · ".join(f"{i + 1}: **{w:.3f}**" for i, w in enumerate(weighting.weights)))
-        ends = "" if low is None else f" (95 % interval {formatting.points_interval(low, high)})"
-        noise = low is None or high is None or low <= 0 <= high
+        ends = (
+            f" ({100 * gain.level:g} % interval {formatting.points_interval(gain.low, gain.high)})"
+            if gain.is_known
+            else ""
+        )
+        noise = not gain.excludes_zero
         unseen = weighting.unseen
         later = (
             ""
@@ -235,8 +238,8 @@ def _weights(choice: Choice, weighting: Weighting) -> None:
             else f" On images not used for the selection: {formatting.points(unseen)}."
         )
         verdict = (
-            f"Compared with equal weights {100 * (gain.difference or 0.0):+.1f} "
-            f"pp{ends}{': not significant' if noise else ''}.{later}"
+            f"Compared with equal weights {formatting.points(gain.value)}"
+            f"{ends}{': not significant' if noise else ''}.{later}"
         )
         _say(verdict, noise)
         st.button(

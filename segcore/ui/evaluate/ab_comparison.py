@@ -161,10 +161,6 @@ def _verdict(comparison: ComparisonSummary) -> str:
     return "**Not significant**: the interval contains 0."
 
 
-def _in_points(share: float | None) -> float | None:
-    return None if share is None else 100 * share
-
-
 def _images(comparison: ComparisonSummary, run: str, other: str, split: str) -> None:
     images = comparison.images
     names = [i.id for i in images]
@@ -182,7 +178,7 @@ def _images(comparison: ComparisonSummary, run: str, other: str, split: str) -> 
     share = st.column_config.NumberColumn
     table = tables.draw(
         [
-            {"image": i.id, "A": i.a, "B": i.b, "A minus B": _in_points(i.difference)}
+            {"image": i.id, "A": i.a, "B": i.b, "A minus B": formatting.in_points(i.difference)}
             for i in listed
         ],
         height=250,

@@ -110,11 +110,11 @@ def _cards(own: Confidence, scaled: Confidence | None) -> None:
 
 
 def _decimals(value: float) -> str:
-    return f"{value:.4f}"
+    return formatting.number(value)
 
 
 def _signed(change: float) -> str:
-    return f"{change:+.4f}"
+    return formatting.signed(change, 4)
 
 
 def _reliability(

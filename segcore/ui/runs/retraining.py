@@ -6,7 +6,7 @@ from segcore import formatting
 from segcore.labels import list_names, plural
 from segcore.ui.shared import manual, run_progress, session, tables
 from segcore.ui.shared.run_names import called
-from segcore.workspace.retraining import Gain, Retrained
+from segcore.workspace.retraining import Retrained, RetrainingReport
 
 HELP = (
     "Difference of the mean IoU, the clone less the run before, each image's pair kept together. Both "
@@ -73,18 +73,18 @@ def _card(retrained: Retrained) -> None:
                 st.rerun()
             return
         stamp = " ".join(workspace.scores.stamp(one, split) for one in pair)
-        _gain(_measured(retrained.run, split, stamp))
+        _report(_measured(retrained.run, split, stamp))
 
 
 @st.cache_resource(max_entries=16, show_spinner="Comparing …")
-def _measured(run: str, split: str, stamp: str) -> Gain:
+def _measured(run: str, split: str, stamp: str) -> RetrainingReport:
     return session.workspace().retrainings.gain(run, split)
 
 
-def _gain(gain: Gain) -> None:
-    difference = gain.comparison.difference
-    if gain.comparison.reasons:
-        st.warning(gain.sentence, icon=":material/warning:")
+def _report(report: RetrainingReport) -> None:
+    difference = report.comparison.difference
+    if report.comparison.reasons:
+        st.warning(report.sentence, icon=":material/warning:")
         return
     left, right = st.columns([2, 3], vertical_alignment="top")
     with left:
@@ -94,14 +94,14 @@ def _gain(gain: Gain) -> None:
             help=manual.see(HELP, "how-to/fix-labels"),
         )
         st.caption(
-            f"{difference.range(signed=True)} points, {gain.images:,} images"
+            f"{difference.range(signed=True)} points, {report.images:,} images"
             if difference.is_known
             else difference.reason()
         )
-        if gain.touched_gain is not None:
-            apart = gain.touched_gain
+        if report.touched_gain is not None:
+            apart = report.touched_gain
             st.caption(
-                f"Classes touched ({session.plain(list_names(gain.touched, 4))}): "
+                f"Classes touched ({session.plain(list_names(report.touched, 4))}): "
                 f"{formatting.points(apart.value)}, {apart.range(signed=True)} points"
             )
     with right:
@@ -113,7 +113,7 @@ def _gain(gain: Gain) -> None:
                     "pixels changed": row.pixels,
                     "newly labelled": row.labelled,
                 }
-                for row in gain.work
+                for row in report.work
             ],
             alt="What changed in the masks between the two runs",
         )

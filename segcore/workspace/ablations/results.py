@@ -12,8 +12,8 @@ from segcore.config.ablation import BASE, Ablation, AblationRow
 from segcore.errors import SegcoreError
 from segcore.evaluation.comparison.ablation_verdicts import (
     FEWEST_FOLDS,
+    DrawnDifference,
     DrawnScore,
-    Gain,
     Spread,
     Terms,
     compare_claim,
@@ -58,9 +58,9 @@ class _Pair:
         return float(np.mean([t.observed for t in self.theirs]))
 
     @property
-    def gain(self) -> Gain:
+    def gain(self) -> DrawnDifference:
         draws = self.ours.draws - np.mean(np.stack([t.draws for t in self.theirs]), 0)
-        return Gain(self.cell.dataset, self.ours.observed - self.other, draws)
+        return DrawnDifference(self.cell.dataset, self.ours.observed - self.other, draws)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
 """One line of the table of an ablation of recipes, and what a recipe is called in words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from segcore import formatting
 from segcore.config import to_json
 from segcore.config.ablation import BASE, CLAIMS, AblationRow
 from segcore.text_files import format_rows
@@ -142,9 +143,9 @@ def row_cells(row: Mapping[str, Any]) -> list[str]:
         row["row"],
         row["state"],
         str(len(row["pairs"]) or ""),
-        _with_ends(row["score"], row["interval"], "{:.1f}"),
+        _with_ends(row["score"], row["interval"], formatting.number),
         "" if row["other_score"] is None else f"{row['against']} {100 * row['other_score']:.1f}",
-        _with_ends(row["difference"], row["difference_interval"], "{:+.1f}"),
+        _with_ends(row["difference"], row["difference_interval"], formatting.signed),
         range_by_fold(row["folds"], row["fold_range"]),
         row["verdict"],
         CLAIMS[row["claim"]] if row["claim"] else "",
@@ -160,19 +161,19 @@ def range_by_fold(folds: int, ends: Sequence[float | None]) -> str:
     low, high = ends
     if folds < 2 or low is None or high is None:
         return ""
-    return f"{100 * low:+.1f} to {100 * high:+.1f}"
+    return formatting.points_interval(low, high, unit="")
 
 
-def _with_ends(value: float | None, interval: Sequence[float | None], form: str) -> str:
+def _with_ends(
+    value: float | None, interval: Sequence[float | None], write: Callable[[float, int], str]
+) -> str:
     if value is None:
         return ""
     low, high = interval
     ends = (
-        ""
-        if low is None or high is None
-        else f" ({form.format(100 * low)} to {form.format(100 * high)})"
+        "" if low is None or high is None else f" ({write(100 * low, 1)} to {write(100 * high, 1)})"
     )
-    return form.format(100 * value) + ends
+    return write(100 * value, 1) + ends
 
 
 def markdown_table(rows: Sequence[RowResult]) -> str:

@@ -11,12 +11,12 @@ from segcore.config import CRFSearchConfig, TrainConfig
 from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError
 from segcore.evaluation.comparison.comparison import Comparison
+from segcore.evaluation.comparison.crf_effect import verdict
 from segcore.evaluation.counts.confusion import count_confusion
 from segcore.evaluation.counts.scores import iou, mean_iou, mean_present
 from segcore.evaluation.metrics.boundary import boundary_iou, count_boundary
 from segcore.evaluation.metrics.report import plain
 from segcore.labels import LabelSet
-from segcore.postprocess.crf_gain import verdict
 from segcore.postprocess.dense_crf import require_available
 from segcore.postprocess.ensemble import combine_to_size
 from segcore.postprocess.parameters import CRFParameters, MaskFilter
@@ -301,8 +301,7 @@ class CRFEffects:
         """
         comparison = self._scores.compare(run, run, split, stage, "ensemble")
         chosen_on = split if comparison.chosen else ""
-        gain = comparison.difference.as_difference()
-        return CRFVerdict(comparison, verdict("mean IoU", gain, chosen_on))
+        return CRFVerdict(comparison, verdict("mean IoU", comparison.difference, chosen_on))
 
     def layered(self, dataset: str, split: str) -> dict[str, float | None]:
         """Return the mean IoU on a split of each scored network that ends in a trained CRF."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from segcore import formatting
 from segcore.config import EvaluateConfig, TrainConfig
 from segcore.evaluation.comparison.comparison import Comparison
 from segcore.evaluation.counts.bootstrap import Interval
@@ -224,6 +225,6 @@ def _sentence(role: str, other: str, comparison: Comparison, judged: str) -> str
         return f"The {role} against {other} is not judged. {comparison.chosen}"
     words = {"helps": "better than", "hurts": "worse than"}
     verdict = words.get(judged, "not significantly different from")
-    points = f"{100 * gain.value:+.2f} points of mean IoU"
+    points = f"{formatting.points(gain.value, 2, unit=' points')} of mean IoU"
     within = f" ({gain.range(2, signed=True)})" if gain.is_known else ""
     return f"The {role} is {verdict} {other}: {points}{within}. {gain.how()}"

@@ -1,6 +1,6 @@
 """What runs over subsets and CRF searches wrote, typed; ``docs/formats.md`` lists the files' keys.
 
-Scores are 0 to 1, differences -1 to 1; None for what is undefined. An interval is [low, high].
+Scores are 0 to 1, differences -1 to 1; None for what is undefined.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,25 +10,12 @@ from typing import Any, TypeVar
 from segcore.catalog import CRF_OBJECTIVES
 from segcore.config import from_json
 from segcore.errors import SegcoreError
+from segcore.evaluation.comparison.crf_effect import verdict
+from segcore.evaluation.counts.bootstrap import Interval
 from segcore.evaluation.counts.verdicts import UNDETERMINED
-from segcore.postprocess.crf_gain import verdict
 from segcore.postprocess.parameters import CRFParameters, MaskFilter
 
-Ends = list[float | None]
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class Gain:
-    """A score less another.
-
-    Attributes:
-        difference: Of the two.
-        interval: Its interval, images resampled in pairs.
-    """
-
-    difference: float | None
-    interval: Ends
 
 
 @dataclass(frozen=True)
@@ -53,15 +40,13 @@ class MemberValue:
     Attributes:
         run: Its id.
         mean_iou: Its own mean IoU.
-        interval: Of that.
         contribution: Its marginal value over all subsets.
         is_undetermined: Whether the contribution does not hold among so many comparisons.
     """
 
     run: str
-    mean_iou: float | None
-    interval: Ends
-    contribution: Gain
+    mean_iou: Interval
+    contribution: Interval
     is_undetermined: bool
 
 
@@ -78,7 +63,7 @@ class Weighting:
 
     tried: int
     weights: tuple[float, ...]
-    over_equal: Gain
+    over_equal: Interval
     unseen: float | None
 
 
@@ -92,7 +77,6 @@ class SubsetsResult:
         subsets: Every subset.
         best: Positions of the members of the best one.
         best_score: Its mean IoU.
-        best_interval: Of that.
         gains: Differences in mean IoU by name ("best_over_all").
         chosen_share: Share of the resamples in which the best is the best.
         values: What each member adds.
@@ -107,9 +91,8 @@ class SubsetsResult:
     members: tuple[str, ...]
     subsets: tuple[ScoredSubset, ...]
     best: tuple[int, ...]
-    best_score: float | None
-    best_interval: Ends
-    gains: dict[str, Gain]
+    best_score: Interval
+    gains: dict[str, Interval]
     chosen_share: float | None
     values: tuple[MemberValue, ...]
     many: str
@@ -136,8 +119,8 @@ class StepScores:
 
     mean_iou: float | None
     boundary_iou: float | None
-    mean_iou_gain: Gain
-    boundary_iou_gain: Gain
+    mean_iou_gain: Interval
+    boundary_iou_gain: Interval
 
 
 @dataclass(frozen=True)
@@ -165,7 +148,7 @@ class ClassGain:
     """
 
     name: str
-    gain: Gain
+    gain: Interval
 
 
 @dataclass(frozen=True)
@@ -186,7 +169,7 @@ class DistanceGain:
     pixels: int
     fixed: float | None
     broken: float | None
-    gain: Gain
+    gain: Interval
 
 
 @dataclass(frozen=True)
@@ -280,12 +263,18 @@ def _read(build: Callable[[dict[str, Any]], Result], data: dict[str, Any], what:
         ) from error
 
 
-def _gain(row: Mapping[str, Any]) -> Gain:
-    return Gain(row["difference"], row["interval"])
-
-
 def _subsets(data: dict[str, Any]) -> SubsetsResult:
     members, best, weights = tuple(data["members"]), data["best"], data["weights"]
+    origin: dict[str, Any] = {
+        key: data[key] for key in ("level", "method", "unit", "resamples") if key in data
+    }
+    origin |= {"groups": data["units"]} if "units" in data else {}  # earlier versions: neither
+
+    def interval(
+        row: Mapping[str, Any], value: str = "difference", ends: str = "interval"
+    ) -> Interval:
+        return Interval.from_difference({"difference": row[value], "interval": row[ends]}, **origin)
+
     return SubsetsResult(
         split=data["split"],
         members=members,
@@ -294,16 +283,14 @@ def _subsets(data: dict[str, Any]) -> SubsetsResult:
             for row in data["subsets"]
         ),
         best=tuple(members.index(name) for name in best["members"]),
-        best_score=best["mean_iou"],
-        best_interval=best["interval"],
-        gains={name: _gain(row) for name, row in data["gains"].items()},
+        best_score=interval(best, "mean_iou"),
+        gains={name: interval(row) for name, row in data["gains"].items()},
         chosen_share=data["chosen_share"],
         values=tuple(
             MemberValue(
                 row["run"],
-                row["mean_iou"],
-                row["interval"],
-                Gain(row["gain"], row["gain_interval"]),
+                interval(row, "mean_iou"),
+                interval(row, "gain", "gain_interval"),
                 row.get("gain_verdict") == UNDETERMINED,  # absent from files of earlier versions
             )
             for row in data["values"]
@@ -314,7 +301,7 @@ def _subsets(data: dict[str, Any]) -> SubsetsResult:
         else Weighting(
             weights["tried"],
             tuple(weights["weights"]),
-            _gain(weights["over_equal"]),
+            interval(weights["over_equal"]),
             weights["unseen"],
         ),
         sentences=tuple(data["sentences"]),
@@ -326,7 +313,10 @@ def _subsets(data: dict[str, Any]) -> SubsetsResult:
 def _step(row: Mapping[str, Any]) -> StepScores:
     gain = row["gain"]
     return StepScores(
-        row["mean_iou"], row["boundary_iou"], _gain(gain["mean_iou"]), _gain(gain["boundary_iou"])
+        row["mean_iou"],
+        row["boundary_iou"],
+        Interval.from_difference(gain["mean_iou"]),
+        Interval.from_difference(gain["boundary_iou"]),
     )
 
 
@@ -334,7 +324,9 @@ def _search(data: dict[str, Any]) -> CRFSearchResult:
     crf = data["crf"]
     # judged again: earlier versions judged where they had chosen
     data["verdict"] = [
-        verdict(CRF_OBJECTIVES[name].title, crf["gain"][name], data["split"])
+        verdict(
+            CRF_OBJECTIVES[name].title, Interval.from_difference(crf["gain"][name]), data["split"]
+        )
         for name in ("mean_iou", "boundary_iou")
         if crf["gain"][name]["difference"] is not None
     ]
@@ -349,10 +341,17 @@ def _search(data: dict[str, Any]) -> CRFSearchResult:
         off=_step(data["off"]),
         crf=_step(crf),
         parameters=from_json(CRFParameters, crf["parameters"]),
-        classes=tuple(ClassGain(row["name"], _gain(row)) for row in crf["classes"]),
+        classes=tuple(
+            ClassGain(row["name"], Interval.from_difference(row)) for row in crf["classes"]
+        ),
         distances=tuple(
             DistanceGain(
-                row["from"], row["to"], row["pixels"], row["fixed"], row["broken"], _gain(row)
+                row["from"],
+                row["to"],
+                row["pixels"],
+                row["fixed"],
+                row["broken"],
+                Interval.from_difference(row),
             )
             for row in crf["distances"]
         ),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from segcore.evaluation.comparison.ablation_verdicts import (
-    Gain,
+    DrawnDifference,
     Spread,
     Terms,
     compare_claim,
@@ -138,7 +138,7 @@ def test_a_difference_over_three_folds_is_students_over_their_means():
     # seeds averaged: .02, .04, .09; mean .05, s = sqrt((.0009 + .0001 + .0016) / 2) = .0360555
     # t(2, 97.5 %) = 4.302653: .05 -+ 4.302653 * .0360555 / sqrt(3) = .05 -+ .089567
     pairs = [("a", 0.01), ("a", 0.03), ("b", 0.04), ("c", 0.08), ("c", 0.10)]
-    gains = [Gain(fold, value, np.full(40_000, value)) for fold, value in pairs]
+    gains = [DrawnDifference(fold, value, np.full(40_000, value)) for fold, value in pairs]
     assert [(g.fold, round(g.observed, 9)) for g in mean_by_fold(gains)] == [
         ("a", 0.02),
         ("b", 0.04),
@@ -167,7 +167,7 @@ def test_a_recipe_that_helps_in_one_fold_by_chance_is_not_said_to_help(interacti
         effect = rng.normal(0, interaction, folds)
         runs = rng.normal(0, seed_noise, (2, folds, seeds))
         gains = [
-            Gain(
+            DrawnDifference(
                 f"fold-{f}", d := float(effect[f] + runs[0, f, s] - runs[1, f, s]), np.full(2000, d)
             )
             for f in range(folds)

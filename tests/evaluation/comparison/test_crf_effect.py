@@ -9,7 +9,9 @@ from segcore.evaluation.comparison.crf_effect import (
     by_distance,
     difference,
     judge,
+    verdict,
 )
+from segcore.evaluation.counts.bootstrap import Interval
 from segcore.evaluation.counts.sample_counts import SampleCounts
 from segcore.evaluation.counts.scores import mean_iou
 from tests.evaluation.plain_loop import plain_interval
@@ -83,3 +85,26 @@ def test_a_class_that_never_occurs_is_left_undefined() -> None:
         None,
         None,
     ]
+
+
+ENDS = [((0.001, 0.01), "helps"), ((-0.02, -0.001), "hurts"), ((-0.01, 0.02), "no difference")]
+
+
+def gain(ends):
+    return Interval.from_difference({"difference": 0.0042, "interval": ends})
+
+
+@pytest.mark.parametrize(("ends", "word"), ENDS)
+def test_the_verdict_follows_the_interval(ends, word):
+    sentence = verdict("mean IoU", gain(ends))
+    assert word in sentence and "+0.42 points" in sentence and "95 %" in sentence
+
+
+@pytest.mark.parametrize(("ends", "word"), ENDS)
+def test_nothing_is_judged_where_it_was_chosen(ends, word):
+    sentence = verdict("mean IoU", gain(ends), chosen_on="validation")
+    assert word not in sentence and sentence.startswith("Chosen on validation, so not judged")
+
+
+def test_too_few_images_are_not_judged():
+    assert verdict("mean IoU", gain((None, None))).startswith("Too few images")

@@ -67,9 +67,11 @@ def test_the_shell_tells_what_the_page_shows_of_subsets(
     assert ensembles.subsets_run(trained.members, "validation") == run and not page.is_stale
     assert ensembles.subsets_run(trained.members, "test") is None
     singles = [trained.workspace.scores.report(m, "validation").to_json() for m in trained.members]
-    assert [v.mean_iou for v in page.values] == pytest.approx([s["mean_iou"] for s in singles])
+    assert [v.mean_iou.value for v in page.values] == pytest.approx(
+        [s["mean_iou"] for s in singles]
+    )
     np.testing.assert_allclose(
-        [v.interval for v in page.values], [s["interval"]["mean_iou"] for s in singles]
+        [v.mean_iou.ends() for v in page.values], [s["interval"]["mean_iou"] for s in singles]
     )
 
 
