@@ -10,6 +10,7 @@ seconds, so it also holds on a busy machine. At 20,000 images it writes some 40,
 
 import argparse
 import logging
+import multiprocessing
 import os
 import platform
 import resource
@@ -201,11 +202,16 @@ def main() -> None:
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, load "
         f"{os.getloadavg()[0]:.1f}; processor seconds of the server, {CLASSES} classes"
     )
+    spawning = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as scratch:
         for images in given.images:
             folder = (given.keep or Path(scratch)) / f"{images}-{given.scored}"
-            if not folder.exists():
-                write_workspace(folder, images, given.scored)
+            if not folder.exists():  # in a process of its own: memory is that of the pages
+                maker = spawning.Process(
+                    target=write_workspace, args=(folder, images, given.scored)
+                )
+                maker.start()
+                maker.join()
             os.environ["SEGCORE_WORKSPACE"] = str(folder / "workspace")
             measure(images, given.scored)
 
