@@ -3,6 +3,8 @@
 # ENGINE=jax or torch an environment without TensorFlow.
 PORT ?= 8501
 BIN := .venv/bin
+# Compiled modules are kept, whatever the environment says: the app and the tests start many Python processes.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: app test suite slow quick lint demo-assets screenshots costs benchmark clean
 
