@@ -1,6 +1,8 @@
 """Losses by name, to be added and weighted: ``dice + 0.5 * focal``."""
 
 from dataclasses import dataclass
+from math import inf
+from numbers import Real
 
 from segcore.catalog import loss_terms
 from segcore.errors import SegcoreError
@@ -34,16 +36,28 @@ class Loss:
         Raises:
             SegcoreError: The factor is no positive number.
         """
-        if isinstance(factor, bool) or not isinstance(factor, (int, float)) or not factor > 0:
+        if isinstance(factor, bool) or not isinstance(factor, Real) or not 0 < factor < inf:
             raise SegcoreError(
                 f"Expected a positive number to weight a loss with, received {factor!r}: write "
                 "for example 0.5 * dice."
             )
         return Loss(
-            " + ".join(f"{factor * weight:g}*{name}" for weight, name in loss_terms(self.text))
+            " + ".join(
+                f"{float(factor) * weight:g}*{name}" for weight, name in loss_terms(self.text)
+            )
         )
 
     __rmul__ = __mul__
+
+    def __truediv__(self, divisor: object) -> "Loss":
+        """Return the loss divided by a positive number.
+
+        Raises:
+            SegcoreError: The divisor is no positive number.
+        """
+        if isinstance(divisor, Real) and not isinstance(divisor, bool) and 0 < divisor < inf:
+            return self * (1 / float(divisor))
+        return self * divisor  # refused in the words of a factor
 
     def __sub__(self, other: object) -> "Loss":
         """Refuse a difference: losses have positive weights.
@@ -57,6 +71,14 @@ class Loss:
         )
 
     __rsub__ = __sub__
+
+    def __neg__(self) -> "Loss":
+        """Refuse a negative loss.
+
+        Raises:
+            SegcoreError: Always.
+        """
+        return self * -1
 
     def __str__(self) -> str:
         return self.text

@@ -11,9 +11,9 @@ from segcore.text_files import as_json
 
 T = TypeVar("T")
 _KINDS: dict[Any, tuple[str, str]] = {
-    float: ("a number", "write it without quotes, for example 0.001"),
-    int: ("a whole number", "write it without quotes, for example 8"),
-    bool: ("true or false", "write it without quotes"),
+    float: ("a number", "write for example 0.001"),
+    int: ("a whole number", "write for example 8"),
+    bool: ("true or false", "write one of them"),
     str: ("text", "write it in quotes"),
     dict: ("a mapping", "write it as {...}"),
     tuple[int, int]: ("two whole numbers", "write for example [256, 256]"),
@@ -107,4 +107,6 @@ def convert(where: str, hint: Any, value: Any) -> Any:
     ):
         return value
     what, how = _KINDS.get(hint) or ("a list", "write it as [...]")
+    if isinstance(value, str) and hint in (float, int, bool):
+        how += ", without quotes"
     raise SegcoreError(f"Expected {what} for {where}, received {shortened(value)}: {how}.")

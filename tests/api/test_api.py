@@ -231,6 +231,7 @@ def test_losses_add_up() -> None:
         segcore.api.Loss("dize")
     dice, focal = segcore.api.dice, segcore.api.focal
     assert dice * 2 == 2 * dice == segcore.api.Loss("2*dice")
+    assert dice / 2 == np.float32(0.5) * dice == dice * np.float64(0.5) == 0.5 * dice
     assert dice + "focal" == dice + focal and "dice" + focal == dice + focal
     for refused in (
         lambda: dice + 1,
@@ -241,6 +242,10 @@ def test_losses_add_up() -> None:
         lambda: dice * 0,
         lambda: -2 * dice,
         lambda: dice * "2",
+        lambda: dice / 0,
+        lambda: dice / focal,
+        lambda: dice * float("inf"),
+        lambda: -dice,
     ):
         with pytest.raises(SegcoreError, match="Expected"):
             refused()
@@ -253,8 +258,10 @@ def test_yaml_numbers_lists_and_plans_are_read_as_people_write_them(params, tmp_
         "learning_rate": 0.001,
         "weight_decay": 0.00025,
     }
-    with pytest.raises(SegcoreError, match=r"learning_rate, received '1e-3': write it without"):
+    with pytest.raises(SegcoreError, match=r"received '1e-3': write for .*, without quotes"):
         settings({**params, "learning_rate": "1e-3"})
+    with pytest.raises(SegcoreError, match=r"epochs, received 10.0: write for example 8\.$"):
+        settings({**params, "epochs": 1e1})
     with pytest.raises(SegcoreError, match=r"size, received 256: write for example \[256, 256\]"):
         settings({**params, "size": 256})
     for mode in (None, 3):

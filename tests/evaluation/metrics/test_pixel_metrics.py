@@ -90,6 +90,19 @@ def test_confidence_equals_a_plain_loop(scenes) -> None:
     assert sum(c.pixels for c in found.classes) == len(sure)
 
 
+def test_the_risk_of_pixels_that_cannot_be_ranked_is_that_of_a_random_order() -> None:
+    """Half the pixels share a level without an error, the other half one with every fifth wrong.
+
+    The risk is 0 up to a coverage of 1/2, then 0.2 (x - 1/2) / x; taken at the ends of the levels
+    it is too high.
+    """
+    sure = np.repeat([0.9995, 0.998], 5000).reshape(100, 100)
+    wrong = (sure < 0.999) & (np.arange(sure.size) % 5 == 0).reshape(sure.shape)
+    probabilities = np.stack([sure, 1 - sure, np.zeros_like(sure)], -1).astype(np.float32)
+    found = measure([(wrong.astype(np.uint8), probabilities)]).confidence().aurc
+    assert found == pytest.approx(0.2 * (0.5 - 0.5 * np.log(2)), rel=1e-3)
+
+
 def test_a_wrong_temperature_is_found_and_undone(scenes) -> None:
     honest = measure(scenes, 10_000).temperature()
     softened = [(mask, apply_temperature(p, 2.5)) for mask, p in scenes]

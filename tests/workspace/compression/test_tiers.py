@@ -46,6 +46,24 @@ def test_summed_probabilities_are_counted_as_a_plain_loop_does(trained, which) -
     assert counts.sum(-1).tolist() == slow.sum(-1).tolist()
 
 
+def test_an_import_with_probabilities_is_summed_as_its_source(trained, tmp_path) -> None:
+    workspace, run = trained.workspace, trained.members[0]
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    for sample in trained.samples["test"]:
+        stored = workspace.runs.open(workspace.runs.prediction_of(run, "test"))
+        probabilities, _ = stored.read_probabilities("test", sample)
+        np.save(folder / f"{sample.rsplit('/')[-1]}.npy", probabilities)
+    workspace.imports.import_("tiny", folder, "other")
+    wanted = workspace.tiers.sum_probabilities(run, "test", GROUPS)[1]
+    found = workspace.tiers.sum_probabilities("other", "test", GROUPS)[1]
+    assert np.abs(np.asarray(found) - np.asarray(wanted)).sum() <= 4
+    assert [t.name for t in workspace.tiers.compare("other", "test", GROUPS).tiers] == [
+        "merged",
+        "summed",
+    ]
+
+
 def test_summing_is_done_once_and_shows_in_no_stage(trained, monkeypatch) -> None:
     run, workspace = trained.members[0], trained.workspace
     assert not workspace.tiers.is_summed(run, "test", GROUPS)
