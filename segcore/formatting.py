@@ -72,6 +72,13 @@ def interval(low: float | None, high: float | None) -> str:
     return f"{100 * low:z.1f}{dash}{100 * high:z.1f} %"
 
 
+def span(low: float | None, high: float | None, digits: int = 4) -> str:
+    """Write the ends of an interval of numbers: "0.5560 to 0.6710"; "–" where there is none."""
+    if low is None or high is None or _is_undefined(low) or _is_undefined(high):
+        return "–"
+    return f"{number(low, digits)} to {number(high, digits)}"
+
+
 def points_interval(
     low: float | None, high: float | None, digits: int = 1, *, unit: str = " pp"
 ) -> str:

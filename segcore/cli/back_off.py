@@ -8,7 +8,8 @@ from typing import Any
 from segcore.cli.command import Command, Options, ProgressLine, workspace_of
 from segcore.cli.tables import table
 from segcore.errors import SegcoreError
-from segcore.evaluation.compression.back_off_report import ALTERNATIVES
+from segcore.evaluation.compression.back_off_report import ALTERNATIVES, threshold_words
+from segcore.evaluation.counts.bootstrap import counted_units
 from segcore.formatting import interval, number, percent
 from segcore.workspace.compression.back_offs import BackOffOptions
 from segcore.workspace.predictions.files import write_folder
@@ -128,12 +129,12 @@ def _show(result: dict[str, Any]) -> str:
     parts = [
         result["headline"],
         result["outcome"],
-        f"Threshold {result['threshold']:.4f}, chosen on {calibration['units']:,} "
-        f"{calibration['unit']} of {result['calibrate']} (wrong there: "
+        f"Threshold {threshold_words(result['threshold'])}, chosen on "
+        f"{counted_units(calibration['units'], calibration['unit'])} of {result['calibrate']} (wrong there: "
         f"{percent(calibration['risk'][0])}). So many allow promises from "
         f"{percent(calibration['smallest_promise'])} on."
         if not result["by_class"]
-        else f"Threshold {result['threshold']:.4f}, chosen on {result['calibrate']}.",
+        else f"Threshold {threshold_words(result['threshold'])}, chosen on {result['calibrate']}.",
         table(["level", "share", "right", "labels"], levels),
         table(["on " + result["split"], "labels", "wrong", "95 %", "bits kept"], rows)
         + f"\nAll right answers would keep {number(result['whole_bits'], 3)} bits a pixel.",

@@ -8,7 +8,7 @@ from typing import Any
 from segcore.cli.command import Command, Options, ProgressLine, workspace_of
 from segcore.cli.tables import table
 from segcore.errors import SegcoreError
-from segcore.formatting import number, percent
+from segcore.formatting import number, percent, span
 from segcore.labels import LabelSet, find_class
 from segcore.workspace import Workspace
 from segcore.workspace.compression.merges import WhatIfOptions
@@ -344,7 +344,7 @@ def _judged_row(title: str, judged_map: dict[str, Any]) -> list[Any]:
         number(after["resolved_confusion"]),
         number(after["composition"]),
         number(after["lift"], 3),
-        f"{number(low, 3)} to {number(high, 3)}",
+        span(low, high, 3),
         percent(after["retained_entropy"]),
         number(after["honest_accuracy"], 3),
     ]
@@ -363,7 +363,7 @@ def _show_tiers(result: dict[str, Any]) -> str:
                 number(tier["scores"]["mean_iou"]),
                 number(tier["gain"]["mean_iou"]["difference"]),
                 "-" if over is None else number(over["mean_iou"]["difference"]),
-                "-" if over is None else f"{number(ends[0])} to {number(ends[1])}",
+                "-" if over is None else span(*ends),
             ]
         )
     header = [

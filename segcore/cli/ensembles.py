@@ -10,7 +10,7 @@ from segcore.cli.tables import table
 from segcore.config import CRFSearchConfig
 from segcore.errors import SegcoreError, unknown
 from segcore.evaluation.counts.bootstrap import Interval
-from segcore.formatting import number, percent
+from segcore.formatting import number, percent, span
 from segcore.postprocess.parameters import CRFParameters
 from segcore.workspace.ensembles.ensembles import DRAWS
 
@@ -114,7 +114,7 @@ def _show_subsets(result: dict[str, Any]) -> str:
         table(["members", "mean IoU", "pixel accuracy"], rows),
         table(["no", "member", "alone", "adds, points", "all lose without it"], values),
         f"Best: {', '.join(result['best']['members'])}, mean IoU "
-        f"{number(result['best']['mean_iou'])} ({number(low)} to {number(high)}); the best in "
+        f"{number(result['best']['mean_iou'])} ({span(low, high)}); the best in "
         f"{percent(result['chosen_share'], 0)} of the resamples. {result.get('how_sure', '')}",
     ]
     weights = result["weights"]

@@ -7,7 +7,7 @@ from segcore.catalog import CORRUPTIONS
 from segcore.cli.command import Command, Options, ProgressLine, workspace_of
 from segcore.cli.tables import table
 from segcore.errors import SegcoreError
-from segcore.formatting import number, percent, signed
+from segcore.formatting import number, percent, plural, signed, span
 from segcore.workspace import Workspace
 
 
@@ -80,12 +80,9 @@ def _show_measure(result: dict[str, Any]) -> str:
         for r in borders["trimap"]
     ]
     parts = [
-        f"{borders['num_samples']} images of {result['split']} with "
+        f"{plural(borders['num_samples'], 'image')} of {result['split']} with "
         f"{'probabilities' if confidence else 'masks'} on disk.",
-        (
-            f"Mean boundary IoU {number(borders['mean_boundary'])} "
-            f"({' to '.join(number(v) for v in borders['interval'])})."
-        ),
+        (f"Mean boundary IoU {number(borders['mean_boundary'])} ({span(*borders['interval'])})."),
         table(["class", "boundary IoU"], classes),
         table(["within px", "mean IoU", "accuracy", "pixels"], band),
     ]

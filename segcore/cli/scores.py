@@ -11,10 +11,12 @@ from segcore.cli.tables import table
 from segcore.data.health.interval_groups import IMAGES
 from segcore.data.splits.splits import GROUPINGS
 from segcore.errors import SegcoreError
+from segcore.evaluation.counts.bootstrap import MINIMUM
 from segcore.evaluation.counts.coverage import score_coverage
-from segcore.formatting import number, percent
+from segcore.formatting import number, percent, span
 from segcore.labels import plural
 
+FEW_GROUPS = f" A split of fewer than {MINIMUM} groups resamples single images."
 OVER = (IMAGES, *GROUPINGS)
 """What intervals may draw."""
 
@@ -85,7 +87,7 @@ def _show_evaluate(result: dict[str, Any]) -> str:
             c["id"],
             c["name"],
             number(c["iou"]),
-            _ends(c["interval"]),
+            span(*c["interval"]),
             c["units"],
             number(c["dice"]),
             number(c["precision"]),
@@ -106,18 +108,23 @@ def _show_evaluate(result: dict[str, Any]) -> str:
         ]
     if "coverage" in result:
         shares = zip(result["classes"], result["coverage"]["scores"]["iou"], strict=True)
-        classes = [[c["name"], c["units"], percent(one["share"], 0)] for c, one in shares]
+        classes = [
+            [c["name"], c["units"], percent(one["share"], 0), percent(one["known"], 0)]
+            for c, one in shares
+        ]
         tail += [
             "",
             result["coverage"]["sentence"],
-            table(["class", unit, "intervals that contain the IoU"], classes),
+            table(
+                ["class", unit, "intervals that contain the IoU", "sets with an interval"], classes
+            ),
         ]
     return "\n".join(
         [
-            f"Split {result['split']}, {result['num_samples']} images at "
+            f"Split {result['split']}, {plural(result['num_samples'], 'image')} at "
             f"{'mixed sizes' if not size else f'{size[0]} x {size[1]}'}, "
             f"{percent(result['ignored_share'])} of the pixels ignored.",
-            f"Mean IoU {number(result['mean_iou'])} ({_ends([low, high])}), "
+            f"Mean IoU {number(result['mean_iou'])} ({span(low, high)}), "
             f"pixel accuracy {number(result['pixel_accuracy'])}.",
             result["how_sure"],
             "",
@@ -125,10 +132,6 @@ def _show_evaluate(result: dict[str, Any]) -> str:
             *tail,
         ]
     )
-
-
-def _ends(interval: list[float | None]) -> str:
-    return " to ".join(map(number, interval)) if None not in interval else "–"
 
 
 def _recount_arguments(parser: argparse.ArgumentParser) -> None:
@@ -189,7 +192,8 @@ def _groups(options: Options) -> dict[str, Any]:
 def _show_groups(result: dict[str, Any]) -> str:
     how = "as chosen" if result["chosen"] else "judging by its images"
     what = "single images" if result["by"] == IMAGES else f"whole groups by {result['by']}"
-    return f"Intervals of {result['dataset']} resample {what}, {how}."
+    few = "" if result["by"] == IMAGES or result["chosen"] else FEW_GROUPS
+    return f"Intervals of {result['dataset']} resample {what}, {how}.{few}"
 
 
 def _report_arguments(parser: argparse.ArgumentParser) -> None:

@@ -28,7 +28,7 @@ from segcore.data.formats.importers.pairs.places import MASK_AFFIX, bare_stem
 from segcore.data.formats.importers.source import SPLIT_NAMES
 from segcore.data.formats.mask_values import check_size, read_mask_indices, to_indices
 from segcore.errors import SegcoreError
-from segcore.labels import LabelSet
+from segcore.labels import LabelSet, plural
 
 ARRAY_SUFFIXES = frozenset({".npy", ".npz"})
 PREDICTION_SUFFIXES = IMAGE_SUFFIXES | ARRAY_SUFFIXES
@@ -289,9 +289,15 @@ def _as_probabilities(
             f"{array.dtype}: save them as float32."
         )
     probabilities = np.ascontiguousarray(array, np.float32)
+    if not np.isfinite(probabilities).all():
+        raise SegcoreError(
+            f"Expected probabilities in {path.name}, received "
+            f"{plural(int((~np.isfinite(probabilities)).sum()), 'value')} that are no numbers (NaN "
+            "or infinite): predict that image again."
+        )
     sums = probabilities.sum(axis=-1)
     low, off = float(probabilities.min()), float(np.abs(sums - 1).max())
-    if not (low >= -1e-3 and off <= SUM_TOLERANCE):  # also catches NaN
+    if not (low >= -1e-3 and off <= SUM_TOLERANCE):
         raise SegcoreError(
             f"Expected probabilities that sum to 1 in each pixel in {path.name}, received "
             f"a smallest value of {low:.3g} and sums up to "

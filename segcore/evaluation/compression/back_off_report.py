@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore import formatting
+from segcore.errors import SegcoreError
 from segcore.evaluation.compression.back_off import STEPS, Tally, kept_bits
 from segcore.evaluation.compression.compression import fold_images
 from segcore.evaluation.compression.label_tree import LabelTree
@@ -116,7 +117,7 @@ class BackOffReport:
         promise = f"{100 * self.threshold.promise:g} %"
         finest, root = self.levels[0].share, self.levels[-1].share
         parts = [f"{formatting.percent(finest, 0)} keep the finest label"]
-        if (between := 1 - finest - root) > 0:
+        if between := sum(level.share for level in self.levels[1:-1]):
             parts.append(f"{formatting.percent(between, 0)} back off to a group")
         if root:
             parts.append(f"{formatting.percent(root, 0)} say nothing")
@@ -126,7 +127,8 @@ class BackOffReport:
         """Say what was achieved on the reported images."""
         risk = self.risk
         ends = f" ({risk.range()} %)" if risk.is_known else ""
-        got = f"Achieved on {self.images:,} other images: {formatting.percent(risk.value)}{ends}."
+        images = formatting.plural(self.images, "other image")
+        got = f"Achieved on {images}: {formatting.percent(risk.value)}{ends}."
         if self.threshold.by_class:
             broken = sum(one.low > self.threshold.promise for one in self.class_risk)
             if broken:
@@ -186,6 +188,12 @@ def _row(one: NodeShare | LevelShare) -> dict[str, Any]:
     return {**vars(one), "right": plain(one.right)}
 
 
+def threshold_words(threshold: float) -> str:
+    """Write a threshold as a probability: "0.6560"; above 1 no node but the root passes it."""
+    root = "above 1, so that every pixel gets the root"
+    return formatting.number(threshold) if threshold <= 1 else root
+
+
 def report_back_off(
     tree: LabelTree,
     threshold: Threshold,
@@ -206,11 +214,16 @@ def report_back_off(
         The report with two alternatives, the finest label everywhere and labels that back off.
 
     Raises:
-        SegcoreError: Answers were not counted.
+        SegcoreError: Answers were not counted, or no pixel has a label.
     """
     given, right = tally.given(threshold.value)
     pixels, total = tally.true.sum(0), int(tally.true.sum())
-    shares = np.array([pixels[list(node)].sum() for node in tree.nodes]) / max(total, 1)
+    if not total:
+        raise SegcoreError(
+            f"Expected labelled pixels to report on, found none in "
+            f"{formatting.plural(len(tally.sample_ids), 'image')}: report on another split."
+        )
+    shares = np.array([pixels[list(node)].sum() for node in tree.nodes]) / total
     risk = achieved_risk(tally, threshold.value, groups)[0]
     plain_risk = achieved_risk(tally, 0, groups)[0]
     finest = tally.given(0)[1]
@@ -231,7 +244,7 @@ def report_back_off(
         achieved_risk(tally, threshold.value, groups, by_class=True) if threshold.by_class else (),
         nodes,
         tuple(levels),
-        kept_bits(pixels, pixels / max(total, 1), total),
+        kept_bits(pixels, pixels / total, total),
         (
             Alternative("argmax", tree.num_classes, plain_risk, kept_bits(finest, shares, total)),
             Alternative("back_off", None, risk, kept_bits(right, shares, total)),
@@ -241,7 +254,7 @@ def report_back_off(
 
 
 def _shares(given: Any, right: Any, total: int) -> tuple[float, float]:
-    return int(given) / max(total, 1), int(right) / int(given) if given else float("nan")
+    return int(given) / total, int(right) / int(given) if given else float("nan")
 
 
 def merge_of_like_risk(

@@ -58,7 +58,12 @@ class LabelTree:
                 the one before.
         """
         size = len(class_names)
-        if not levels or size < 2 or any(level.num_classes != size for level in levels):
+        if size < 2:
+            raise SegcoreError(
+                f"Expected two or more classes, received {size}: there is no coarser label to "
+                "back off to; choose a run with more classes."
+            )
+        if not levels or any(level.num_classes != size for level in levels):
             raise SegcoreError(
                 f"Expected label maps over {size} classes, received {len(levels)} maps over "
                 f"{sorted({level.num_classes for level in levels})}: choose a hierarchy that was "

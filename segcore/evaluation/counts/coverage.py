@@ -24,6 +24,7 @@ from segcore.evaluation.counts.bootstrap import (
     MINIMUM_HELD,
     Part,
     Resampling,
+    counted_units,
     expanded_tail,
     paired,
     percentiles,
@@ -87,12 +88,13 @@ class CoverageTable:
     def sentence(self, name: str = "mean_iou") -> str:
         """Say what the intervals of one score are worth."""
         one = self.scores[name][0]
-        what = f"{self.units:,} {self.unit}"
+        what = counted_units(self.units, self.unit)
         nominal = f"{100 * self.level:g} %"
         if np.isnan(one.value):
             return "The score is undefined, so it has no interval."
         if np.isnan(one.share):
-            return f"{what} have no interval: at least {MINIMUM} are needed."
+            verb = "has" if self.units == 1 else "have"
+            return f"{what} {verb} no interval: at least {MINIMUM} are needed."
         measured = f"{100 * one.share:.0f} %"
         if one.is_enough:
             return f"{nominal} here means {measured} (simulated with {what})."
@@ -159,16 +161,15 @@ def coverage(
         seed: Seed of everything random.
 
     Raises:
-        SegcoreError: Fewer than two units, or a number below 1.
+        SegcoreError: A number below 1.
     """
     parts = tuple(one.margins() for one in counts)
     drawing = Resampling(parts, groups, resamples=1)
     size = drawing.units if n is None else n
-    if drawing.units < 2 or size < 1 or draws < 1 or resamples < 1:
+    if min(size, draws, resamples) < 1:
         raise SegcoreError(
-            f"Expected two or more {drawing.unit} and positive numbers of draws, received "
-            f"{drawing.units} {drawing.unit}, n = {size}, {draws} draws of {resamples} resamples: "
-            "choose a larger split."
+            f"Expected positive numbers, received n = {size}, {draws} draws of {resamples} "
+            "resamples: leave them at their defaults."
         )
     present = np.zeros((drawing.units, counts[0].num_classes), bool)
     np.logical_or.at(present, drawing.unit_of, counts[0].present)
@@ -328,7 +329,7 @@ def plan_test(
         seed: Seed of the draws.
 
     Raises:
-        SegcoreError: Points out of range, or too few units to resample.
+        SegcoreError: Points out of range, too few units to resample, or no labelled pixel.
     """
     if not 0.01 <= points <= 100:
         raise SegcoreError(
@@ -343,9 +344,14 @@ def plan_test(
     if not drawing.is_enough:
         raise SegcoreError(
             f"Expected at least {MINIMUM} {drawing.unit} to plan a test from, received "
-            f"{drawing.units}: choose a larger split, or draw single images."
+            f"{drawing.units}: choose a larger split"
+            f"{'' if groups is None else ', or draw single images'}."
         )
     draws = np.concatenate([statistic(*block) for block in drawing.sums(*parts)])
+    if np.isnan(draws).all():
+        raise SegcoreError(
+            "Expected labelled pixels to plan a test from, found none: choose another split."
+        )
     deviation = 100 * float(np.nanstd(draws, ddof=1)) * (1 if other is not None else 2**0.5)
     factor = float(ndtri(0.5 + LEVEL / 2) + ndtri(POWER))
     needed = int(np.ceil(drawing.units * (factor * deviation / points) ** 2))

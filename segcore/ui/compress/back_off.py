@@ -12,7 +12,9 @@ from segcore.evaluation.compression.back_off_report import (
     BackOffReport,
     LevelShare,
     NodeShare,
+    threshold_words,
 )
+from segcore.evaluation.counts.bootstrap import counted_units
 from segcore.evaluation.metrics.report import plain
 from segcore.ui import viewer
 from segcore.ui.compress import queries
@@ -252,7 +254,8 @@ def _classes(report: BackOffReport) -> None:
 def _calibrated(report: BackOffReport, calibrate: str) -> str:
     chosen = report.threshold
     return (
-        f"Threshold {chosen.value / STEPS:.3f}, from {chosen.units:,} {chosen.unit} of "
+        f"Threshold {threshold_words(chosen.value / STEPS)}, from "
+        f"{counted_units(chosen.units, chosen.unit)} of "
         f"{session.plain(calibrate)}; so many allow promises from "
         f"{formatting.percent(chosen.smallest)} on."
     )

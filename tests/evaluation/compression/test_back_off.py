@@ -105,6 +105,11 @@ def test_levels_that_tear_a_group_apart_are_refused() -> None:
         LabelTree.of_chain([LabelMap.merging(5, [(0, 1)])], NAMES)
 
 
+def test_one_class_has_nothing_to_back_off_to() -> None:
+    with pytest.raises(SegcoreError, match="two or more classes, received 1"):
+        LabelTree.of_chain([LabelMap.identity(1)], ["all"])
+
+
 @pytest.mark.parametrize("classes", [6, 70])
 def test_answers_equal_a_plain_loop(classes: int) -> None:
     counts = np.random.default_rng(1).integers(1, 9, (classes, classes))

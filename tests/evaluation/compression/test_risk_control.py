@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from segcore.errors import SegcoreError
-from segcore.evaluation.compression.back_off import ROOT_ONLY, ImageTally, Tally, tally_image
+from segcore.evaluation.compression.back_off import ROOT_ONLY, STEPS, ImageTally, Tally, tally_image
+from segcore.evaluation.compression.back_off_report import report_back_off, threshold_words
 from segcore.evaluation.compression.label_tree import LabelTree
 from segcore.evaluation.compression.risk_control import achieved_risk, choose_threshold
 from segcore.labels import LabelMap
@@ -50,6 +51,21 @@ def test_the_mean_risk_over_splits_is_at_most_the_promise() -> None:
     error = np.std(risks) / np.sqrt(len(risks))
     assert np.mean(risks) <= promise + 2 * error
     assert np.mean(risks) >= promise - 2 / 81 - 2 * error  # not below, by overdoing it
+
+
+def test_a_split_without_a_label_is_not_reported() -> None:
+    threshold = choose_threshold(joined(images(20, 1), range(20)), 0.2)
+    probabilities = np.full((4, 4, CLASSES), 1 / CLASSES, np.float32)
+    labelled, void = (
+        tally_image(TREE, probabilities, np.full((4, 4), value, np.uint8), True)
+        for value in (0, 255)
+    )
+    report = report_back_off(TREE, threshold, joined([labelled], [0]))
+    assert "Achieved on 1 other image:" in report.outcome()
+    assert threshold_words(0.656) == "0.6560"
+    assert threshold_words(ROOT_ONLY / STEPS).startswith("above 1")
+    with pytest.raises(SegcoreError, match="found none in 2 images: report on another split"):
+        report_back_off(TREE, threshold, joined([void, void], [0, 1]))
 
 
 def test_whole_groups_keep_the_promise_where_single_images_break_it() -> None:

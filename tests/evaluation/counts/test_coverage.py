@@ -54,8 +54,8 @@ def test_few_images_have_no_interval_to_check():
     table = score_coverage(population(5), draws=10)
     assert np.isnan(table.scores["mean_iou"][0].share) and "at least 6" in table.sentence()
     assert table.to_json()["scores"]["mean_iou"][0]["share"] is None
-    with pytest.raises(SegcoreError, match="larger split"):
-        score_coverage(population(1))
+    alone = score_coverage(population(1))
+    assert np.isnan(alone.scores["mean_iou"][0].share) and "1 image has no" in alone.sentence()
 
 
 def test_a_rare_class_has_an_interval_in_some_sets_only():
@@ -107,8 +107,10 @@ def test_the_planned_number_of_images_does_what_it_says():
 def test_no_difference_and_refusals():
     counts = population(20)
     assert plan_test(counts, counts).needed is None
-    with pytest.raises(SegcoreError, match="at least 6 groups"):
+    with pytest.raises(SegcoreError, match=r"at least 6 groups.*or draw single images"):
         plan_test(counts, groups=["a", "b"] * 10)
+    with pytest.raises(SegcoreError, match=r"at least 6 images .* choose a larger split\.$"):
+        plan_test(population(3))
 
 
 @pytest.mark.parametrize("points", [0, -1, 1e-9, 101, float("nan"), float("inf")])
@@ -126,3 +128,5 @@ def test_images_that_score_alike_plan_nothing():
 def test_without_a_scored_pixel_the_score_is_undefined():
     table = score_coverage(SampleCounts.of(np.zeros((8, 2, 2), int)))
     assert table.sentence() == "The score is undefined, so it has no interval."
+    with pytest.raises(SegcoreError, match="labelled pixels to plan a test"):
+        plan_test(SampleCounts.of(np.zeros((8, 2, 2), int)))

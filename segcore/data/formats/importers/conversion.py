@@ -228,7 +228,13 @@ def _absent(labelling: Labelling, present: frozenset[int]) -> list[Problem]:
     if not names:
         return []
     what = f"no mask holds {plural(len(names), 'declared class', 'es')}: {list_names(names)}"
-    return [Problem("", what, "check the classes, or leave them; they are not scored")]
+    return [
+        Problem(
+            "",
+            what,
+            "check the classes, or leave them; they are scored only where they are predicted",
+        )
+    ]
 
 
 def key_of(source: Path, layout: Layout, labelling: Labelling, staged: Path, copy: bool) -> str:
