@@ -36,15 +36,14 @@ class Loss:
         Raises:
             SegcoreError: The factor is no positive number.
         """
-        if isinstance(factor, bool) or not isinstance(factor, Real) or not 0 < factor < inf:
+        weighted = _positive(factor)
+        if weighted is None:
             raise SegcoreError(
                 f"Expected a positive number to weight a loss with, received {factor!r}: write "
                 "for example 0.5 * dice."
             )
         return Loss(
-            " + ".join(
-                f"{float(factor) * weight:g}*{name}" for weight, name in loss_terms(self.text)
-            )
+            " + ".join(f"{weighted * weight:g}*{name}" for weight, name in loss_terms(self.text))
         )
 
     __rmul__ = __mul__
@@ -55,9 +54,8 @@ class Loss:
         Raises:
             SegcoreError: The divisor is no positive number.
         """
-        if isinstance(divisor, Real) and not isinstance(divisor, bool) and 0 < divisor < inf:
-            return self * (1 / float(divisor))
-        return self * divisor  # refused in the words of a factor
+        parts = _positive(divisor)
+        return self * (divisor if parts is None else 1 / parts)
 
     def __sub__(self, other: object) -> "Loss":
         """Refuse a difference: losses have positive weights.
@@ -82,6 +80,13 @@ class Loss:
 
     def __str__(self) -> str:
         return self.text
+
+
+def _positive(value: object) -> float | None:
+    """Return a number above 0, NumPy's too; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    return float(value) if 0 < float(value) < inf else None
 
 
 def _loss(other: object) -> Loss:

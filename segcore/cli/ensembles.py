@@ -10,7 +10,7 @@ from segcore.cli.tables import table
 from segcore.config import CRFSearchConfig
 from segcore.errors import SegcoreError, unknown
 from segcore.evaluation.counts.bootstrap import Interval
-from segcore.formatting import number, percent, span
+from segcore.formatting import number, percent, plural, span
 from segcore.postprocess.parameters import CRFParameters
 from segcore.workspace.ensembles.ensembles import DRAWS
 
@@ -110,12 +110,13 @@ def _show_subsets(result: dict[str, Any]) -> str:
         for i, v in enumerate(result["values"])
     ]
     low, high = result["best"]["interval"]
+    share = result["chosen_share"]
+    often = "" if share is None else f"; the best in {percent(share, 0)} of the resamples"
     parts = [
         table(["members", "mean IoU", "pixel accuracy"], rows),
         table(["no", "member", "alone", "adds, points", "all lose without it"], values),
         f"Best: {', '.join(result['best']['members'])}, mean IoU "
-        f"{number(result['best']['mean_iou'])} ({span(low, high)}); the best in "
-        f"{percent(result['chosen_share'], 0)} of the resamples. {result.get('how_sure', '')}",
+        f"{number(result['best']['mean_iou'])} ({span(low, high)}){often}. {result.get('how_sure', '')}",
     ]
     weights = result["weights"]
     if weights:
@@ -256,7 +257,7 @@ def _show_search(result: dict[str, Any]) -> str:
         for c in crf["classes"]
     ]
     parts = [
-        f"{result['num_samples']} images of {result['split']}; temperature "
+        f"{plural(result['num_samples'], 'image')} of {result['split']}; temperature "
         f"{result['temperature']:.3f}. "
         f"Preferred: {'off' if result['best'] is None else 'the best CRF'}.",
         table(["", "mean IoU", "boundary IoU", "mean IoU, points", "boundary IoU, points"], rows),

@@ -168,7 +168,7 @@ def _show_robustness(result: dict[str, Any]) -> str:
             ]
         )
     head = (
-        f"{result['num_samples']} images of {result['split']}; as they are: mean IoU "
+        f"{plural(result['num_samples'], 'image')} of {result['split']}; as they are: mean IoU "
         f"{number(result['clean']['mean_iou'])}."
     )
     return f"{head}\n\n" + table(
