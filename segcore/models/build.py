@@ -16,6 +16,7 @@ from segcore.data.bands.learned import LearnedBands
 from segcore.errors import SegcoreError, unknown
 from segcore.models.encoders.encoders import build_encoder, recipe_of
 from segcore.models.encoders.stem import transfer
+from segcore.models.engines.engine import primitives
 from segcore.models.layers.blocks import resize_like
 from segcore.models.layers.features import Features
 from segcore.models.layers.layers import BandNormalising, ImageStandardising
@@ -122,11 +123,12 @@ def _build(
         prepared = BandNormalising(channel_names, bands.mean, bands.std, name=NORMALISING)(prepared)
     if config.preprocessing == "standardise":
         prepared = ImageStandardising(name="image_standardising")(prepared)
-    encoder, features = build_encoder(
-        config.encoder, prepared, config.weights == "imagenet", config.weights, bands is not None
-    )
-    scores = decoder(features, num_classes)
-    scores = resize_like(scores, image, "logits_resize")
+    imagenet = config.weights == "imagenet"
+    with primitives.first_weights():
+        encoder, features = build_encoder(
+            config.encoder, prepared, imagenet, config.weights, bands is not None
+        )
+        scores = resize_like(decoder(features, num_classes), image, "logits_resize")
     model = keras.Model(
         image, scores, name=f"{config.architecture}_{config.encoder}".replace(":", "_")
     )

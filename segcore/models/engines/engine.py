@@ -35,4 +35,5 @@ if ENGINE != "tensorflow":
 
 primitives: ModuleType = importlib.import_module(f"segcore.models.engines.{ENGINE}")
 """The engine's own operations: ``fused_batch_norm`` (None where Keras' is used),
-``over_replicas``, ``count_cells``, ``resize`` and ``argmax`` (Keras' takes -0 for less than 0)."""
+``over_replicas``, ``count_cells``, ``resize``, ``argmax`` (Keras' takes -0 for less than 0), and
+``first_weights``, the context in which a network is built."""

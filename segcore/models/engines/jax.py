@@ -1,11 +1,27 @@
 """Operations as JAX has them: batch normalisation is Keras', sums are over the whole batch."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 fused_batch_norm = None
+
+
+@contextmanager
+def first_weights() -> Iterator[None]:
+    """Let XLA compile what draws first weights without optimizing it.
+
+    It is compiled for each shape of a kernel and runs once.
+    """
+    before = jax.config.jax_disable_most_optimizations
+    jax.config.update("jax_disable_most_optimizations", True)
+    try:
+        yield
+    finally:
+        jax.config.update("jax_disable_most_optimizations", before)
 
 
 def over_replicas(sums: Any) -> Any:

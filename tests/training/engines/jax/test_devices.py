@@ -17,6 +17,7 @@ TWIN = """
 import json, sys
 import jax, numpy as np
 from segcore.config import ModelConfig, RecipeConfig
+from segcore.models import build
 from segcore.models.build import build_model
 from segcore.training.engines.jax.devices import Strategy, describe, seed
 from segcore.training.input.pipeline import Batch
@@ -25,6 +26,11 @@ from segcore.training.loop.optimizers import build_optimizer
 from segcore.training.losses.losses import build_loss
 
 count = int(sys.argv[1])
+plain, build_encoder = [], build.build_encoder
+def spy(*words):
+    plain.append(jax.config.jax_disable_most_optimizations)
+    return build_encoder(*words)
+build.build_encoder = spy
 strategy, curve = Strategy(tuple(jax.devices("cpu")[:count])), []
 check_batch_size(4, strategy)
 seed(0)
@@ -37,12 +43,14 @@ for _ in range(3):
     masks = rng.integers(0, 3, (4, 32, 32)).astype(np.uint8)
     masks[0, :24] = 255  # so that the two halves of the batch do not weigh the same
     batch = Batch(np.repeat(masks[..., None] * 80, 3, -1).astype(np.uint8), masks, 4)
+    plain.append(jax.config.jax_disable_most_optimizations)
     loss, confusion = learner.train(batch, 0.05)
     curve.append([float(loss), int(np.sum(confusion))])
 curve.append([float(learner.validate(batch)[0]), 0])
 logits = learner.logits(batch.images[:1])
 places = {len(variable.value.sharding.device_set) for variable in model.variables}
-print(json.dumps({"curve": curve, "places": sorted(places), "name": describe(strategy)}))
+answer = {"curve": curve, "places": sorted(places), "name": describe(strategy), "plain": plain}
+print(json.dumps(answer))
 """
 
 
@@ -72,3 +80,6 @@ def test_two_devices_learn_what_one_does():
     losses = [[loss for loss, _ in run["curve"]] for run in (one, two)]
     assert losses[1][:2] == pytest.approx(losses[0][:2], rel=1e-5)
     assert losses[1][2:] == pytest.approx(losses[0][2:], rel=2e-2)
+    assert one["plain"] == [True, False, False, False], (
+        "what runs once is compiled plainly, a step is not"
+    )
