@@ -16,7 +16,7 @@ def first_weights() -> Iterator[None]:
 
     It is compiled for each shape of a kernel and runs once.
     """
-    before = jax.config.jax_disable_most_optimizations
+    before = jax.config.read("jax_disable_most_optimizations")
     jax.config.update("jax_disable_most_optimizations", True)
     try:
         yield

@@ -28,7 +28,7 @@ from segcore.training.losses.losses import build_loss
 count = int(sys.argv[1])
 plain, build_encoder = [], build.build_encoder
 def spy(*words):
-    plain.append(jax.config.jax_disable_most_optimizations)
+    plain.append(jax.config.read("jax_disable_most_optimizations"))
     return build_encoder(*words)
 build.build_encoder = spy
 strategy, curve = Strategy(tuple(jax.devices("cpu")[:count])), []
@@ -43,7 +43,7 @@ for _ in range(3):
     masks = rng.integers(0, 3, (4, 32, 32)).astype(np.uint8)
     masks[0, :24] = 255  # so that the two halves of the batch do not weigh the same
     batch = Batch(np.repeat(masks[..., None] * 80, 3, -1).astype(np.uint8), masks, 4)
-    plain.append(jax.config.jax_disable_most_optimizations)
+    plain.append(jax.config.read("jax_disable_most_optimizations"))
     loss, confusion = learner.train(batch, 0.05)
     curve.append([float(loss), int(np.sum(confusion))])
 curve.append([float(learner.validate(batch)[0]), 0])
