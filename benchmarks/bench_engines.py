@@ -1,14 +1,14 @@
 """The engines against each other and against a named peer, in one run: images a second, and the time to the first step.
 
-    python benchmarks/bench_engines.py [--python jax=PATH] [--smp PATH] [--before WORKTREE] [--steps 4]
+    python benchmarks/bench_engines.py [--python jax=PATH] [--smp PATH] [--before WORKTREE] [--steps 4] [--turns 2]
 
 Every side trains a ResNet50-UNet at 192 x 256, 12 classes, batch 8, in a process of its own; its
 seconds count from the start of that process, so they hold the imports. Sides take turns, forth and
-back, so that a busy machine disturbs all alike. An engine is measured where this interpreter has
-it, or the one that ``--python`` names for it. The peer is segmentation_models.pytorch on PyTorch,
-if ``--smp`` (or this interpreter) has it. ``--before`` names a checkout of an earlier commit, whose
-TensorFlow side is measured too: at least 0.98 of its images a second is the target; its seconds
-hold no imports. ``--tiny`` is a rehearsal.
+back, so that a busy machine disturbs all alike; a ratio is the median of those of the turns. An
+engine is measured where this interpreter has it, or the one that ``--python`` names for it. The
+peer is segmentation_models.pytorch on PyTorch, if ``--smp`` (or this interpreter) has it.
+``--before`` names a checkout of an earlier commit, whose TensorFlow side is measured too: at least
+0.98 of its images a second is the target; its seconds hold no imports. ``--tiny`` is a rehearsal.
 """
 
 import argparse
@@ -22,7 +22,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 ENGINES = ("tensorflow", "jax", "torch")
-TURNS = 2
 TINY = {"BENCH_SIZE": "32x64", "BENCH_BATCH": "2", "BENCH_ENCODER": "tiny"}
 Results = dict[str, list[dict[str, float]]]
 
@@ -84,6 +83,13 @@ def median(results: Sequence[dict[str, float]], key: str) -> float:
     return statistics.median(result[key] for result in results)
 
 
+def ratio(found: Results, one: str, other: str, key: str) -> str:
+    """The median of one side over the other within each turn, and the smallest and largest."""
+    pairs = zip(found[one], found[other], strict=True)
+    ratios = sorted(first[key] / second[key] for first, second in pairs)
+    return f"{statistics.median(ratios):.3f} ({ratios[0]:.3f} to {ratios[-1]:.3f})"
+
+
 def report(found: Results) -> list[str]:
     """Lines of a table, and the ratios that have a target."""
     lines = [
@@ -99,14 +105,14 @@ def report(found: Results) -> list[str]:
         lines.append(f"| {name} | {speed:.2f} | {first:.1f} | {' | '.join(words)} |")
     speeds = {name: median(results, "images_per_second") for name, results in found.items()}
     if {"tensorflow", "before"} <= set(speeds):
-        ratio = speeds["tensorflow"] / speeds["before"]
-        lines.append(f"tensorflow / before: {ratio:.3f} (target 0.98)")
+        words = ratio(found, "tensorflow", "before", "images_per_second")
+        lines.append(f"images a second, tensorflow / before: {words}, target 0.98")
     if "smp" in speeds:
         best = max((name for name in ENGINES if name in speeds), key=speeds.__getitem__)
-        ratio = speeds[best] / speeds["smp"]
-        lines.append(f"images a second, fastest engine, {best} / smp: {ratio:.2f} (target 1.2)")
-        sooner = median(found[best], "first") / median(found["smp"], "first")
-        lines.append(f"seconds to the first step, {best} / smp: {sooner:.2f} (target at most 1.2)")
+        words = ratio(found, best, "smp", "images_per_second")
+        lines.append(f"images a second, fastest engine, {best} / smp: {words}, target 1.2")
+        words = ratio(found, best, "smp", "first")
+        lines.append(f"seconds to the first step, {best} / smp: {words}, target at most 1.2")
     return lines
 
 
@@ -115,6 +121,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--steps", type=int, default=4, help="timed steps after the first, a turn")
+    parser.add_argument("--turns", type=int, default=2)
     parser.add_argument("--precision", default="float32", choices=["float32", "mixed_bfloat16"])
     parser.add_argument("--python", action="append", default=[], metavar="ENGINE=PATH")
     parser.add_argument("--smp", default=sys.executable, metavar="PATH")
@@ -124,14 +131,17 @@ def main() -> None:
     os.environ.update(TINY if options.tiny else {})
     sides = sides_of(options)
     found: Results = {name: [] for name in sides}
-    for turn in range(TURNS):
+    load = os.getloadavg()[0]  # processes that want a processor; others' only, as nothing runs yet
+    for turn in range(options.turns):
         for name in sides if turn % 2 == 0 else reversed(sides):
             found[name].append(run_side(*sides[name]))
             speed, first = (found[name][-1][key] for key in ("images_per_second", "first"))
             print(
                 f"  turn {turn + 1}, {name}: {speed:.2f} images/s, first {first:.1f} s", flush=True
             )
-    print(f"{processor()}; {options.precision}; median of {TURNS} turns")
+    print(
+        f"{processor()}; {options.precision}; median of {options.turns} turns; load before {load:.1f}"
+    )
     print("\n".join(report(found)))
 
 
