@@ -20,6 +20,13 @@ later."""
 TOLERANCES = {"logits": 1e-4, "loss": 1e-5}
 """Largest difference over the largest value, or over one where that is smaller; else 1e-3."""
 
+FLIPPED = 1e-2
+"""The same for gradients of a network, of which the median differs by 1e-3 at most.
+
+Processors round differently, and where a value of 1e-8 rounds to the other side of a ReLU's zero, the
+gradients of all layers before it change while the logits stay.
+"""
+
 
 @pytest.mark.tensorflow
 @pytest.mark.parametrize("engine", ENGINES)
@@ -39,5 +46,9 @@ def test_an_engine_computes_the_stored_numbers(engine, tmp_path):
     for name in stored.files:
         scale = max(1.0, float(np.abs(stored[name]).max())) if "logits" in name else None
         scale = scale or float(np.abs(stored[name]).max())
-        worst = float(np.abs(numbers[name] - stored[name]).max()) / scale
-        assert worst <= TOLERANCES.get(name.split()[-1], 1e-3), (name, worst)
+        apart, kind = np.abs(numbers[name] - stored[name]) / scale, name.split()[-1]
+        worst, most = float(apart.max()), TOLERANCES.get(kind, 1e-3)
+        if kind in ("norms", "products"):
+            assert np.median(apart) <= most, name
+            most = FLIPPED
+        assert worst <= most, (name, worst)

@@ -12,6 +12,7 @@ from packaging.requirements import Requirement
 from segcore.cli import main
 from segcore.runs.machine import diagnosis as diagnosis_module
 from segcore.runs.machine import doctor
+from segcore.runs.machine.diagnosis import Check
 from segcore.runs.machine.doctor import ask_engine, examine, kept_diagnosis, last_diagnosis
 from segcore.training import engine_check
 
@@ -232,8 +233,21 @@ def test_a_wrong_number_is_seen():
         engine_check.check("caffe")
 
 
-def test_the_shell_ends_with_the_state(workspace, engines, capsys):
+@pytest.mark.parametrize(("machine", "code"), [("well", 0), ("no compiler", 1), ("no CUDA", 2)])
+def test_the_shell_ends_with_the_worst_state(
+    workspace, engines, monkeypatch, request, capsys, machine, code
+):
+    monkeypatch.setattr(doctor, "LITTLE", 0)
+    if machine == "no compiler":
+        monkeypatch.setattr(doctor, "_crf", lambda: Check("Dense CRF", "warning", "no compiler"))
+    if machine == "no CUDA":
+        request.getfixturevalue("driver")
     with pytest.raises(SystemExit) as ended:
         main(["doctor", "--workspace", str(workspace.folder), "--json"])
-    state = json.loads(capsys.readouterr().out)["state"]
-    assert ended.value.code == diagnosis_module.STATES.index(state)
+    document = json.loads(capsys.readouterr().out)
+    assert ended.value.code == code == ["ok", "warning", "fails"].index(document["state"]), document
+    with pytest.raises(SystemExit) as ended:
+        main(["doctor", "--workspace", str(workspace.folder)])
+    table = capsys.readouterr().out
+    assert ended.value.code == code
+    assert ("FAILS" in table, "warning" in table) == (code == 2, code > 0), table
