@@ -70,6 +70,21 @@ def test_every_link_of_a_document_leads_somewhere(path: Path) -> None:
             assert anchor in anchors(target), link
 
 
+@pytest.mark.parametrize("path", named(DOCUMENTS))
+def test_every_source_file_that_a_document_names_is_there(path: Path) -> None:
+    """Those with a folder in their name; in prose they are relative to the checkout or to segcore."""
+    for name in re.findall(
+        r"`(?:bash |python )?([\w.-]+/[\w./-]+\.(?:py|sh|js|txt|html))\b", path.read_text()
+    ):
+        assert (ROOT / name).exists() or (ROOT / "segcore" / name).exists(), name
+
+
+def test_what_work_says_first_is_in_the_how_to() -> None:
+    """The test of the command reads the same sentence from its process."""
+    text = (ROOT / "docs/how-to/gpu-box.md").read_text()
+    assert "Running the queue of /data/segscope on cpu, gpu:0, gpu:1; stop with Ctrl-C." in text
+
+
 def test_the_readme_names_every_extra() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
         "optional-dependencies"

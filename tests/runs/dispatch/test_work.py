@@ -53,7 +53,8 @@ def work(workspace):
 def test_a_box_works_and_a_laptop_looks_and_stops(workspace, work, monkeypatch):
     workspace.folder.mkdir()
     box = work("box")
-    assert "Running the queue" in box.stderr.readline()
+    first = f"Running the queue of {workspace.folder} on cpu; stop with Ctrl-C.\n"
+    assert box.stderr.readline() == first
     workspace.wait(
         lambda: (workspace.folder / "queue.sqlite").exists() and holder(workspace.folder) != ""
     )
