@@ -33,7 +33,7 @@ def card() -> None:
         if diagnosis is None:
             st.caption(
                 "The check lets each engine compute on each device and names what is missing. It "
-                "takes up to a minute and runs in the background."
+                "takes up to a minute, a few where several engines are timed, in the background."
             )
         else:
             _checks(diagnosis)
