@@ -6,7 +6,7 @@ BIN := .venv/bin
 # Compiled modules are kept, whatever the environment says: the app and the tests start many Python processes.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: app test suite slow quick lint demo-assets screenshots costs benchmark clean
+.PHONY: app test suite browser slow quick lint demo-assets screenshots costs benchmark clean
 
 app: ## install what is missing and open the app on 127.0.0.1:$(PORT)
 	@bash .ci/prepare app
@@ -14,10 +14,15 @@ app: ## install what is missing and open the app on 127.0.0.1:$(PORT)
 
 test: ## linters, types and layers, and beside them unit, page and browser tests
 	@bash .ci/prepare test
-	@$(MAKE) --no-print-directory -j 2 lint suite
+	@$(MAKE) --no-print-directory -j 3 lint browser suite
+
+# One process has all browser tests: one Chromium, one server of the demo, and no TensorFlow to import.
+browser:
+	@$(BIN)/python -m pytest -m "not slow" tests/browser $(PYTEST)
 
 suite:
-	@$(BIN)/python -m pytest -n 3 --max-worker-restart 0 --dist loadfile --no-loadscope-reorder -m "not slow" $(PYTEST)
+	@$(BIN)/python -m pytest -n 2 --max-worker-restart 0 --dist loadfile --no-loadscope-reorder -m "not slow" \
+		--ignore tests/browser $(PYTEST)
 
 slow: ## what `make test` leaves out: the long proofs, and the fault test with all its hundred kills
 	@bash .ci/prepare test

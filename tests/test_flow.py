@@ -21,7 +21,7 @@ EPOCHS = 24
 PATIENCE_SECONDS = 600
 MODEL = (
     "--architecture",
-    "unet",
+    "lraspp",
     "--encoder",
     "tiny",
     "--weights",

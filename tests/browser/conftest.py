@@ -124,10 +124,26 @@ def free_port() -> Callable[[], int]:
 
 
 @pytest.fixture(scope="session")
-def demo_url(start_app: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> str:
+def open_demo(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Workspace]:
+    """Make a workspace with the demo in a folder; its scenes are drawn once for all."""
+    drawn = Workspace(tmp_path_factory.mktemp("drawn"))
+    drawn.demo.open()
+
+    def copied(folder: Path) -> Workspace:
+        shutil.copytree(drawn.folder, folder, dirs_exist_ok=True)
+        return Workspace(folder)
+
+    return copied
+
+
+@pytest.fixture(scope="session")
+def demo_url(
+    start_app: Callable[..., str],
+    open_demo: Callable[[Path], Workspace],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> str:
     """The address of the app with the demo open, in which nothing is trained."""
-    workspace = Workspace(tmp_path_factory.mktemp("demo"))
-    workspace.demo.open()
+    workspace = open_demo(tmp_path_factory.mktemp("demo"))
     variables = {"SEGCORE_WORKSPACE": str(workspace.folder), "SEGSCOPE_NO_WORK": "1"}
     return start_app(ROOT / "app.py", variables)
 
@@ -136,6 +152,16 @@ def demo_url(start_app: Callable[..., str], tmp_path_factory: pytest.TempPathFac
 def viewer_url(start_app: Callable[..., str]) -> str:
     """The address of a page with nothing but the viewer."""
     return start_app(Path(__file__).parent / "harness_viewer.py")
+
+
+@pytest.fixture(scope="session")
+def editor(
+    start_app: Callable[..., str], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, Workspace]:
+    """The address of a page with nothing but the mask editor, and the workspace that it saves to."""
+    folder = tmp_path_factory.mktemp("edited")
+    script = Path(__file__).parent / "harness_editor.py"
+    return start_app(script, {"SEGCORE_WORKSPACE": str(folder)}), Workspace(folder)
 
 
 @pytest.fixture(scope="session")
@@ -169,13 +195,44 @@ def profile(chromium, tmp_path_factory) -> Iterator[sync_api.BrowserContext]:
     context.close()
 
 
+def _leave(dialog: sync_api.Dialog) -> None:
+    """Answer a page that asks whether to leave it."""
+    dialog.accept()
+
+
+@pytest.fixture
+def tab(profile: sync_api.BrowserContext) -> Iterator[sync_api.Page]:
+    """The one tab of the profile, which keeps compiled scripts in memory; it remembers nothing of other tests."""
+    tab = profile.pages[0] if profile.pages else profile.new_page()
+    tab.set_default_timeout(SLOW)
+    tab.emulate_media(color_scheme="light")
+    yield tab
+    if tab.is_closed():
+        return
+    tab.on("dialog", _leave)
+    tab.mouse.move(0, 0)
+    tab.goto("about:blank")
+    tab.remove_listener("dialog", _leave)
+    tab.unroute_all()
+    profile.clear_cookies()
+    session = profile.new_cdp_session(tab)
+    kinds = "local_storage,indexeddb"
+    session.send("Storage.clearDataForOrigin", {"origin": "*", "storageTypes": kinds})
+    session.detach()
+
+
 @pytest.fixture
 def new_page(request: pytest.FixtureRequest) -> Iterator[Callable[..., sync_api.Page]]:
     """Open pages that remember nothing of other tests; a script error, or a request to any other host, fails the test at its end.
 
-    A test's first page is one of the profile, others have contexts of their own: as two people.
+    A test's first page is the tab that stays open, others have contexts of their own: as two people.
     """
     pages, contexts, problems = [], [], []
+    watches = {
+        "pageerror": lambda error: problems.append(f"script error: {error}"),
+        "request": lambda sent: sent.url.startswith(OWN) or problems.append(f"asks {sent.url}"),
+        "websocket": lambda ws: ws.url.startswith(OWN) or problems.append(f"a socket to {ws.url}"),
+    }
 
     def open_page(width: int = 1440, height: int = 1000, **options: object) -> sync_api.Page:
         if pages or set(options) - {"color_scheme"}:
@@ -184,35 +241,19 @@ def new_page(request: pytest.FixtureRequest) -> Iterator[Callable[..., sync_api.
             contexts.append(browser.new_context(viewport=size, **options))
             page = contexts[-1].new_page()
         else:
-            page = request.getfixturevalue("profile").new_page()
+            page = request.getfixturevalue("tab")
             page.set_viewport_size({"width": width, "height": height})
             page.emulate_media(**options)
         pages.append(page)
         page.set_default_timeout(SLOW)
-        page.on("pageerror", lambda error: problems.append(f"script error: {error}"))
-        page.on(
-            "request",
-            lambda request: (
-                None
-                if request.url.startswith(OWN)
-                else problems.append(f"a request to {request.url}")
-            ),
-        )
-        page.on(
-            "websocket",
-            lambda socket: (
-                None if socket.url.startswith(OWN) else problems.append(f"a socket to {socket.url}")
-            ),
-        )
+        for event, watch in watches.items():
+            page.on(event, watch)
         return page
 
     yield open_page
-    if pages and pages[0].context not in contexts:
-        pages[0].context.new_cdp_session(pages[0]).send(
-            "Storage.clearDataForOrigin",
-            {"origin": "*", "storageTypes": "cookies,local_storage,indexeddb"},
-        )
-        pages[0].close()
+    for page in pages:
+        for event, watch in watches.items():
+            page.remove_listener(event, watch)
     for context in contexts:
         context.close()
     assert not problems, problems

@@ -1,7 +1,6 @@
 """The mask editor in a real browser: what is drawn is what lies on disk, pixel by pixel."""
 
 import itertools
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,13 +11,6 @@ from segcore.workspace import Workspace
 from tests.browser import harness_editor as harness
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def editor(start_app, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("edited")
-    url = start_app(Path(harness.__file__), {"SEGCORE_WORKSPACE": str(folder)})
-    return url, Workspace(folder)
 
 
 @pytest.fixture

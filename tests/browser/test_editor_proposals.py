@@ -1,7 +1,5 @@
 """Strokes that spread, objects cut out and objects clicked, in a real browser: proposed, accepted, undone, saved."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
@@ -24,13 +22,6 @@ from tests.promptable_files import write_promptable
 
 pytestmark = pytest.mark.browser
 NAME = harness.dataset_name(0, 11)
-
-
-@pytest.fixture(scope="module")
-def editor(start_app, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("proposed")
-    url = start_app(Path(harness.__file__), {"SEGCORE_WORKSPACE": str(folder)})
-    return url, Workspace(folder)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """What is drawn and not saved is never lost: other images, slow answers, full disks, other windows."""
 
 import itertools
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,13 +13,6 @@ from tests.browser.test_editor import drag, drawn, hook, point, press, save, set
 pytestmark = pytest.mark.browser
 LEFT, RIGHT, BARE = harness.NAMES
 NUMBERS = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def editor(start_app, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("unsaved")
-    url = start_app(Path(harness.__file__), {"SEGCORE_WORKSPACE": str(folder)})
-    return url, Workspace(folder)
 
 
 @pytest.fixture
@@ -86,8 +78,6 @@ def test_a_drawing_waits_while_another_image_is_looked_at_and_can_still_be_undon
 
 def test_a_window_that_still_holds_drawings_asks_before_it_closes(opened, name) -> None:
     page, _ = opened()
-    asked = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
     leaves = "() => { const e = new Event('beforeunload', { cancelable: true }); dispatchEvent(e); return e.defaultPrevented; }"
     assert not page.evaluate(leaves)
     press(page, "2")

@@ -11,9 +11,7 @@ from types import SimpleNamespace
 import pytest
 from oidc_provider_mock import run_server_in_thread
 from oidc_provider_mock._app import OpenIDCode
-from playwright.sync_api import Browser, BrowserContext, Page, expect
-
-from segcore.workspace import Workspace
+from playwright.sync_api import Page, expect
 
 ROOT = Path(__file__).resolve().parents[2]
 LIST = """
@@ -22,17 +20,15 @@ addresses = ["anna@example.org"]
 [viewer]
 domains = ["example.org"]
 """
-SLOW = 60_000
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
 def site(
-    start_app: Callable[..., str], free_port: Callable[[], int], tmp_path_factory
+    start_app: Callable[..., str], free_port: Callable[[], int], open_demo, tmp_path_factory
 ) -> Iterator[SimpleNamespace]:
     """An app with log-in, its provider and its workspace with the demo."""
-    workspace = Workspace(tmp_path_factory.mktemp("team"))
-    workspace.demo.open()
+    workspace = open_demo(tmp_path_factory.mktemp("team"))
     (workspace.folder / "team.toml").write_text(LIST)
     port = free_port()
     with run_server_in_thread() as provider:
@@ -57,21 +53,11 @@ def site(
 
 
 @pytest.fixture
-def visit(browser: Browser) -> Iterator[Callable[[], Page]]:
-    """A page in a context of its own; what the provider loads from elsewhere is not fetched."""
-    contexts: list[BrowserContext] = []
-
-    def open_page() -> Page:
-        context = browser.new_context(viewport={"width": 1440, "height": 900})
-        contexts.append(context)
-        context.route(re.compile(r"^https?://(?!127\.0\.0\.1|localhost)"), lambda r: r.abort())
-        page = context.new_page()
-        page.set_default_timeout(SLOW)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
+def page(tab: Page) -> Page:
+    """The tab, in which what the provider loads from elsewhere is not fetched."""
+    tab.route(re.compile(r"^https?://(?!127\.0\.0\.1|localhost)"), lambda r: r.abort())
+    tab.set_viewport_size({"width": 1440, "height": 900})
+    return tab
 
 
 def log_in(page: Page, site: SimpleNamespace, address: str, link: str = "") -> None:
@@ -95,8 +81,7 @@ def log_out(page: Page, site: SimpleNamespace) -> None:
     page.goto(site.url)
 
 
-def test_nothing_is_shown_before_log_in_and_a_link_leads_through_it(site, visit):
-    page = visit()
+def test_nothing_is_shown_before_log_in_and_a_link_leads_through_it(site, page):
     log_in(page, site, "anna@example.org", "/dataset?show=Health")
     expect(page.locator("h1.page-title")).to_have_text("Dataset")
     assert page.url.startswith(f"{site.url}/dataset") and "show=Health" in page.url
@@ -108,8 +93,7 @@ def test_nothing_is_shown_before_log_in_and_a_link_leads_through_it(site, visit)
     assert "demo" not in page.locator("body").inner_text().lower()
 
 
-def test_who_is_not_on_the_list_gets_a_sentence_and_no_page(site, visit):
-    page = visit()
+def test_who_is_not_on_the_list_gets_a_sentence_and_no_page(site, page):
     log_in(page, site, "eve@elsewhere.org", "/runs")
     expect(page.get_by_text("eve@elsewhere.org is not on the list")).to_be_visible()
     expect(page.get_by_test_id("stSidebarNavLink")).to_have_count(0)
@@ -117,8 +101,8 @@ def test_who_is_not_on_the_list_gets_a_sentence_and_no_page(site, visit):
     expect(page.get_by_role("button", name="Log in")).to_be_visible()
 
 
-def test_who_is_taken_off_the_list_is_out_at_the_next_click(site, visit, settle):
-    page, team = visit(), site.workspace.folder / "team.toml"
+def test_who_is_taken_off_the_list_is_out_at_the_next_click(site, page, settle):
+    team = site.workspace.folder / "team.toml"
     log_in(page, site, "anna@example.org", "/guide")
     expect(page.get_by_test_id("stSidebarNavLink").first).to_be_visible()
     settle(page)  # a script that still runs may read the list anew
@@ -134,7 +118,7 @@ def test_who_is_taken_off_the_list_is_out_at_the_next_click(site, visit, settle)
 
 
 @pytest.mark.parametrize("what", ["audience", "bearer", "expired", "unchecked"])
-def test_a_token_for_others_or_of_yesterday_opens_nothing(site, visit, monkeypatch, what):
+def test_a_token_for_others_or_of_yesterday_opens_nothing(site, page, monkeypatch, what):
     address = "anna@example.org"
     if what in ("audience", "bearer"):
         other = ["another"]
@@ -148,7 +132,6 @@ def test_a_token_for_others_or_of_yesterday_opens_nothing(site, visit, monkeypat
         )
     else:
         address = know(site, "mallory", {"email": address, "email_verified": False})
-    page = visit()
     log_in(page, site, address)
     if what == "unchecked":
         expect(page.get_by_text("has not checked that anna@example.org is yours")).to_be_visible()
@@ -157,8 +140,7 @@ def test_a_token_for_others_or_of_yesterday_opens_nothing(site, visit, monkeypat
     expect(page.get_by_test_id("stSidebarNavLink")).to_have_count(0)
 
 
-def test_a_cookie_that_was_changed_opens_nothing(site, visit):
-    page = visit()
+def test_a_cookie_that_was_changed_opens_nothing(site, page):
     log_in(page, site, "carl@example.org")
     expect(page.get_by_test_id("stSidebarNavLink").first).to_be_visible()
     (cookie,) = [c for c in page.context.cookies() if c["name"] == "_streamlit_user"]

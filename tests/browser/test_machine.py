@@ -42,10 +42,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def workspace(folder: Path) -> Workspace:
-    made = Workspace(folder / "workspace")
-    made.demo.open()
-    return made
+def workspace(folder: Path, open_demo: Callable[[Path], Workspace]) -> Workspace:
+    return open_demo(folder / "workspace")
 
 
 @pytest.fixture(scope="module")

@@ -88,7 +88,7 @@ def test_two_runs_are_launched_and_outlive_browser_and_server(
     kept, reached = first.metrics(), second.status().epoch or 0
     assert [line["epoch"] for line in kept] == list(range(1, len(kept) + 1))
 
-    page.context.close()
+    page.close()
     kill_server(url)
     wait(lambda: (second.status().epoch or 0) > reached)  # nobody looks, and it goes on
 

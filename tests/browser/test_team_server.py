@@ -21,8 +21,6 @@ from oidc_provider_mock import run_server_in_thread
 from PIL import Image
 from playwright.sync_api import Browser, expect
 
-from segcore.workspace import Workspace
-
 ROOT = Path(__file__).resolve().parents[2]
 HOW_TO = (ROOT / "docs/how-to/team-server.md").read_text()
 NAME = "segscope.localhost"
@@ -66,14 +64,13 @@ def end(process: subprocess.Popen) -> None:
 
 
 @pytest.fixture(scope="module")
-def server(certificate, free_port, tmp_path_factory) -> Iterator[SimpleNamespace]:
+def server(certificate, free_port, open_demo, tmp_path_factory) -> Iterator[SimpleNamespace]:
     """The provider, the app as the how-to starts it, and nginx with the how-to's configuration."""
     nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if nginx is None:
         pytest.skip("no nginx: apt-get install nginx")
     folder = tmp_path_factory.mktemp("server")
-    workspace = Workspace(folder / "workspace")
-    workspace.demo.open()
+    workspace = open_demo(folder / "workspace")
     (workspace.folder / "team.toml").write_text(block("toml", 1))
     inner, outer = free_port(), free_port()
     url = f"https://{NAME}:{outer}"
