@@ -43,7 +43,7 @@ RECIPE = RecipeConfig(
 def new_run(folder, name, **changes):
     config = TrainConfig(
         "fields",
-        ModelConfig("unet", "tiny", "none"),
+        ModelConfig("lraspp", "tiny", "none"),
         dataclasses.replace(RECIPE, **changes),
         SIZE,
         seed=1,

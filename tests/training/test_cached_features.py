@@ -30,7 +30,7 @@ def test_a_network_that_goes_back_and_forth_is_refused():
 def weights(tmp_path_factory):
     """The weights of some tiny encoder, as a file that stands for a pretrained one."""
     keras.utils.set_random_seed(9)
-    model = build_model(ModelConfig("unet", "tiny", "none"), 3, SIZE)
+    model = build_model(ModelConfig("lraspp", "tiny", "none"), 3, SIZE)
     path = tmp_path_factory.mktemp("weights") / "tiny.npz"
     arrays = {n: np.asarray(v) for n, v in variables_of(model).items() if n.startswith("tiny")}
     np.savez(path, **arrays)
@@ -40,7 +40,7 @@ def weights(tmp_path_factory):
 def make(new_run, name, weights, **recipe):
     usual = {"augmentation": "none", "epochs": 2, "learning_rate": 0.003, "batch_size": 4}
     words = {"loss": "dice_focal"} | usual | recipe
-    config = {"model": ModelConfig("unet", "tiny", weights), "recipe": RecipeConfig(**words)}
+    config = {"model": ModelConfig("lraspp", "tiny", weights), "recipe": RecipeConfig(**words)}
     return new_run(name, config)
 
 
@@ -133,7 +133,7 @@ def test_features_too_large_for_half_precision_are_refused(monkeypatch):
         ("no augmentation and no CutMix", {"cut_mix": 0.5}, {}),
         ("stays fixed in all epochs", {"freeze_epochs": 1}, {}),
         ("one device with cached features", {}, {"device": "gpu:0,gpu:1"}),
-        ("pretrained weights", {}, {"model": ModelConfig("unet", "tiny", "none")}),
+        ("pretrained weights", {}, {"model": ModelConfig("lraspp", "tiny", "none")}),
     ],
 )
 def test_what_does_not_go_together_is_refused(words, recipe, config):
