@@ -135,7 +135,8 @@ class Diagnosis:
     def speed(self, engine: str, precision: str = "float32") -> float | None:
         """Return the images a second that an engine trained on here, on the CPU.
 
-        None where it was not measured: a machine with a GPU, or with a single engine.
+        None where it was not measured: a machine with a GPU, or with a single engine, or where it
+        failed or took longer than the doctor waits.
 
         Args:
             engine: A key of :data:`ENGINES`.

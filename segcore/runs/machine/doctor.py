@@ -140,13 +140,20 @@ def _answer(module: str, engine: str, seconds: float) -> dict[str, Any] | str:
             stdin=subprocess.DEVNULL,
             check=False,
         )
-        document: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-        return document
-    except subprocess.TimeoutExpired:
+        return _last_document(done.stdout)
+    except subprocess.TimeoutExpired as late:
+        with suppress(ValueError, IndexError):  # what it had printed until then
+            return _last_document((late.stdout or b"").decode())
         return f"it did not answer within {seconds:.0f} s"
     except (OSError, ValueError, IndexError):
         last = [line for line in done.stderr.splitlines() if line.strip()][-1:] or ["no message"]
         return f"its process ended with code {done.returncode}: {last[0][:300]}"
+
+
+def _last_document(printed: str) -> dict[str, Any]:
+    """Return the last whole line as JSON; an engine's messages may stand before it."""
+    document: dict[str, Any] = json.loads(printed[: printed.rindex("\n")].splitlines()[-1])
+    return document
 
 
 def read_driver() -> str:
@@ -336,7 +343,8 @@ def _engines(engines: Mapping[str, Mapping[str, Any]], gpus: Sequence[Device]) -
             reason = f"cannot be used: {answer['error']}"
             checks.append(Check(title, FAILS, reason, "install it again", engine_command(name)))
             continue
-        checks.append(Check(title, OK, f"{answer['version']}, sees {', '.join(answer['devices'])}"))
+        reason = f"{answer['version']}, sees {', '.join(answer['devices'])}{_speeds(answer)}"
+        checks.append(Check(title, OK, reason))
         checks += [_engine_on(name, answer, device) for device in answer["devices"]]
         for gpu in gpus:
             if gpu.id not in answer["devices"]:
@@ -345,6 +353,15 @@ def _engines(engines: Mapping[str, Mapping[str, Any]], gpus: Sequence[Device]) -
                 command = gpu_command(name)
                 checks.append(Check(f"{title} on {gpu.id}", FAILS, reason, fix, command))
     return checks
+
+
+def _speeds(answer: Mapping[str, Any]) -> str:
+    """Say how fast an engine trained; "" where it was not timed, as it is the only one."""
+    speeds = answer.get("images_per_second")
+    if speeds is None:
+        return ""
+    shown = ", ".join(f"{speed:.1f} in {precision}" for precision, speed in speeds.items())
+    return f"; images a second: {shown}" if shown else "; not timed"
 
 
 def _engine_on(engine: str, answer: Mapping[str, Any], device: str) -> Check:

@@ -110,8 +110,8 @@ def choose_engine(config: TrainConfig, diagnosis: Callable[[], Diagnosis | None]
         why = f"auto: {TITLES[working[0]]} passed the doctor's check"
         speeds = _cpu_speeds(answer, working, config)
         if speeds:
-            working.sort(key=lambda engine: -speeds[engine])
-            shown = ", ".join(f"{TITLES[engine]} {speeds[engine]:.1f}" for engine in working)
+            working.sort(key=lambda engine: -speeds.get(engine, 0.0))
+            shown = ", ".join(f"{TITLES[e]} {_shown(speeds.get(e))}" for e in working)
             why = f"auto: fastest on this CPU by the doctor's few steps (images a second: {shown})"
         return EngineChoice(working[0], "; ".join([why, *reasons]))
     raise SegcoreError(
@@ -153,12 +153,15 @@ def _able(config: TrainConfig) -> list[str]:
 def _cpu_speeds(
     diagnosis: Diagnosis | None, working: Sequence[str], config: TrainConfig
 ) -> dict[str, float]:
-    """Return what each engine trained on in a second; {} on a GPU, or where one was not timed."""
+    """Return what engines trained on in a second, those that were timed; {} on a GPU."""
     if diagnosis is None or len(working) < 2 or _first_device(config) != "cpu":
         return {}
     speeds = {engine: diagnosis.speed(engine, config.recipe.precision) for engine in working}
-    known = {engine: speed for engine, speed in speeds.items() if speed is not None}
-    return known if len(known) == len(working) else {}
+    return {engine: speed for engine, speed in speeds.items() if speed is not None}
+
+
+def _shown(speed: float | None) -> str:
+    return "not timed" if speed is None else f"{speed:.1f}"
 
 
 def _first_device(config: TrainConfig) -> str:

@@ -89,6 +89,9 @@ def test_several_engines_on_a_cpu_are_timed_and_remembered(tmp_path, engines, mo
     kept = doctor.kept_diagnosis(tmp_path)
     assert kept.speed("tensorflow") == 2.0 and kept.speed("tensorflow", "mixed_bfloat16") is None
     assert kept.speed("jax") is None
+    checks = by_name(kept)
+    assert checks["TensorFlow"].reason.endswith("sees cpu; images a second: 2.0 in float32")
+    assert checks["JAX"].reason.endswith("sees cpu; not timed")
 
 
 def test_a_gpu_that_only_the_driver_sees_fails_with_the_command_that_helps(
@@ -213,6 +216,20 @@ def test_an_engine_that_hangs_or_dies_is_an_answer(tmp_path, monkeypatch):
         program.chmod(0o755)
         monkeypatch.setattr(sys, "executable", str(program))
         assert words in ask_engine("tensorflow", seconds)["error"]
+
+
+def test_of_an_engine_that_is_too_slow_the_first_precisions_count(tmp_path, monkeypatch):
+    """Half precision that a processor emulates can take minutes a step."""
+    program = tmp_path / "python"
+    monkeypatch.setattr(sys, "executable", str(program))
+    for script, speeds in (
+        ('echo {\\"float32\\": 2.0}; printf {; exec sleep 600', {"float32": 2.0}),
+        ("exec sleep 600", {}),
+        ('echo {\\"float32\\": 2.0}; exit 1', {"float32": 2.0}),
+    ):
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        assert doctor.measure_engine("torch", 1.5) == speeds
 
 
 @pytest.mark.tensorflow

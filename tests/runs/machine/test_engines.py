@@ -72,8 +72,13 @@ def test_on_a_cpu_auto_takes_the_engine_that_trained_fastest_there(installed) ->
     assert engines.choose_engine(bfloat16, lambda: doctor).name == "tensorflow"
     on_gpu = dataclasses.replace(on_cpu, device="gpu:0")
     assert engines.choose_engine(on_gpu, lambda: doctor).name == "tensorflow", "CPU's speed there"
-    partly = Diagnosis((), kept | {"jax": answer()}, {})
-    assert engines.choose_engine(on_cpu, lambda: partly).name == "tensorflow"
+    partly = Diagnosis((), kept | {"jax": answer() | {"images_per_second": {}}}, {})
+    choice = engines.choose_engine(on_cpu, lambda: partly)
+    assert choice.name == "tensorflow" and "TensorFlow 2.0, JAX not timed" in choice.reason
+    others = Diagnosis((), kept | {"tensorflow": answer()}, {})
+    assert engines.choose_engine(on_cpu, lambda: others).name == "jax", "the one that was timed"
+    untimed = Diagnosis((), {"tensorflow": answer(), "jax": answer()}, {})
+    assert engines.choose_engine(on_cpu, lambda: untimed).name == "tensorflow"
 
 
 def test_the_doctor_is_asked_only_where_there_is_a_choice(installed) -> None:
