@@ -345,7 +345,8 @@ def _engines(engines: Mapping[str, Mapping[str, Any]], gpus: Sequence[Device]) -
             continue
         reason = f"{answer['version']}, sees {', '.join(answer['devices'])}{_speeds(answer)}"
         checks.append(Check(title, OK, reason))
-        checks += [_engine_on(name, answer, device) for device in answer["devices"]]
+        alone = len(engines) == 1
+        checks += [_engine_on(name, answer, device, alone) for device in answer["devices"]]
         for gpu in gpus:
             if gpu.id not in answer["devices"]:
                 reason = f"only the driver sees it, {title} does not: runs would use the CPU"
@@ -364,7 +365,8 @@ def _speeds(answer: Mapping[str, Any]) -> str:
     return f"; images a second: {shown}" if shown else "; not timed"
 
 
-def _engine_on(engine: str, answer: Mapping[str, Any], device: str) -> Check:
+def _engine_on(engine: str, answer: Mapping[str, Any], device: str, alone: bool) -> Check:
+    """Say what an engine computed on a device; ``alone``: no other engine is installed."""
     name = f"{ENGINES[engine]} on {device}"
     results = [result for result in answer["results"] if result["device"] == device]
     wrong: dict[str, list[str]] = {}
@@ -377,5 +379,9 @@ def _engine_on(engine: str, answer: Mapping[str, Any], device: str) -> Check:
         return Check(name, OK, reason)
     state = WARNING if "float32" in right else FAILS
     fix = f"train in {' or '.join(right)}" if state == WARNING else "choose another device"
+    command = ""
+    if state == FAILS and device != "cpu":  # as TensorFlow on cards that it has no build for
+        fix += ", or an engine whose makers have a build for this card"
+        command = engine_command("jax" if engine == "torch" else "torch") if alone else ""
     reasons = (f"{', '.join(precisions)}: {error}" for error, precisions in wrong.items())
-    return Check(name, state, "; ".join(reasons), fix)
+    return Check(name, state, "; ".join(reasons), fix, command)

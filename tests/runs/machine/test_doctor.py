@@ -114,11 +114,14 @@ def test_wrong_numbers_of_one_precision_leave_the_others(tmp_path, driver, engin
     assert diagnosis.failure("tensorflow", "gpu:0") == ""
     assert "bfloat16" in diagnosis.failure("tensorflow", "gpu:0", "mixed_bfloat16")
     engines["tensorflow"] = answer(["cpu", "gpu:0"], {("gpu:0", "float32"), ("gpu:0", "float16")})
+    check = by_name(examine(tmp_path))["TensorFlow on gpu:0"]
+    assert (check.state, check.reason) == ("fails", "float32, float16: wrong numbers")
     assert (
-        by_name(examine(tmp_path))["TensorFlow on gpu:0"].reason
-        == "float32, float16: wrong numbers"
+        check.fix == "choose another device, or an engine whose makers have a build for this card"
     )
-    assert by_name(examine(tmp_path))["TensorFlow on gpu:0"].state == "fails"
+    assert check.command.endswith("install 'torch>=2.13,<2.14'")
+    engines["torch"] = answer(["cpu", "gpu:0"])
+    assert by_name(examine(tmp_path))["TensorFlow on gpu:0"].command == "", "another one is here"
 
 
 def test_an_engine_that_cannot_be_imported(tmp_path, engines):
