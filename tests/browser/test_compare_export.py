@@ -1,6 +1,7 @@
 """The picture that Compare saves says what it shows: decoded, its words and colours are where they were drawn."""
 
 import io
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -69,7 +70,7 @@ def test_a_saved_picture_carries_model_split_score_and_legend(
     truth = workspace.scenes.truth("tiny", sample)
     present = {report.label_set.class_names[i] for i in np.unique(truth) if i != 255}
     swatches = {}
-    for before, one in zip(drawn, drawn[1:], strict=False):
+    for before, one in itertools.pairwise(drawn):
         if one["words"] in names and not before["words"]:
             middle = int(before["y"] + before["tall"] / 2), int(before["x"] + before["wide"] / 2)
             swatches[one["words"]] = tuple(int(v) for v in saved[middle])

@@ -1,6 +1,7 @@
 """Every selector shows what the server computes with, after each change of dataset, run and split."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,19 +11,32 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from segcore.catalog import AUGMENTATIONS, BALANCE_MODES, BALANCE_RULES, ENSEMBLE_RULES
+from segcore.catalog import (
+    AUGMENTATIONS,
+    BALANCE_MODES,
+    BALANCE_RULES,
+    ENSEMBLE_RULES,
+    TUNE_PRESETS,
+)
+from segcore.config import TrainConfig, TuneConfig
+from segcore.config.schema import own_settings, settings
 from segcore.data.dataset.writing import ArraySample, write_dataset
 from segcore.labels import LabelClass, LabelSet
 from segcore.ui.balance import form
 from segcore.ui.shared import cached_scores
 from segcore.ui.shared.run_names import called
 from segcore.ui.shared.run_names import shown as shortened
+from segcore.ui.train.device_choice import TITLES as DEVICES
+from segcore.ui.train.form import WEIGHTS
 from segcore.workspace.predictions.imported import HowToImport
 
 pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("dataset", "balance", "runs", "compare", "evaluate", "ensemble", "compress")
+PAGES = (
+    *("dataset", "balance", "train", "tune", "ablation", "runs"),
+    *("compare", "predict", "evaluate", "ensemble", "compress"),
+)
 
 SHOWN = """() => {
     const shown = {};
@@ -122,14 +136,34 @@ TITLES: dict[str, Callable[[str], str]] = {
 """How the page writes the options of the selectors that do not show them as they are, by key."""
 
 
+FIELDS = {one.name: one for one in settings(TrainConfig).values()}
+SEARCH = {one.name: one for one in own_settings(TuneConfig) if one.option.table}
+
+
 def title(key: str, value: str) -> str:
     """Return how the page writes an option of a selector."""
-    return TITLES.get(key, str)(value)
+    if key == "tune_preset":
+        return TUNE_PRESETS[value].title
+    if re.match(r"(tune_)?weights_", key) and value in WEIGHTS:
+        return WEIGHTS[value]
+    if key.startswith("device_"):
+        return DEVICES.get(value, value)
+    # a field of Train, drawn anew when a config is loaded, or of Tune, by the search space
+    of_form = re.fullmatch(r"(\w+)_\d+|tune_(\w+?)(_one)?_\w+", key)
+    name = (of_form[1] or of_form[2]) if of_form else ""
+    if key.removeprefix("tune_") in SEARCH:
+        return SEARCH[key.removeprefix("tune_")].option.table[value].title
+    if name not in FIELDS:
+        return TITLES.get(key, str)(value)
+    option = FIELDS[name].option
+    if not value:
+        return option.empty
+    return option.table[value].title if value in (option.table or {}) else value
 
 
 def switch_dataset(page: Page, now: str, name: str) -> None:
     page.get_by_test_id("stSidebar").get_by_role("button", name=now).first.click()
-    box = page.get_by_role("combobox", name="Dataset").first
+    box = page.get_by_test_id("stPopoverBody").get_by_role("combobox", name="Dataset")
     box.fill(name)
     page.get_by_role("option", name=name, exact=True).click()
     settle(page)

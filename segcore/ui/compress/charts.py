@@ -214,12 +214,7 @@ def before_and_after(
                 hovertemplate="%{customdata[0]}: IoU %{y:.1f} %<extra>before</extra>",
             )
         )
-    legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
-    yaxis = {"title": {"text": "IoU, %"}, "range": [0, 100]}
-    figure.update_layout(
-        height=360, margin={"l": 8, "r": 8, "t": 8, "b": 8}, yaxis=yaxis, legend=legend
-    )
-    return figure
+    return lay_out(figure, 360, yaxis={"title": {"text": "IoU, %"}, "range": [0, 100]})
 
 
 def tier_gains(tiers: Sequence[Tier], titles: Mapping[str, str]) -> go.Figure:
@@ -263,9 +258,5 @@ def tier_gains(tiers: Sequence[Tier], titles: Mapping[str, str]) -> go.Figure:
                 hovertemplate="%{x}: %{y:+.1f} pp<extra>" + titles[tier.name] + "</extra>",
             )
         )
-    legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
-    figure.update_layout(
-        height=360, margin={"l": 8, "r": 8, "t": 8, "b": 8}, barmode="group", legend=legend
-    )
-    figure.update_yaxes(title={"text": "gain over the unmerged model, pp"}, zeroline=True)
-    return figure
+    axis = {"title": {"text": "gain over the unmerged model, pp"}, "zeroline": True}
+    return lay_out(figure, 360, barmode="group", yaxis=axis)

@@ -1,7 +1,6 @@
 """Plotly figures about scores: confusion, differences with intervals, spreads, slices."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +9,15 @@ import plotly.graph_objects as go
 from segcore.evaluation.metrics.slices import SliceScores
 from segcore.ui.shared.charts.classes import class_groups
 from segcore.ui.shared.charts.intervals import signed_intervals
-from segcore.ui.shared.charts.layout import ACCENT, QUIET, WARM, every_tick, row_height
+from segcore.ui.shared.charts.layout import (
+    ACCENT,
+    QUIET,
+    WARM,
+    every_tick,
+    lay_out,
+    row_height,
+    rows_from_the_top,
+)
 from segcore.ui.shared.charts.matrices import confusion
 
 MAX_CLICKABLE = 48
@@ -19,16 +26,6 @@ MAX_CLICKABLE = 48
 SIZES = ("small, below 32 × 32", "medium", "large, 96 × 96 and above")
 
 Pair = Sequence[float | None]
-
-
-def _finish(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
-    figure.update_layout(
-        height=height,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        hoverlabel={"namelength": -1},
-        **layout,
-    )
-    return figure
 
 
 def confusion_matrix(
@@ -133,7 +130,7 @@ def image_pairs(names: Sequence[str], a: Pair, b: Pair) -> go.Figure:
         y1=high,
         line={"width": 1, "dash": "dot", "color": "rgba(128,128,128,.8)"},
     )
-    return _finish(
+    return lay_out(
         figure,
         360,
         xaxis={"title": {"text": "mean IoU of an image by B, %"}, "range": [low, high]},
@@ -186,7 +183,7 @@ def part_scores(rows: Sequence[SliceScores], whole: float | None) -> go.Figure:
             annotation_text="all",
         )
     axis = {"autorange": "reversed", **every_tick(len(known))}
-    return _finish(
+    return lay_out(
         figure,
         110 + row_height(len(known)) * len(known),
         xaxis={"title": {"text": "mean IoU, %"}},
@@ -244,12 +241,9 @@ def member_spread(
     figure.add_trace(
         go.Scatter(x=x, y=y, mode="lines", line=line, showlegend=False, hoverinfo="skip", zorder=-1)
     )
-    legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
-    order = {"categoryorder": "array", "categoryarray": list(names), "autorange": "reversed"}
-    return _finish(
+    return lay_out(
         figure,
         110 + row_height(len(names)) * len(names),
-        yaxis={**order, **every_tick(len(names))},
+        yaxis=rows_from_the_top(names),
         xaxis={"title": {"text": "IoU, %"}},
-        legend=legend,
     )

@@ -1,7 +1,6 @@
 """Plotly figures of pixel metrics: trimap, reliability, risk and coverage, corruptions."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -11,22 +10,18 @@ from segcore.evaluation.metrics.pixel_metrics import ReliabilityBin, TrimapBand,
 from segcore.evaluation.metrics.report import Summary
 from segcore.evaluation.metrics.robustness import CorruptionEffect, CurvePoint
 from segcore.ui.shared.charts.classes import class_groups
-from segcore.ui.shared.charts.layout import ACCENT, QUIET, WARM, cycle_color, every_tick, row_height
+from segcore.ui.shared.charts.layout import (
+    ACCENT,
+    QUIET,
+    WARM,
+    cycle_color,
+    every_tick,
+    lay_out,
+    row_height,
+)
 from segcore.ui.shared.charts.matrices import STRONG, write_in_cells
 
 _FAINT = "rgba(128,128,128,.8)"
-
-
-def _finish(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
-    legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
-    settings = {
-        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
-        "hoverlabel": {"namelength": -1},
-        "legend": legend,
-        **layout,
-    }
-    figure.update_layout(height=height, **settings)
-    return figure
 
 
 def _percent(values: Sequence[float | None]) -> list[float | None]:
@@ -78,7 +73,7 @@ def trimap_curve(
         "tickvals": widths,
         "ticktext": [str(w) for w in widths],
     }
-    return _finish(figure, 380, xaxis=axis, yaxis={"title": {"text": "%"}})
+    return lay_out(figure, 380, xaxis=axis, yaxis={"title": {"text": "%"}})
 
 
 def boundary_bars(
@@ -153,7 +148,7 @@ def reliability(series: Mapping[str, Sequence[ReliabilityBin]]) -> go.Figure:
     figure.update_yaxes(title_text="accuracy, %", range=[0, 102], row=1, col=1)
     figure.update_yaxes(title_text="pixels, %", row=2, col=1)
     figure.update_xaxes(title_text="confidence (largest probability), %", row=2, col=1)
-    return _finish(figure, 440, barmode="overlay")
+    return lay_out(figure, 440, barmode="overlay")
 
 
 def risk_coverage(
@@ -179,7 +174,7 @@ def risk_coverage(
             )
         )
     x_axis = {"title": {"text": "pixels kept, most confident first, %"}, "range": [0, 100]}
-    return _finish(
+    return lay_out(
         figure,
         320,
         xaxis=x_axis,
@@ -240,7 +235,7 @@ def corruption_curves(
         "ticktext": ["clean", "1", "2", "3", "4", "5"],
         "title": {"text": "severity"},
     }
-    return _finish(
+    return lay_out(
         figure, 400, xaxis=ticks, yaxis={"title": {"text": "mean IoU, %"}, "rangemode": "tozero"}
     )
 
@@ -290,7 +285,7 @@ def class_drops(
     write_in_cells(figure, columns, names, texts, np.abs(values) >= STRONG * most)
     quiet = {"showgrid": False, "zeroline": False}
     rows = {"autorange": "reversed", **every_tick(len(names)), **quiet}
-    return _finish(
+    return lay_out(
         figure,
         max(220, 90 + row_height(len(names)) * len(names)),
         yaxis=rows,

@@ -16,6 +16,7 @@ from segcore.ui.shared.charts.layout import (
     every_tick,
     lay_out,
     row_height,
+    rows_from_the_top,
 )
 
 FEW = 20
@@ -153,12 +154,11 @@ def _dots_by_class(
             "exponentformat": "none",
             "title": {"text": f"{title}, log scale"},
         }
-    rows = {"autorange": "reversed", "categoryorder": "array", "categoryarray": list(names)}
     return lay_out(
         figure,
         90 + row_height(len(names)) * len(names),
         xaxis=axis,
-        yaxis={**rows, **every_tick(len(names))},
+        yaxis=rows_from_the_top(names),
     )
 
 

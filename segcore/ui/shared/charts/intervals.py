@@ -7,7 +7,14 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from segcore.ui.shared.charts.layout import ACCENT, QUIET, WARM, every_tick, lay_out, row_height
+from segcore.ui.shared.charts.layout import (
+    ACCENT,
+    QUIET,
+    WARM,
+    lay_out,
+    row_height,
+    rows_from_the_top,
+)
 
 
 def signed_intervals(
@@ -49,19 +56,12 @@ def signed_intervals(
                 )
             )
     figure.add_vline(x=0, line={"width": 1, "color": "rgba(128,128,128,.8)"})
-    order = {
-        "categoryorder": "array",
-        "categoryarray": [names[i] for i in known[::-1]],
-        **every_tick(len(known)),
-    }
-    lay_out(
+    return lay_out(
         figure,
         120 + row_height(len(known)) * len(known),
         xaxis={"title": {"text": title}},
-        yaxis=order,
+        yaxis=rows_from_the_top([names[i] for i in known]),
     )
-    figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
-    return figure
 
 
 def _points(

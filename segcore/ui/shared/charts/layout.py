@@ -1,5 +1,6 @@
 """What all charts share: colours, margins, legend, and the ticks and rows of lists of classes."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -10,6 +11,10 @@ ACCENT = "#178a92"
 QUIET = "#9fb3b5"
 
 WARM = "#d55e00"
+
+
+ABOVE = 8
+"""Pixels between a chart and its legend, however tall it is."""
 
 
 def lay_out(figure: go.Figure, height: int, **axes: Any) -> go.Figure:
@@ -23,11 +28,20 @@ def lay_out(figure: go.Figure, height: int, **axes: Any) -> go.Figure:
     figure.update_layout(
         height=height,
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        legend={"orientation": "h", "y": 1 + ABOVE / height, "yanchor": "bottom", "x": 0},
         hoverlabel={"namelength": -1},
-        **axes,
     )
+    figure.update_layout(**axes)
     return figure
+
+
+def rows_from_the_top(names: Sequence[str]) -> dict[str, Any]:
+    """Return the settings of an axis with a row for each name, the first on top, and no margin.
+
+    Plotly gives markers a margin of a twentieth of all rows, which is a blank band over many.
+    """
+    order = {"categoryorder": "array", "categoryarray": list(names)}
+    return {**order, "range": [len(names) - 0.5, -0.5], **every_tick(len(names))}
 
 
 def every_tick(count: int) -> dict[str, Any]:

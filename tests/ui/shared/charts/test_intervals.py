@@ -24,7 +24,9 @@ def test_a_row_stands_out_where_its_whole_interval_is_on_one_side_of_0() -> None
     assert (list(gains.x), list(loses.x)) == (pytest.approx([2]), pytest.approx([-3]))
     assert list(gains.error_x.array) == pytest.approx([2])
     assert list(gains.error_x.arrayminus) == pytest.approx([1])
-    assert list(figure.layout.yaxis.categoryarray) == ["open", "down", "up"]  # drawn from below
+    rows = figure.layout.yaxis
+    assert list(rows.categoryarray) == ["up", "down", "open"]
+    assert rows.range == (2.5, -0.5)  # the first on top, without a band above and below
 
 
 def test_a_row_without_an_interval_or_that_fails_among_many_does_not_stand_out() -> None:
