@@ -201,7 +201,9 @@ def test_the_features_are_those_of_the_library(family, folder, library):
     for stride, answer in zip(own, answers, strict=True):
         # its MiT takes GELU's approximation, ours the exact function that was published
         most = 2e-2 if family == "mit" else 2e-4
-        np.testing.assert_allclose(answer, by_size[stride], atol=most, rtol=1e-3)
+        other = np.asarray(by_size[stride])
+        rounding = 1e-5 * np.abs(other).max()  # of sums of large values whose result is small
+        np.testing.assert_allclose(answer, other, atol=max(most, rounding), rtol=1e-3)
 
 
 def test_what_does_not_fit_is_a_sentence(folder, library):
