@@ -291,9 +291,8 @@ def _as_probabilities(
     probabilities = np.ascontiguousarray(array, np.float32)
     if not np.isfinite(probabilities).all():
         raise SegcoreError(
-            f"Expected probabilities in {path.name}, received "
-            f"{plural(int((~np.isfinite(probabilities)).sum()), 'value')} that are no numbers (NaN "
-            "or infinite): predict that image again."
+            f"Expected probabilities in {path.name}, received NaN or infinity in "
+            f"{plural(int((~np.isfinite(probabilities)).sum()), 'place')}: predict that image again."
         )
     sums = probabilities.sum(axis=-1)
     low, off = float(probabilities.min()), float(np.abs(sums - 1).max())

@@ -238,7 +238,7 @@ REFUSED = {
     "bytes": ((SOFT * 255).astype(np.uint8), "floating type"),
     "another size": (SOFT[:12, :8], "of the shape of"),
     "four classes": (np.dstack([SOFT, SOFT[..., :1]]), "(height, width, 3)"),
-    "not a number": (np.where(SOFT > 0.5, np.nan, SOFT), "sum to 1"),
+    "not a number": (np.where(SOFT > 0.5, np.nan, SOFT), "NaN or infinity"),
 }
 
 
