@@ -56,3 +56,24 @@ def test_answers_stand_above_the_fold_of_a_small_laptop(
     table = page.get_by_test_id("stDataFrame").first.bounding_box()
     assert chart is not None and table is not None
     assert table["x"] + table["width"] <= chart["x"] and chart["y"] < 400
+
+
+def test_nothing_is_cut_off_on_a_small_laptop(
+    new_page: Callable[..., Page], settle: Callable[[Page], None], demo_url: str
+) -> None:
+    page = new_page(1280, 720)
+    page.goto(f"{demo_url}/evaluate?dataset=demo&split=test")
+    settle(page)
+    grid = page.get_by_test_id("stDataFrame").first
+    expect(grid.locator("canvas").first).to_be_visible()
+    assert grid.locator(".dvn-scroller").evaluate("one => one.scrollWidth <= one.clientWidth")
+    page.goto(f"{demo_url}/edit?dataset=demo&sample=test-001")
+    state = page.locator(".status").first
+    expect(state).to_have_text("saved")
+    assert state.evaluate("one => one.scrollWidth <= one.clientWidth")
+    page.goto(f"{demo_url}/balance?dataset=demo")
+    settle(page)
+    labels = page.locator(".st-key-plan_split, .st-key-mode").get_by_test_id("stWidgetLabel")
+    expect(labels).to_have_count(2)
+    first, second = (label.bounding_box() for label in labels.all())
+    assert first and second and first["y"] == second["y"]  # the second has a tooltip

@@ -149,3 +149,13 @@ def test_intervals_are_checked_by_simulation_on_request(trained, open_page, read
     read.check(at.toggle(key=key).set_value(True).run())
     sentence = trained.workspace.scores.coverage(trained.members[0], "test").sentence()
     assert any(sentence in text.value for text in (*at.caption, *at.warning))
+
+
+@pytest.mark.parametrize("page_of_runs", ["evaluate", "compare"])
+def test_a_link_to_a_run_that_is_gone_says_so_across_the_page(
+    trained, open_page, page_of_runs
+) -> None:
+    at = open_page(page_of_runs, run="gone")
+    assert [w.value for w in at.warning] == ["The run gone of this link does not exist."]
+    assert not any(column.warning for column in at.columns)
+    assert at.selectbox(key="run").value in (*trained.members, trained.ensemble)

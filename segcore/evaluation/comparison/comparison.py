@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from segcore.evaluation.counts import scores
 from segcore.evaluation.counts.bootstrap import Interval, bootstrap, paired, swap_p_value
-from segcore.evaluation.counts.verdicts import judge_difference, judge_many, many
+from segcore.evaluation.counts.verdicts import judge_difference, judge_many, many_of
 from segcore.evaluation.metrics.report import Report, plain
 from segcore.text_files import as_json
 
@@ -155,7 +155,7 @@ class Comparison:
                 )
                 for i, own in enumerate(self.class_difference)
             ),
-            many="" if self.chosen else many(sum(own.is_known for own in self.class_difference)),
+            many="" if self.chosen else many_of(self.class_difference),
             wins=self.wins,
             images=tuple(
                 ImageDifference(name, plain(x), plain(y), plain(x - y))

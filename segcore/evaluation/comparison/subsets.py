@@ -17,7 +17,7 @@ from segcore import formatting
 from segcore.errors import SegcoreError
 from segcore.evaluation.counts.bootstrap import Interval, Resampling
 from segcore.evaluation.counts.scores import mean_present, ratio
-from segcore.evaluation.counts.verdicts import judge_many, many
+from segcore.evaluation.counts.verdicts import judge_many, many_of
 
 Counts = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -140,8 +140,7 @@ def score_subsets(
             "best_over_single": plain(judge.unseen(every, single)),
             "best_over_all": plain(judge.unseen(every, np.array([everyone]))),
         },
-        "values": _values(judge, names, shares, row_of),
-        "many": many(2 * len(names) if drawing.is_enough else 0, drawing.level),
+        **_values(judge, names, shares, row_of),
         "weights": _weights(judge, table, subsets, everyone) if len(table) > subsets else None,
     }
     return {**document, "sentences": _sentences(document, gains)}
@@ -179,8 +178,8 @@ def _values(
     names: Sequence[str],
     shares: npt.NDArray[np.floating],
     row_of: Mapping[int, int],
-) -> list[dict[str, Any]]:
-    """Describe each member: alone, its marginal value, and what all lose without it."""
+) -> dict[str, Any]:
+    """Describe each member, alone, its marginal value, what all lose without it; and how many verdicts that is."""
     whole = 2 ** len(names) - 1
     values = judge.linear(shares, shares.shape[1])
     leaving = [
@@ -188,7 +187,7 @@ def _values(
         for m in range(len(names))
     ]
     verdicts = judge_many([*values, *leaving])
-    return [
+    rows = [
         {
             "run": name,
             "mean_iou": plain(judge.score[row_of[1 << m]]),
@@ -201,6 +200,7 @@ def _values(
         }
         for m, name in enumerate(names)
     ]
+    return {"values": rows, "many": many_of([*values, *leaving])}
 
 
 class _Judge:

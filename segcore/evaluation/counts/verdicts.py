@@ -4,7 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from segcore.evaluation.counts.bootstrap import LEVEL, Interval
+from segcore.evaluation.counts.bootstrap import (
+    LEVEL,
+    RESAMPLES,
+    Interval,
+    counted_units,
+    zero_p_value,
+)
 
 UNDETERMINED = "cannot tell"
 
@@ -47,10 +53,40 @@ def judge_many(intervals: Sequence[Interval]) -> list[str]:
     ]
 
 
-def many(verdicts: int, level: float = LEVEL) -> str:
-    """Say how many verdicts a table holds and what was done about it."""
+def many_of(intervals: Sequence[Interval]) -> str:
+    """Say :func:`many` of several differences, as :func:`judge_many` judges them."""
+    known = [one for one in intervals if not np.isnan(one.p_value)]
+    if not known:
+        return ""
+    most = max(known, key=lambda one: one.groups)
+    return many(len(known), most.level, (most.unit, most.groups), most.resamples)
+
+
+def many(
+    verdicts: int,
+    level: float = LEVEL,
+    unit: tuple[str, int] = ("images", 0),
+    resamples: int = RESAMPLES,
+) -> str:
+    """Say how many verdicts a table holds and what was done about it, or why none can hold.
+
+    Args:
+        verdicts: How many there are.
+        level: Nominal coverage of each interval, 0..1.
+        unit: What was drawn ("images" or "groups") and how many of them; 0 where it is not known.
+        resamples: How often they were drawn again.
+    """
     if verdicts < 2:
         return ""
+    needed = (1 - level) / verdicts
+    clearest = float(zero_p_value(np.ones((resamples, 1)), np.array([unit[1]]))[0])
+    if unit[1] and clearest > needed:
+        return (
+            f"Nothing can be decided here: of {verdicts} verdicts the first needs p <= "
+            f"{needed:.2g} (Holm's correction), and {resamples:,} resamples of "
+            f"{counted_units(unit[1], unit[0])} reach {clearest:.2g} at best. Each interval is for "
+            "one comparison."
+        )
     return (
         f"{verdicts} verdicts stand here. Holm's correction keeps the chance that any of them is "
         f"false at {100 * (1 - level):g} %; each interval is for one comparison."

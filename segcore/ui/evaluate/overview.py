@@ -30,7 +30,7 @@ def show(report: Report, summary: Summary, run: str, split: str) -> None:
         run: Id of the run.
         split: Name of the split.
     """
-    chart, table = st.columns([1, 1], gap="medium")
+    chart, table = st.columns([2, 3], gap="medium")
     with chart:
         _bars(report, summary.classes)
     with table:

@@ -28,6 +28,9 @@ LISTED_IMAGES = 400
 
 IMAGE_HELP = "Type to search. The keys n and p go to the next and previous image."
 
+NOTICE = "notice"
+"""Key of the place above the page's first line, across its width."""
+
 CHART = {"displaylogo": False, "displayModeBar": False}
 """Plotly settings of every chart."""
 
@@ -89,6 +92,7 @@ def header(title: str, sentence: str) -> None:
         f'<h1 class="page-title">{html.escape(title)}</h1>'
         f'<p class="page-title">{html.escape(sentence)}</p>'
     )
+    st.session_state[NOTICE] = st.empty()
 
 
 def empty(sentence: str, page: str, label: str) -> None:
@@ -297,7 +301,7 @@ def choose_model(
     elif asked and asked not in {shown(name) for name in options}:
         known = {row.run for row in workspace().runs.rows()}
         if asked not in known and asked not in {shown(name) for name in known}:
-            st.warning(
+            st.session_state.get(NOTICE, st).warning(
                 f"The run {plain(asked)} of this link does not exist.", icon=":material/info:"
             )
             del st.query_params[key]

@@ -231,7 +231,12 @@ def explain(
             "An ensemble is compared with its very members: its interval covers images, "
             "not other members."
         )
-    correction = many(sum(row.p_value is not None for row in rows), ablation.level)
+    correction = many(
+        sum(row.p_value is not None for row in rows),
+        ablation.level,
+        ("groups" if ablation.group_by else "images", sum(units.values())),
+        ablation.resamples,
+    )
     if correction:
         sentences.append(correction)
     sentences.append(

@@ -8,7 +8,7 @@ from segcore import formatting
 from segcore.config import EvaluateConfig, TrainConfig
 from segcore.evaluation.comparison.comparison import Comparison
 from segcore.evaluation.counts.bootstrap import Interval
-from segcore.evaluation.counts.verdicts import judge_many, many
+from segcore.evaluation.counts.verdicts import judge_many, many_of
 from segcore.evaluation.metrics.report import plain
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace.ensembles.one_network import OneNetworks
@@ -212,7 +212,7 @@ def _sentences(role: str, ensemble: Comparison, best: Comparison, alone: bool) -
     if alone:
         return first, ALONE
     second = _sentence(role, "the best member", best, words.get(id(best), ""))
-    note = many(len(judged))
+    note = many_of([c.difference for c in judged])
     return (first, second, note) if note else (first, second)
 
 

@@ -106,10 +106,10 @@ class EditorBar {
   report() {
     const { editor } = this;
     const value = editor.cursor && editor.valueAt(editor.cursor);
-    const under = value === null || value === undefined ? "" : `${editor.nameOf(value)} at ${Math.floor(editor.cursor[0])}, ${Math.floor(editor.cursor[1])} · `;
+    const under = value === null || value === undefined ? "" : ` · ${editor.nameOf(value)} at ${Math.floor(editor.cursor[0])}, ${Math.floor(editor.cursor[1])}`;
     const waiting = DRAFTS.names(editor.settings.key);
     const others = waiting.length ? ` · ${waiting.length} other ${waiting.length === 1 ? "image" : "images"} not saved` : "";
-    editor.status.textContent = `${under}${editor.edits.dirty ? "not saved" : "saved"}${others}`;
+    editor.status.textContent = `${editor.edits.dirty ? "not saved" : "saved"}${others}${under}`;
     editor.status.title = waiting.length ? `Not saved yet: ${waiting.join(", ")}` : "";
   }
 }
