@@ -156,7 +156,7 @@ def bomb() -> bytes:
         ("x.npy", npy(np.zeros((3, 4), np.uint8)), "2 x 4 pixels"),
         ("x.npy", npy(np.zeros((2, 4, 5), np.float32)), r"\(height, width, 3\)"),
         ("x.npy", npy(np.zeros((2, 4, 3), np.float32)), "apply softmax"),
-        ("x.npy", npy(np.full((2, 4, 3), np.nan, np.float32)), "24 values that are no"),
+        ("x.npy", npy(np.full((2, 4, 3), np.nan, np.float32)), "NaN or infinity in 24 places"),
         ("x.npy", npy(np.full((2, 4, 3), 7.0, np.float32)), "apply softmax"),
         ("x.npy", npy(np.full((4, 2, 3), 1 / 3, np.float32)), "shape of"),
         ("x.npy", npy(np.full((2, 4), 0.5, np.float32)), "whole numbers"),
