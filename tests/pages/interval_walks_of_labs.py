@@ -29,11 +29,13 @@ def of_ensembles(on: SimpleNamespace) -> Iterator[tuple[str, Numbers, list[Found
     span = formatting.points_interval(gain.low, gain.high)
     low, high = (f"{100 * end:.1f}" for end in against.interval)
     report = on.workspace.scores.report(on.ensemble, "test", "ensemble").interval()
+    shell = on.shell("evaluate", on.ensemble, "--split", "test")
     yield (
         "an ensemble's mean IoU",
         row(report.value, report.ends()),
         [
             ("workspace", row(against.ensemble, against.interval)),
+            ("shell", row(shell["scores"]["mean_iou"], shell["interval"]["mean_iou"])),
             ("page", in_text(shown.text, formatting.percent(report.value), f"[{low}, {high}]")),
         ],
     )
