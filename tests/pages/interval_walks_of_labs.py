@@ -135,6 +135,22 @@ def of_the_crf(on: SimpleNamespace) -> Iterator[tuple[str, Numbers, list[Found]]
                 ("page", (numbers(net["y"])[i] / 100, *ends)),
             ],
         )
+    applied = on.workspace.crf.apply(run, "test")
+    on.finish(applied, evaluate_run)
+    asked = ("crf-search", *on.members, "--candidates", 1, "--apply", "test")
+    mine = on.shell(*asked)["applied"]["comparison"]
+    gain = on.workspace.crf.verdict(applied, "test").comparison.difference
+    at = on.page("ensemble", members=list(on.members), tab="CRF").at
+    said = " ".join(e.value for kind in (at.success, at.error, at.info) for e in kind)
+    ends = [formatting.points(end, 2, unit="") for end in (gain.value, gain.low, gain.high)]
+    yield (
+        "the CRF's gain on another split",
+        row(gain.value, gain.ends()),
+        [
+            ("shell", row(mine["difference"], mine["interval"])),
+            ("page", in_text(said, "On test: ", *ends)),
+        ],
+    )
 
 
 def of_merges(on: SimpleNamespace) -> Iterator[tuple[str, Numbers, list[Found]]]:
