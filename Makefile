@@ -6,6 +6,9 @@ BIN := .venv/bin
 # Compiled modules are kept, whatever the environment says: the app and the tests start many Python processes.
 unexport PYTHONDONTWRITEBYTECODE
 
+# A choice of tests (make test PYTEST="-k colour") may lie in one of the two processes alone: 5 says that there were none.
+NONE = $(if $(PYTEST),|| [ $$? = 5 ])
+
 .PHONY: app test suite browser slow quick lint demo-assets screenshots costs benchmark clean
 
 app: ## install what is missing and open the app on 127.0.0.1:$(PORT)
@@ -18,11 +21,11 @@ test: ## linters, types and layers, and beside them unit, page and browser tests
 
 # One process has all browser tests: one Chromium, one server of the demo, and no TensorFlow to import.
 browser:
-	@$(BIN)/python -m pytest -m "not slow" tests/browser $(PYTEST)
+	@$(BIN)/python -m pytest -m "not slow" tests/browser $(PYTEST) $(NONE)
 
 suite:
 	@$(BIN)/python -m pytest -n 2 --max-worker-restart 0 --dist loadfile --no-loadscope-reorder -m "not slow" \
-		--ignore tests/browser $(PYTEST)
+		--ignore tests/browser $(PYTEST) $(NONE)
 
 slow: ## what `make test` leaves out: the long proofs, and the fault test with all its hundred kills
 	@bash .ci/prepare test

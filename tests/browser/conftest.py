@@ -211,6 +211,8 @@ def tab(profile: sync_api.BrowserContext) -> Iterator[sync_api.Page]:
         return
     tab.on("dialog", _leave)
     tab.mouse.move(0, 0)
+    if tab.url.startswith("http"):
+        tab.evaluate("() => { localStorage.clear(); sessionStorage.clear() }")
     tab.goto("about:blank")
     tab.remove_listener("dialog", _leave)
     tab.unroute_all()
