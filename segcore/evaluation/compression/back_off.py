@@ -33,6 +33,9 @@ STEPS = 4095
 ROOT_ONLY = STEPS + 1
 """The threshold that only the root passes."""
 
+_BITS = np.dtype(np.uint16)
+_WORD = 8 * _BITS.itemsize
+
 _BLOCK = 1 << 15
 """Pixels at once: what is computed of them stays in the processor's cache."""
 
@@ -45,9 +48,11 @@ class _Sums:
         self._classes = tree.num_classes
         np.rint(np.multiply(rows, np.float32(STEPS), out=rows), out=rows)
         self._steps = rows
-        inside = tree.contains[tree.num_classes : tree.root].T.astype(np.float32)
-        self._sums = rows @ inside
-        self._width = max(inside.shape[1], 1)
+        holds = tree.contains[tree.num_classes : tree.root]
+        spare = -len(holds) % _WORD
+        self._holds = np.pad(holds, ((0, spare), (0, 0)))  # whole words of groups
+        self._sums = rows @ self._holds.T.astype(np.float32)
+        self._width = max(len(self._holds), 1)
 
     def of(self, rows: npt.NDArray[np.intp], nodes: npt.NDArray[np.intp]) -> Probabilities:
         """Return the steps of one node for each of some rows, (n,) whole float32; not the root."""
@@ -58,6 +63,18 @@ class _Sums:
         above = groups >= 0
         out[above] = self._sums.take(rows[above] * self._width + groups[above])
         return out
+
+    def count_misses(
+        self, leaf: npt.NDArray[np.intp], threshold: int
+    ) -> npt.NDArray[np.unsignedinteger[Any]]:
+        """Return how many groups over each row's class miss a threshold, (n,); one bit a group."""
+        words = len(self._holds) // _WORD
+        misses = np.packbits(self._sums < threshold).view(_BITS).reshape(len(leaf), words)
+        over = np.packbits(self._holds.T).view(_BITS).reshape(self._classes, words)
+        count = np.zeros(len(leaf), np.uint16)
+        for word in range(words):
+            count += np.bitwise_count(misses[:, word] & over[:, word].take(leaf))
+        return count
 
 
 def _check(tree: LabelTree, probabilities: Probabilities) -> Probabilities:
@@ -99,7 +116,8 @@ def back_off(
         answer[:] = leaf
         rising = np.flatnonzero(_top(block, leaf) < threshold)
         if len(rising):
-            answer[rising] = _climb(tree, block[rising], leaf[rising], threshold)
+            rows = block.take(rising, axis=0)
+            answer[rising] = _climb(tree, rows, leaf.take(rising), threshold)
     return out.reshape(shape)
 
 
@@ -111,17 +129,12 @@ def _top(block: Probabilities, leaf: npt.NDArray[np.intp]) -> Probabilities:
 def _climb(
     tree: LabelTree, rows: Probabilities, leaf: npt.NDArray[np.intp], threshold: int
 ) -> npt.NDArray[np.intp]:
-    """Return the first node that passes of pixels whose class does not, (n,)."""
-    sums, answer, left = _Sums(tree, rows), leaf.copy(), np.arange(len(rows))
-    for step in range(1, tree.paths.shape[1]):
-        nodes = tree.paths[:, step][leaf[left]]
-        answer[left] = nodes
-        below = nodes != tree.root
-        left, nodes = left[below], nodes[below]
-        left = left[sums.of(left, nodes) < threshold]
-        if not len(left):
-            break
-    return answer
+    """Return the first node that passes of pixels whose class does not, (n,).
+
+    Sums grow along a path, so that the groups that miss are its first ones.
+    """
+    level = 1 + _Sums(tree, rows).count_misses(leaf, threshold)
+    return tree.paths.ravel().take(leaf * tree.paths.shape[1] + level)
 
 
 @dataclass(frozen=True, eq=False)

@@ -126,6 +126,19 @@ def test_answers_equal_a_plain_loop(classes: int) -> None:
         assert answers.ravel().tolist() == expected
 
 
+@pytest.mark.parametrize("classes", [2, 3, 17, 18, 40])
+def test_trees_of_no_group_and_of_many_words_of_groups_answer_alike(classes: int) -> None:
+    rng = np.random.default_rng(classes)
+    counts = rng.integers(1, 50, (classes, classes)) + 200 * np.eye(classes, dtype=int)
+    names = [str(i) for i in range(classes)]
+    labels = LabelTree.of_dendrogram(build_dendrogram(counts), names)
+    assert len(labels.nodes) == 2 * classes - 1
+    probabilities, _ = scene(classes, classes=classes)
+    for threshold in THRESHOLDS[:-1]:
+        loop = [plain_answer(labels, row, threshold) for row in probabilities.reshape(-1, classes)]
+        assert back_off(labels, probabilities, threshold).ravel().tolist() == loop
+
+
 def test_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     probabilities, truth = scene(5, (20, 20))
     whole = back_off(tree(), probabilities, 3000), tally_image(tree(), probabilities, truth, True)
