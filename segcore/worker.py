@@ -48,6 +48,7 @@ def _variables(run: RunFolder) -> dict[str, str]:
     config, cache = run.config, run.folder.parent.parent / "cache"
     if isinstance(config, TrainConfig):
         engine = engines.choose_engine(config, lambda: None).name
+        engines.require_engine(engine, begun=True)  # a cluster's machine was not asked before
         return dict(engines.engine_variables(engine, config.deterministic, cache))
     names: tuple[str, ...]
     if isinstance(config, PredictConfig):

@@ -1,6 +1,6 @@
 """Real worker processes: a killed one ends as an undisturbed one, two together as one.
 
-TensorFlow is imported once, in a process that does nothing but fork the workers.
+An engine is imported once, in a process that does nothing but fork the workers.
 """
 
 import json
@@ -18,6 +18,8 @@ import pytest
 
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
 from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.machine.diagnosis import ENGINES
+from segcore.runs.machine.engines import engine_variables, is_installed
 
 pytestmark = pytest.mark.tensorflow
 
@@ -26,41 +28,78 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 NURSERY = """
 import json, os, signal, sys
 import segcore.training.work, segcore.worker
+from segcore.training.loop.learner import Learner
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+train = Learner.train
+def kill_at(steps):
+    def step(*arguments):
+        steps.pop() if steps else os.kill(os.getpid(), signal.SIGKILL)
+        return train(*arguments)
+    Learner.train = step
 for line in sys.stdin:
-    log, arguments = json.loads(line)
+    log, arguments, steps = json.loads(line)
     pid = os.fork()
     if pid == 0:
         handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(handle, 1), os.dup2(handle, 2)
+        if steps is not None:
+            kill_at([None] * steps)
         code = segcore.worker.main(arguments)
         sys.stdout.flush()
         os._exit(code)
     print(pid, flush=True)
 """
+"""Each line of its input starts a worker, which is killed after so many steps unless that is null."""
+
+
+class Nursery:
+    """A process that has imported an engine and forks workers that compute with it."""
+
+    def __init__(self, engine, folder):
+        environment = {
+            **os.environ,
+            "TF_CPP_MIN_LOG_LEVEL": "2",
+            "PYTHONPATH": str(ROOT),
+            "CUDA_VISIBLE_DEVICES": "-1",
+            **engine_variables(engine, True, folder / "cache"),
+        }
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", NURSERY],
+            cwd=ROOT,
+            start_new_session=True,
+            env=environment,
+            **pipes,
+        )
+
+    def start(self, run, *options, steps=None):
+        """Start a worker; return its process id."""
+        line = json.dumps([str(run.log_path), [str(run.folder), *options], steps])
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        return int(self.process.stdout.readline())
+
+    def close(self):
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.communicate()
 
 
 @pytest.fixture(scope="module")
-def start():
-    """Start a worker: ``start(run, *options)`` gives its process id."""
-    environment = {
-        **os.environ,
-        "TF_CPP_MIN_LOG_LEVEL": "2",
-        "PYTHONPATH": str(ROOT),
-        "CUDA_VISIBLE_DEVICES": "-1",
-    }
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "env": environment}
-    with subprocess.Popen(
-        [sys.executable, "-c", NURSERY], cwd=ROOT, start_new_session=True, **pipes
-    ) as nursery:
+def start(workspace):
+    """Start a worker on its run's engine: ``start(run, *options)`` gives its process id."""
+    nurseries = {}
 
-        def begin(run, *options):
-            nursery.stdin.write(json.dumps([str(run.log_path), [str(run.folder), *options]]) + "\n")
-            nursery.stdin.flush()
-            return int(nursery.stdout.readline())
+    def begin(run, *options, **words):
+        engine = run.config.engine
+        if not is_installed(engine):
+            pytest.skip(f"ENGINE NOT TESTED: {engine} is not installed")
+        if engine not in nurseries:
+            nurseries[engine] = Nursery(engine, workspace)
+        return nurseries[engine].start(run, *options, **words)
 
-        yield begin
-        os.killpg(nursery.pid, signal.SIGKILL)
+    yield begin
+    for nursery in nurseries.values():
+        nursery.close()
 
 
 def wait(condition, *pids, seconds=600):
@@ -71,29 +110,36 @@ def wait(condition, *pids, seconds=600):
         time.sleep(0.02)
 
 
-def new(workspace, name, recipe, **words):
+def new(workspace, name, recipe, engine="tensorflow", **words):
     usual = {"loss": "dice_focal", "learning_rate": 0.01, "epochs": 4, "batch_size": 4, **recipe}
     config = TrainConfig(
         "shapes",
-        ModelConfig("unet", "tiny", "none"),
+        ModelConfig("lraspp", "tiny", "none"),
         RecipeConfig(**usual),
         (32, 64),
         seed=5,
         device="cpu",
+        engine=engine,
         **words,
     )
-    return RunFolder.create(workspace / "runs", name, config)
+    return RunFolder.create(workspace / "runs", f"{name}-{engine}", config)
 
 
 def ended(run):
     return lambda: run.status().has_ended
 
 
+def history(run):
+    times = ("seconds", "images_per_second")
+    return [{k: v for k, v in record.items() if k not in times} for record in run.metrics()]
+
+
 @pytest.mark.slow
-def test_a_killed_run_ends_with_the_same_weights(workspace, start):
-    """SIGKILL at a random moment after the first epoch; everything has a memory or draws."""
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_killed_run_ends_with_the_same_weights(workspace, start, engine):
+    """SIGKILL in the second of three steps of epoch 2; everything has a memory or draws."""
     recipe = {
-        "epochs": 7,
+        "epochs": 3,
         "patience": 0,
         "average": 0.8,
         "cut_mix": 0.5,
@@ -101,19 +147,17 @@ def test_a_killed_run_ends_with_the_same_weights(workspace, start):
         "batch_norm": "reestimate",
     }
     whole, cut = (
-        new(workspace, name, recipe, deterministic=True) for name in ("undisturbed", "killed")
+        new(workspace, name, recipe, engine, deterministic=True)
+        for name in ("undisturbed", "killed")
     )
-    first = start(cut)
-    rng = np.random.default_rng(8)
-    epochs = rng.integers(1, 4)
-    wait(lambda: len(cut.metrics()) >= epochs, first)
-    time.sleep(rng.uniform(0, 0.3))
-    os.kill(first, signal.SIGKILL)
+    first = start(cut, steps=4)
     wait(lambda: not psutil.pid_exists(first))
-    assert cut.status().state == "running" and 1 <= len(cut.metrics()) < 7
-    second, other = start(cut), start(whole)
-    wait(lambda: ended(cut)() and ended(whole)(), second, other)
-    assert (cut.status().state, whole.status().state) == ("finished", "finished"), cut.log_tail()
+    assert cut.status().state == "running" and len(cut.metrics()) == 1, cut.log_tail()
+    for run in (cut, whole):
+        wait(ended(run), start(run))
+        assert run.status().state == "finished", run.log_tail()
+        assert f"{ENGINES[engine]}, float32" in run.log_tail()
+    assert "Continuing after epoch 1, step 0" in cut.log_tail()
     with (
         np.load(cut.checkpoints / "last.npz") as mine,
         np.load(whole.checkpoints / "last.npz") as theirs,
@@ -122,14 +166,7 @@ def test_a_killed_run_ends_with_the_same_weights(workspace, start):
         assert len(names) > 100
         for name in names:
             np.testing.assert_array_equal(mine[name], theirs[name], err_msg=name)
-    kept = [
-        {k: v for k, v in r.items() if k not in ("seconds", "images_per_second")}
-        for r in cut.metrics()
-    ]
-    assert kept == [
-        {k: v for k, v in r.items() if k not in ("seconds", "images_per_second")}
-        for r in whole.metrics()
-    ]
+    assert history(cut) == history(whole)
 
 
 def free_ports(count):

@@ -12,7 +12,7 @@ from functools import cache
 from importlib.machinery import PathFinder
 from pathlib import Path
 
-from segcore.config import TrainConfig
+from segcore.config import PredictConfig, RobustnessConfig, RunConfig, TrainConfig, TuneConfig
 from segcore.config.requests import place_of
 from segcore.errors import SegcoreError
 from segcore.runs.machine.devices import list_devices
@@ -66,15 +66,20 @@ def new_config(dataset: str) -> TrainConfig:
     return TrainConfig(dataset, engine=default_engine())
 
 
-def require_engine(engine: str) -> None:
+def require_engine(engine: str, begun: bool = False) -> None:
     """Refuse an engine that is not installed.
+
+    Args:
+        engine: A name in ``catalog.ENGINES``, not "auto".
+        begun: Whether a run began with it, which keeps its engine.
 
     Raises:
         SegcoreError: It is not.
     """
     if not is_installed(engine):
-        others = installed_engines()
-        instead = f", or choose the engine {' or '.join(others)}" if others else ""
+        others = " or ".join(installed_engines())
+        fix = "start a new run with" if begun else "choose"
+        instead = f", or {fix} the engine {others}" if others else ""
         raise SegcoreError(
             f"Expected an engine that is installed, received {engine!r}, which is not: "
             f"install it ({engine_command(engine)}){instead}."
@@ -206,6 +211,34 @@ def prediction_engine(backend: str, trained_with: Sequence[str] = ()) -> str:
         if engine in TITLES and is_installed(engine):
             return engine
     raise SegcoreError(_none_installed())
+
+
+def refuse_without_engine(config: RunConfig, begun: bool = False) -> None:
+    """Refuse a run that computes here with an engine that is not installed.
+
+    Args:
+        config: What is about to be queued, for the first time or again.
+        begun: Whether it is queued again, so that its engine cannot be chosen any more.
+
+    Raises:
+        SegcoreError: The engine is not installed, or the run needs one and none is.
+    """
+    if isinstance(config, TuneConfig):
+        config = config.base
+    if isinstance(config, TrainConfig):
+        engine = config.engine
+    elif isinstance(config, PredictConfig):
+        engine = config.options.backend
+    elif isinstance(config, RobustnessConfig):
+        engine = AUTO
+    else:
+        return
+    if place_of(config.device):
+        return
+    if engine == AUTO:
+        prediction_engine(AUTO)
+    else:
+        require_engine("tensorflow" if engine == "openvino" else engine, begun)
 
 
 def _none_installed() -> str:

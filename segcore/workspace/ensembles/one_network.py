@@ -13,6 +13,7 @@ from segcore.config import (
     ModelConfig,
     TrainConfig,
 )
+from segcore.config.requests import place_of
 from segcore.config.tuning import trial_config
 from segcore.data.dataset.dataset import POOL
 from segcore.errors import SegcoreError
@@ -20,7 +21,7 @@ from segcore.runs.folder.environment import read_environment
 from segcore.runs.folder.listing import list_runs
 from segcore.runs.folder.names import check_run_name
 from segcore.runs.folder.run_folder import RunFolder
-from segcore.runs.machine.engines import AUTO, settle_engine
+from segcore.runs.machine.engines import AUTO, default_engine, installed_engines, settle_engine
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.launch.predictions import queue_predictions
 from segcore.workspace.rights import writes
@@ -89,9 +90,7 @@ class OneNetworks:
         first = next(iter(configs.values()))
         self._check_shared(configs, "teachers")
         self._check_unchanged(members, first.dataset)
-        config = trial_config(
-            dataclasses.replace(first, **_BESIDES), dict(values or {}), dataset=first.dataset
-        )
+        config = trial_config(_begin_from(first), dict(values or {}), dataset=first.dataset)
         for name in ("train_split", "validation_split", "label_map"):
             mine, theirs = getattr(config, name), getattr(first, name)
             if mine != theirs:
@@ -164,9 +163,8 @@ class OneNetworks:
             first.recipe, freeze_epochs=0, cache_features=False, class_weights="none"
         )
         model = dataclasses.replace(first.model, weights="none")
-        config = dataclasses.replace(first, **_BESIDES)
         return dataclasses.replace(
-            config, model=model, recipe=recipe, averaging=AveragingConfig(members)
+            _begin_from(first), model=model, recipe=recipe, averaging=AveragingConfig(members)
         )
 
     @writes("average runs")
@@ -294,6 +292,17 @@ class OneNetworks:
         digest = hashlib.sha256(made_of.encode()).hexdigest()[:6]
         model = config.model
         return f"{config.dataset}-{model.architecture}-{model.encoder}-{what}-{digest}"
+
+
+def _begin_from(member: TrainConfig) -> TrainConfig:
+    """Return the config that a network made from a member begins with.
+
+    Where the member's engine is not installed any more it is another: each reads every network.
+    """
+    config = dataclasses.replace(member, **_BESIDES)
+    if member.engine in (AUTO, *installed_engines()) or place_of(member.device):
+        return config
+    return dataclasses.replace(config, engine=default_engine())
 
 
 def _unlike_networks(configs: Mapping[str, TrainConfig]) -> str:

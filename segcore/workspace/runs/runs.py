@@ -37,7 +37,11 @@ from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.folder.trash import move_to_trash
 from segcore.runs.machine.devices import Device, list_devices
 from segcore.runs.machine.doctor import last_diagnosis
-from segcore.runs.machine.engines import AUTO, choose_engine, installed_engines, settle_engine
+from segcore.runs.machine.engines import (
+    installed_engines,
+    refuse_without_engine,
+    settle_engine,
+)
 from segcore.runs.queue import jobs
 from segcore.runs.queue.idle import is_on_hold, why_idle
 from segcore.workspace.datasets.datasets import Datasets
@@ -200,8 +204,7 @@ class Runs:
                 )
         refuse(config, labels.num_classes, self.devices())
         refuse_bands(config, dataset)
-        if config.engine != AUTO:
-            choose_engine(config, lambda: None)  # refuses one that is not installed
+        refuse_without_engine(config)
         refuse_device(config, last_diagnosis(self._workspace))
         return dataset
 
@@ -273,8 +276,8 @@ class Runs:
                 any more.
 
         Raises:
-            SegcoreError: There is no such run, it has nothing to resume, or the factor is out of
-                range or no factor of a training.
+            SegcoreError: There is no such run, it has nothing to resume, its engine is not
+                installed, or the factor is out of range or no factor of a training.
         """
         folder = self.open(run)
         if not 0 < learning_rate_factor <= 1:
@@ -282,6 +285,7 @@ class Runs:
                 "Expected a factor above 0 and up to 1, received "
                 f"{learning_rate_factor:g}: take 0.5 for half."
             )
+        refuse_without_engine(folder.config, begun=True)
         if learning_rate_factor < 1:
             if not isinstance(folder.config, TrainConfig):
                 raise SegcoreError(
@@ -343,8 +347,8 @@ class Runs:
                 keeps them whole in a new prediction.
 
         Raises:
-            SegcoreError: The run is no finished training run, or the split or the name of a storage
-                does not exist.
+            SegcoreError: The run is no finished training run, the split or the name of a storage
+                does not exist, or the backend's engine is not installed.
         """
         source, config = self._member(run)
         wanted_ids = [s.id for s in self._datasets.open(config.dataset).predictable(split)]
@@ -371,6 +375,7 @@ class Runs:
 
     def _continue(self, folder: RunFolder, cause: str) -> None:
         """Queue a finished prediction again; it predicts the images that are not on disk."""
+        refuse_without_engine(folder.config, begun=True)
         folder.write_status(state="interrupted", cause=cause, finished=time.time())
         jobs.resume(self._workspace, folder.id)
 
@@ -389,6 +394,7 @@ class Runs:
         if (by_options and config.options != wanted.options) or (
             by_probabilities and stored > asked
         ):
+            refuse_without_engine(wanted)
             shutil.rmtree(folder.folder)
 
     @writes("start a prediction")
@@ -666,7 +672,11 @@ class Runs:
         after: Sequence[str] = (),
         priority: int = 0,
     ) -> None:
-        """Queue a derived run unless it exists and is newer than what it is made from."""
+        """Queue a derived run unless it exists and is newer than what it is made from.
+
+        Raises:
+            SegcoreError: It needs an engine that is not installed.
+        """
         if (self.folder / run).exists():
             status = RunFolder(self.folder / run).status()
             if status.state == "finished" and (status.started or 0.0) >= made_from:
@@ -674,8 +684,11 @@ class Runs:
             if not status.has_ended:
                 return
             if status.state != "finished":
+                refuse_without_engine(self.open(run).config, begun=True)
                 jobs.resume(self._workspace, run)
                 return
+        refuse_without_engine(config)
+        if (self.folder / run).exists():
             shutil.rmtree(self.folder / run)
         self._queue(run, config, after, priority)
 

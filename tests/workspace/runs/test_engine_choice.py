@@ -5,7 +5,16 @@ import pytest
 from segcore.api import params
 from segcore.cli import build_parser
 from segcore.cli.training import train_config
-from segcore.config import ModelConfig, SearchSpace, TrainConfig, TuneConfig
+from segcore.config import (
+    EvaluateConfig,
+    ModelConfig,
+    PredictConfig,
+    PredictOptions,
+    RobustnessConfig,
+    SearchSpace,
+    TrainConfig,
+    TuneConfig,
+)
 from segcore.config.ablation import ablation_from_json
 from segcore.errors import SegcoreError
 from segcore.runs.folder.environment import engine_reason, note_engine
@@ -15,7 +24,7 @@ from segcore.runs.machine import engines
 def config(**words):
     """A training config of the tiny network on the CPU."""
     model = ModelConfig("unet", "tiny", "none")
-    return TrainConfig("tiny", model, size=(32, 64), device="cpu", **words)
+    return TrainConfig("tiny", model, size=(32, 64), **{"device": "cpu", **words})
 
 
 def test_auto_is_settled_when_a_run_is_queued(workspace, started, monkeypatch) -> None:
@@ -98,3 +107,69 @@ def test_an_ablation_begun_with_tensorflow_stays_one_of_tensorflow(
     again = workspace.ablations.open(plan.name)
     assert all(cell.runs[0] for own in workspace.ablations.cells(again).values() for cell in own)
     assert workspace.ablations.start(again) == [], "all of it is there"
+
+
+def test_a_run_whose_engine_is_gone_is_refused_when_it_is_resumed(
+    workspace, started, only_jax, monkeypatch
+) -> None:
+    (run,) = workspace.runs.train(config(engine="jax"))
+    workspace.runs.stop(run)
+    space = SearchSpace(loss=("dice", "jaccard_distance"))
+    search = workspace.searches.start(TuneConfig("tiny", config(engine="jax"), space))
+    workspace.runs.stop(search)
+    monkeypatch.setattr(engines, "is_installed", lambda engine: engine == "torch")
+    for one, words in ((run, (0.5,)), (run, ()), (search, ())):
+        said = refusal(workspace.runs.resume, one, *words)
+        assert "received 'jax', which is not" in said
+        assert said.endswith("or start a new run with the engine torch.")
+        assert workspace.runs.open(one).status().state == "interrupted"
+    assert not (workspace.runs.open(run).folder / "resume.json").exists(), "the rate is as it was"
+    monkeypatch.setattr(engines, "is_installed", lambda engine: engine == "jax")
+    workspace.runs.resume(run)
+    assert workspace.runs.open(run).status().state == "queued"
+
+
+def test_only_what_computes_here_needs_an_engine_here(monkeypatch) -> None:
+    monkeypatch.setattr(engines, "is_installed", lambda engine: False)
+    engines.refuse_without_engine(config(engine="jax", device="cluster"), begun=True)
+    for one in (RobustnessConfig("tiny", "a"), PredictConfig("tiny", "a", "test")):
+        assert "found none" in refusal(engines.refuse_without_engine, one)
+    engines.refuse_without_engine(EvaluateConfig("tiny", ("a",)))
+
+
+def test_a_prediction_on_an_engine_that_is_absent_leaves_what_there_is(
+    trained, started, monkeypatch
+) -> None:
+    runs, member = trained.workspace.runs, trained.members[0]
+    done = runs.open(f"{member}--test")
+    before = done.status()
+    monkeypatch.setattr(engines, "is_installed", lambda engine: engine == "jax")
+    for backend, lacks in (("torch", "torch"), ("openvino", "tensorflow")):
+        said = refusal(runs.predict, member, "test", PredictOptions(backend=backend))
+        assert f"received {lacks!r}, which is not" in said and said.endswith("the engine jax.")
+        assert "received" in refusal(
+            runs.predict, member, "train", PredictOptions(backend=backend)
+        ), "nothing is there yet"
+    assert done.status() == before and done.ids_with_probabilities("test")
+    assert f"{member}--train" not in runs.ids()
+    monkeypatch.setattr(engines, "is_installed", lambda engine: False)
+    assert runs.predict(member, "test") == done.id, "it is done, and needs no engine"
+    combined = runs.ensemble(trained.members, "test")
+    assert runs.open(combined).status().state == "queued", "nor does combining"
+    assert "found none" in refusal(runs.predict, member, "train")
+
+
+def test_one_network_is_made_from_members_whose_engine_is_gone(
+    trained, started, monkeypatch
+) -> None:
+    for member in trained.members:
+        folder = trained.workspace.runs.open(member)
+        folder.model_path.write_bytes(b"a network")
+    networks = trained.workspace.one_networks
+    monkeypatch.setattr(engines, "is_installed", lambda engine: engine == "jax")
+    assert networks.check_average(trained.members).engine == "jax"
+    assert networks.student(trained.members).engine == "jax"
+    said = refusal(networks.student, trained.members, {"engine": "torch"})
+    assert "received 'torch', which is not" in said
+    monkeypatch.setattr(engines, "is_installed", lambda engine: True)
+    assert networks.check_average(trained.members).engine == "tensorflow", "the members'"
