@@ -2,7 +2,8 @@
 
 Query parameters: ``index`` (frame), ``panels`` (2, 4 or 6), ``classes`` (12 or 150), ``side`` (of a
 square enlargement), ``view`` (the state of the viewer), ``listen`` (events, by commas), ``strip``
-(any text: six frames with a filmstrip), ``hostile`` (any text: class names that are markup).
+(any text: six frames with a filmstrip), ``hostile`` (any text: class names that are markup),
+``tiles`` (any text: a scene of 30,000 x 20,000 pixels, drawn tile by tile).
 Without CamVid beside the checkout a drawn scene takes the frame's place.
 """
 
@@ -17,8 +18,9 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
+from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelSet, hex_to_color
-from segcore.ui.viewer import Panel, Place, Scene, TopClasses, filmstrip, pack, show
+from segcore.ui.viewer import Panel, Place, Scene, Tiles, TopClasses, filmstrip, pack, show
 
 ROOT = Path(__file__).resolve().parents[2]
 CAMVID = Path(os.environ.get("SEGSCOPE_SHARED", ROOT.parent / "shared")) / "data" / "camvid"
@@ -213,6 +215,48 @@ def walk(panels: int, classes: int, side: int) -> None:
     )
 
 
+GREAT = (20_000, 30_000)
+"""Height and width of the scene in tiles."""
+OVERVIEW = 20
+"""Its pixels for one of the overview, along a side."""
+
+
+def great_part(top: int, left: int, height: int, width: int, step: int) -> Scene:
+    """A part of a scene whose pixel (row, column) tells where it is, every ``step``-th pixel."""
+    rows, columns = np.mgrid[top : top + height : step, left : left + width : step]
+    image = np.stack([columns // 128, rows // 128, (rows + columns) % 256], -1).astype(np.uint8)
+    mask = great_class(rows, columns).astype(np.uint8)
+    name = f"great {top} {left} {step}"
+    panels = (Panel("Image", "image"), Panel("Prediction", mask=mask))
+    return Scene(name, image, panels, drawn_labels())
+
+
+def great_class(rows: np.ndarray | int, columns: np.ndarray | int) -> np.ndarray | int:
+    """The class of pixels of the great scene: squares of 100 x 100, which the overview misses."""
+    return (rows // 100 + 3 * (columns // 100)) % 11
+
+
+def great() -> None:
+    """The viewer over a scene that comes in tiles; one far corner cannot be read."""
+    height, width = GREAT
+    side = 512
+
+    def tile(level: int, row: int, column: int) -> bytes:
+        top, left = (row * side) << level, (column * side) << level
+        if min(level, row, column) < 0 or level > 4 or top >= height or left >= width:
+            raise SegcoreError("Expected a tile, received another.")
+        if level == 0 and row == column == 0:
+            raise SegcoreError("This corner cannot be read.")
+        room = min(side << level, height - top), min(side << level, width - left)
+        return pack(great_part(top, left, *room, 1 << level))
+
+    tiles = Tiles("great", height, width, side, 5, tile)
+    seen = show(
+        great_part(0, 0, height, width, OVERVIEW), key="viewer", tiles=tiles, listen=("pixel",)
+    )
+    st.text(f"pixel {seen.pixel}")
+
+
 @st.cache_data(show_spinner=False)
 def packed(index: int, panels: int, classes: int, side: int) -> bytes:
     return pack(make_scene(index, panels, classes, side))
@@ -227,6 +271,9 @@ def main() -> None:
         for name, default in (("classes", 12), ("side", 0), ("panels", 4))
     )
     listen = [event for event in query.get("listen", "step").split(",") if event]
+    if "tiles" in query:
+        great()
+        return
     if "strip" in query:
         walk(panels, classes, side)
         return

@@ -7,7 +7,6 @@ import numpy as np
 from PIL import Image
 
 from segcore.config import PredictOptions
-from segcore.data.files.windows import Window
 from segcore.workspace.compression.back_offs import BackOffOptions
 from segcore.workspace.predictions.predictions import shares
 from tests.data.files.geotiffs import write_scene
@@ -89,7 +88,7 @@ def test_results_are_a_gallery_with_masks_and_class_shares(own_images, open_page
     assert not [s for s in at.selectbox if s.key == "own_image"]  # the uploads are not its images
 
 
-def test_a_large_geotiff_is_predicted_by_windows_and_seen_in_parts(
+def test_a_large_geotiff_is_predicted_by_windows_and_seen(
     own_images, open_page, read, tmp_path
 ) -> None:
     mask = np.repeat(np.arange(4, dtype=np.uint8), 6).reshape(4, 6)
@@ -103,19 +102,17 @@ def test_a_large_geotiff_is_predicted_by_windows_and_seen_in_parts(
     assert "Expected a GeoTIFF" in at.error[0].value
     at.text_input(key="scene_path").set_value(str(tmp_path / "scene.tif")).run()
     read.check(at.button(key="scene_go").click().run())
-    while "scene_overview" not in [c.key for c in at.get("bidi_component")]:
+    while "scene" not in [c.key for c in at.get("bidi_component")]:
         read.check(at.run())
-    for key in ("scene_overview", "scene_part"):
-        header = read.scene(at, key)
-        assert (header["height"], header["width"]) == (4, 6)
-        assert [panel["title"] for panel in header["panels"]] == ["Image", "Prediction"]
-    read.check(at.button(key="scene_Right").click().run())
+    header = read.scene(at, "scene")
+    assert (header["height"], header["width"]) == (4, 6)
+    assert [panel["title"] for panel in header["panels"]] == ["Image", "Prediction"]
     assert own_images.workspace.predictions.training_scale(run) != 1
     scenes = own_images.workspace.scene_predictions
     written = scenes.place_of(run, tmp_path / "scene.tif")
-    found = scenes.view(run, tmp_path / "scene.tif", written, Window(1, 2, 2048, 2048))
-    np.testing.assert_array_equal(found.mask, mask[1:, 2:])
-    np.testing.assert_array_equal(found.image, own_images.label_set.colors[mask][1:, 2:])
+    found = scenes.look(run, tmp_path / "scene.tif", written).overview()
+    np.testing.assert_array_equal(found.mask, mask)
+    np.testing.assert_array_equal(found.image, own_images.label_set.colors[mask])
 
 
 def test_a_link_to_images_that_are_gone_asks_for_new_ones(own_images, open_page) -> None:

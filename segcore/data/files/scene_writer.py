@@ -1,7 +1,7 @@
-"""A raster of classes written block by block: tiled, packed, with overviews, whole or not at all."""
+"""Rasters of classes and pictures written block by block: tiled, packed, with overviews, whole or not at all."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,36 +88,58 @@ def write_scene(path: Path, form: SceneForm) -> Iterator[SceneWriter]:
     Raises:
         SegcoreError: rasterio is absent, or the file cannot be written.
     """
+    kind = {"count": 1, "dtype": form.dtype, "nodata": form.nodata, "compress": "deflate"}
+    with _raster(path, form.height, form.width, kind | {"predictor": 2}, form.place) as raster:
+        if form.colors is not None and form.dtype == "uint8":
+            colors = {v: tuple(int(c) for c in color) for v, color in enumerate(form.colors)}
+            raster.write_colormap(1, colors)
+        yield SceneWriter(raster)
+
+
+@contextmanager
+def write_picture(
+    path: Path, height: int, width: int
+) -> Iterator[Callable[[Window, npt.NDArray[np.uint8]], None]]:
+    """Write a picture to look at as a GeoTIFF of JPEG blocks with averaged overviews.
+
+    Args:
+        path: The file; it appears whole when the block ends without an error.
+        height: Rows.
+        width: Columns.
+
+    Yields:
+        A function that takes a window and its (h, w, 3) uint8 RGB.
+
+    Raises:
+        SegcoreError: As :func:`write_scene`.
+    """
+    kind = {"count": 3, "dtype": "uint8", "compress": "jpeg", "photometric": "ycbcr"}
+    with _raster(path, height, width, kind, None) as raster:
+        yield lambda window, picture: raster.write(
+            np.moveaxis(picture, -1, 0), window=window.ranges
+        )
+
+
+@contextmanager
+def _raster(
+    path: Path, height: int, width: int, kind: dict[str, Any], place: Georeference | None
+) -> Iterator[Any]:
+    """Hand over a new raster to write into; overviews follow when the block ends."""
     rasterio = load_rasterio()
-    profile = {
-        "driver": "GTiff",
-        "height": form.height,
-        "width": form.width,
-        "count": 1,
-        "dtype": form.dtype,
-        "nodata": form.nodata,
-        "tiled": True,
-        "blockxsize": BLOCK,
-        "blockysize": BLOCK,
-        "compress": "deflate",
-        "predictor": 2,
-        "BIGTIFF": "IF_SAFER",
-    }
-    if form.place is not None:
-        profile |= {"crs": form.place.crs, "transform": rasterio.Affine(*form.place.transform)}
+    profile = {"driver": "GTiff", "height": height, "width": width, "tiled": True} | kind
+    profile |= {"blockxsize": BLOCK, "blockysize": BLOCK, "BIGTIFF": "IF_SAFER"}
+    if place is not None:
+        profile |= {"crs": place.crs, "transform": rasterio.Affine(*place.transform)}
+    ways = rasterio.enums.Resampling
+    rule = ways.nearest if kind["count"] == 1 else ways.average
     try:
         with replacing(path) as partial, rasterio.Env(CPL_LOG=os.devnull):
             with rasterio.open(partial, "w", **profile) as raster:
-                if form.colors is not None and form.dtype == "uint8":
-                    colors = {
-                        v: tuple(int(c) for c in color) for v, color in enumerate(form.colors)
-                    }
-                    raster.write_colormap(1, colors)
-                yield SceneWriter(raster)
-            levels = overview_levels(form.height, form.width)
+                yield raster
+            levels = overview_levels(height, width)
             if levels:
                 with rasterio.open(partial, "r+") as raster:
-                    raster.build_overviews(levels, rasterio.enums.Resampling.nearest)
+                    raster.build_overviews(levels, rule)
     except (rasterio.errors.RasterioError, OSError) as error:
         raise SegcoreError(
             f"{path.name} cannot be written as GeoTIFF ({error}): free some space, or choose another "

@@ -1,4 +1,4 @@
-"""The Predict page's large GeoTIFF: predicted by windows, seen as an overview and in full by parts."""
+"""The Predict page's large GeoTIFF: predicted by windows, seen at every scale."""
 
 import threading
 from dataclasses import dataclass
@@ -7,26 +7,14 @@ from pathlib import Path
 import streamlit as st
 
 from segcore.config import PredictOptions
-from segcore.data.files.windows import Window
 from segcore.errors import SegcoreError
 from segcore.formatting import size
 from segcore.labels import LabelSet
 from segcore.ui.shared import background_tasks, session
-from segcore.ui.viewer import Panel, Scene, pack, show
+from segcore.ui.viewer import Panel, Scene, Tiles, pack, show
 from segcore.workspace import Workspace
-from segcore.workspace.predictions.scene_views import SceneView
+from segcore.workspace.predictions.scene_views import TILE, SceneLook, SceneView
 from segcore.workspace.predictions.scenes import PredictedScene
-
-SIDE = 2048
-"""Height and width of the part that is shown at full resolution, in pixels."""
-
-MOVES = (
-    ("Left", ":material/arrow_back:", 0, -1),
-    ("Up", ":material/arrow_upward:", -1, 0),
-    ("Down", ":material/arrow_downward:", 1, 0),
-    ("Right", ":material/arrow_forward:", 0, 1),
-)
-"""Buttons that move the part by half its side: title, icon, rows and columns."""
 
 OFFERED_BYTES = 500_000_000
 """Largest file that is offered for download; larger ones are named by their path."""
@@ -79,11 +67,11 @@ def ask(run: str, options: PredictOptions) -> _Wish | None:
 
 
 def show_result(wish: _Wish | None) -> None:
-    """Draw progress, then the scene: an overview, and the part that was clicked at full resolution."""
+    """Draw progress, then the scene."""
     if wish is None:
         st.caption(
-            "A scene of any size becomes a GeoTIFF of classes on the same grid. An overview and any "
-            "part at full resolution are shown here."
+            "A scene of any size becomes a GeoTIFF of classes on the same grid. It is shown here, and "
+            "each part of it at full resolution."
         )
         return
     key = repr(wish)
@@ -120,66 +108,48 @@ def _predict(
     )
     if wish.polygons:
         workspace.scene_predictions.outline(wish.run, found, progress=tell)
+    workspace.scene_predictions.look(wish.run, found.image, found.classes).prepare(tell)
     return found
 
 
 @st.cache_data(max_entries=4, show_spinner="Reading an overview …")
-def _overview(_workspace: Workspace, run: str, image: str, classes: str, stamp: float) -> SceneView:
-    return _workspace.scene_predictions.overview(run, Path(image), Path(classes))
+def _overview(_look: SceneLook, _labels: LabelSet, name: str) -> bytes:
+    return _pack(name, _look.overview(), _labels)
 
 
-@st.cache_data(max_entries=16, max_size="200MB", show_spinner=False)
-def _part(
-    _workspace: Workspace, run: str, image: str, classes: str, stamp: float, corner: tuple[int, int]
-) -> bytes:
-    window = Window(*corner, SIDE, SIDE)
-    found = _workspace.scene_predictions.view(run, Path(image), Path(classes), window)
-    labels = _workspace.predictions.label_set(run)
-    return pack(_scene(f"{classes}:{corner}", found, labels))
+@st.cache_data(max_entries=2000, max_size="200MB", show_spinner=False)
+def _tile(_look: SceneLook, _labels: LabelSet, name: str, place: tuple[int, int, int]) -> bytes:
+    return _pack(f"{name}:{place}", _look.tile(*place), _labels)
 
 
-def _scene(name: str, seen: SceneView, labels: LabelSet) -> Scene:
+def _pack(name: str, seen: SceneView, labels: LabelSet) -> bytes:
     panels = (Panel("Image", "image"), Panel("Prediction", "mask", mask=seen.mask))
-    return Scene(name, seen.image, panels, labels)
+    return pack(Scene(name, seen.image, panels, labels))
 
 
 def _show(wish: _Wish, done: PredictedScene) -> None:
     workspace = session.workspace()
     labels = workspace.predictions.label_set(wish.run)
-    stamp = done.classes.stat().st_mtime if done.classes.is_file() else 0.0
+    stamp = done.classes.stat().st_mtime_ns if done.classes.is_file() else 0
+    name = f"{wish.run}:{wish.out}:{stamp}"
     with session.errors_shown():
-        small = _overview(workspace, wish.run, wish.image, wish.out, stamp)
-        drawn = pack(_scene(f"{wish.out}:overview", small, labels))
+        look = workspace.scene_predictions.look(wish.run, Path(wish.image), Path(wish.out))
+        drawn = _overview(look, labels, name)
     st.caption(
-        f"{done.width:,} x {done.height:,} pixels, here 1 : {small.factor:.0f}. Click a place to see it "
-        "at full resolution below."
+        f"{done.width:,} x {done.height:,} pixels. Zoom in for full resolution; drag to go on."
     )
     if done.note:
         st.warning(done.note, icon=":material/straighten:")
-    clicked = show(drawn, key="scene_overview", listen=("pixel",)).pixel
-    if clicked:
-        at = (int(clicked[1] * small.factor), int(clicked[0] * small.factor))
-        st.session_state["scene_place"] = at
-    row, column = _moved(st.session_state.get("scene_place", (done.height // 2, done.width // 2)))
-    top = max(0, min(row - SIDE // 2, done.height - SIDE))
-    left = max(0, min(column - SIDE // 2, done.width - SIDE))
-    with session.errors_shown():
-        part = _part(workspace, wish.run, wish.image, wish.out, stamp, (top, left))
-    st.caption(f"Rows {top:,} to {min(top + SIDE, done.height):,}, columns {left:,} to "
-               f"{min(left + SIDE, done.width):,} at full resolution.")  # fmt: skip
-    show(part, key="scene_part", listen=())
+    tiles = Tiles(
+        name,
+        look.height,
+        look.width,
+        TILE,
+        look.levels,
+        lambda *place: _tile(look, labels, name, place),
+    )
+    show(drawn, key="scene", listen=(), tiles=tiles)
     _files(wish, done)
-
-
-def _moved(place: tuple[int, int]) -> tuple[int, int]:
-    """Draw buttons that go half a part on; return the (row, column) of its middle."""
-    row, column = place
-    with st.container(horizontal=True, vertical_alignment="center"):
-        for name, icon, down, right in MOVES:
-            if st.button(name, icon=icon, key=f"scene_{name}", type="tertiary"):
-                row, column = max(0, row + down * SIDE // 2), max(0, column + right * SIDE // 2)
-                st.session_state["scene_place"] = (row, column)
-    return row, column
 
 
 def _files(wish: _Wish, done: PredictedScene) -> None:

@@ -15,6 +15,7 @@ from segcore.ui.viewer.panels import KINDS, Panel, Scene, TopClasses
 from segcore.ui.viewer.payload import MAX_SIDE, pack
 from segcore.ui.viewer.planes import EDIT_SIDE
 from segcore.ui.viewer.questions import TOOLS, Question, Suggestion
+from segcore.ui.viewer.tiles import Tiles
 
 __all__ = [
     "EDIT_SIDE",
@@ -32,6 +33,7 @@ __all__ = [
     "SaveAnswer",
     "Scene",
     "Suggestion",
+    "Tiles",
     "TopClasses",
     "ViewerResult",
     "edit",

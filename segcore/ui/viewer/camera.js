@@ -36,9 +36,9 @@ class Camera {
     return this.fitScale * this.view.zoom;
   }
 
-  // Deepest zoom: an image pixel is 64 CSS pixels wide.
+  // Deepest zoom: a pixel of the full image is 64 CSS pixels wide.
   get deepest() {
-    return clamp(64 / this.fitScale, 8, MAX_ZOOM);
+    return clamp((64 * this.scene.detail) / this.fitScale, 8, MAX_ZOOM);
   }
 
   toImage(x, y) {

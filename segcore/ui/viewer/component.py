@@ -1,7 +1,5 @@
 """The viewer as a Streamlit component: mounts it, and returns what the user wants of the page."""
 
-import json
-import struct
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +8,9 @@ import streamlit as st
 
 from segcore.errors import unknown
 from segcore.ui.viewer.panels import Scene
-from segcore.ui.viewer.payload import pack
+from segcore.ui.viewer.payload import join, pack
 from segcore.ui.viewer.script import FOLDER, SCRIPTS, component, deliver
+from segcore.ui.viewer.tiles import Tiles, bring
 
 __all__ = ["EVENTS", "FOLDER", "SCRIPTS", "Place", "ViewerResult", "show"]
 
@@ -67,6 +66,7 @@ def show(
     link: str = "view",
     listen: Collection[str] = ("step",),
     place: Place | None = None,
+    tiles: Tiles | None = None,
 ) -> ViewerResult:
     """Show a scene; zoom, options and colours stay as they are when the scene changes.
 
@@ -80,6 +80,7 @@ def show(
         link: Query parameter that "Copy link" sets in the copied address.
         listen: Names in :data:`EVENTS`: what is worth a rerun of the script.
         place: Where the scene is in the filmstrip of the same key, or None where there is none.
+        tiles: Parts that show more than the scene, which is then an overview of them all.
 
     Returns:
         What was asked for since the last run.
@@ -104,10 +105,14 @@ def show(
         settings |= {"context": place.context, "image": place.image, "answered": memory["answered"]}
         callbacks["on_pick_change"] = lambda: _pick(key, place)
         callbacks["on_missing_change"] = lambda: st.session_state[f"{key}.place"].update(held=None)
+    if tiles:
+        settings["tiles"] = tiles.to_json()
     body = b"" if held else packed(scene)
     with st.container(gap=None):
         sent = _mount(key=key, data=join(settings, body), **callbacks)
         deliver(key=f"{key}.script")
+        if tiles:
+            bring(tiles, key)
     pixel = sent.get("pixel")
     return ViewerResult(
         share=sent.get("share"),
@@ -125,12 +130,6 @@ def packed(scene: Scene | bytes | Callable[[], Scene | bytes]) -> bytes:
     """
     sent = scene() if callable(scene) else scene
     return sent if isinstance(sent, bytes) else pack(sent)
-
-
-def join(header: dict[str, Any], body: bytes) -> bytes:
-    """Put a JSON header before bytes: u32 little-endian length, header, body."""
-    head = json.dumps(header).encode()
-    return b"".join([struct.pack("<I", len(head)), head, body])
 
 
 def _pick(key: str, place: Place) -> None:

@@ -8,9 +8,8 @@ import numpy.typing as npt
 import streamlit as st
 
 from segcore.errors import SegcoreError, unknown
-from segcore.ui.viewer.component import join
 from segcore.ui.viewer.panels import Scene
-from segcore.ui.viewer.payload import pack
+from segcore.ui.viewer.payload import join, pack
 from segcore.ui.viewer.planes import EDIT_SIDE, read_plane
 from segcore.ui.viewer.questions import TOOLS, Question, Suggestion, describe, read_question
 from segcore.ui.viewer.script import component, deliver

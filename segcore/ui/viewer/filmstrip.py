@@ -8,8 +8,9 @@ from typing import Any
 
 import streamlit as st
 
-from segcore.ui.viewer.component import join, packed
+from segcore.ui.viewer.component import packed
 from segcore.ui.viewer.panels import Scene
+from segcore.ui.viewer.payload import join
 from segcore.ui.viewer.script import component
 
 FIRST = 14

@@ -1,5 +1,11 @@
 // The entry points: Streamlit calls one when its component appears and whenever its payload or the theme changes.
 
+// Bytes, one part after another -> parts.
+function cut(bytes, sizes) {
+  let start = 0;
+  return sizes.map((size) => bytes.slice(start, (start += size)));
+}
+
 const RUNNING = new WeakMap(); // element -> Viewer or Strip
 
 function run(component, Kind, complain) {
@@ -37,14 +43,21 @@ export function mountAhead({ data }) {
   return () => {};
 }
 
+// Tiles of a large scene: takes those that came and lets the viewer ask for others.
+export function mountTiles({ data, setTriggerValue }) {
+  const [{ viewer, source, tiles, sizes, failed, why }, body] = splitHeader(data);
+  const mosaic = Mosaic.of(viewer);
+  mosaic.request = (wanted) => setTriggerValue("wanted", wanted);
+  if (why) mosaic.viewer?.hint(why);
+  mosaic.receive(source, tiles, cut(body, sizes), failed);
+  return () => {};
+}
+
 // Thumbnails: takes those that came and lets the strip ask for others.
 export function mountThumbnails({ data, setTriggerValue }) {
   const [{ viewer, source, images, sizes }, body] = splitHeader(data);
   const album = Album.of(viewer);
-  const blobs = [];
-  let start = 0;
-  for (const size of sizes) blobs.push(body.slice(start, (start += size)));
   album.request = (wanted) => setTriggerValue("wanted", wanted);
-  album.receiveThumbnails(source, images, blobs);
+  album.receiveThumbnails(source, images, cut(body, sizes));
   return () => {};
 }

@@ -107,8 +107,13 @@ def pack(scene: Scene, side: int = MAX_SIDE) -> bytes:
     for part in blobs.parts:
         digest.update(part)
     header["digest"] = digest.hexdigest()
-    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
-    return b"".join([struct.pack("<I", len(text)), text, *blobs.parts])
+    return join(header, b"".join(blobs.parts))
+
+
+def join(header: dict[str, Any], body: bytes) -> bytes:
+    """Put a JSON header before bytes: u32 little-endian length, header, body."""
+    head = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    return b"".join([struct.pack("<I", len(head)), head, body])
 
 
 def _pack_panel(

@@ -110,6 +110,7 @@ class Scene {
     })));
     scene.imageLevels = [await createImageBitmap(new Blob([blob(header.image)], { type: "image/jpeg" }))];
     scene.matches = new Map();
+    scene.detail = 1; // pixels of the full image that one of these stands for, where tiles show them
     return scene;
   }
 

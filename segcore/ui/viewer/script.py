@@ -22,6 +22,7 @@ SCRIPTS = (
     "layers.js",
     "verdicts.js",
     "painter.js",
+    "tiles.js",
     "camera.js",
     "gestures.js",
     "controls.js",

@@ -37,16 +37,18 @@ class View {
   }
 
   placeCross(cursor, { scale, left, top, ratio }) {
+    const { detail } = this.viewer.scene;
     for (const line of this.lines) line.hidden = !cursor;
     if (!cursor) return;
     const [across, down, cell] = this.lines;
     const edge = (value, start) => (value * scale + start) / ratio;
     across.style.transform = `translateY(${edge(cursor[1], top)}px)`;
     down.style.transform = `translateX(${edge(cursor[0], left)}px)`;
-    const side = scale / ratio;
+    const side = scale / detail / ratio;
+    const corner = (value) => Math.floor(value * detail) / detail;
     cell.hidden = side < 8; // the pixel's own square, once it can be seen
     cell.style.width = cell.style.height = `${side}px`;
-    cell.style.transform = `translate(${edge(Math.floor(cursor[0]), left)}px, ${edge(Math.floor(cursor[1]), top)}px)`;
+    cell.style.transform = `translate(${edge(corner(cursor[0]), left)}px, ${edge(corner(cursor[1]), top)}px)`;
   }
 }
 

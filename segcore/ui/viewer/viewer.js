@@ -28,6 +28,7 @@ class Viewer extends Looking {
     removeEventListener("resize", this.onWindow);
     clearInterval(this.blinking);
     if (this.album?.viewer === this) this.album.viewer = null;
+    if (this.mosaic?.viewer === this) this.mosaic.viewer = null;
   }
 
   // Take what Python sent.
@@ -39,7 +40,17 @@ class Viewer extends Looking {
     const scene = await (settings.context === undefined ? this.unpack(body) : this.fromAlbum(body));
     if (sequence !== this.sequence || !scene) return;
     this.root.classList.remove("busy");
+    this.openMosaic(scene, settings);
     this.show(scene);
+  }
+
+  // Tiles that show more than the scene holds, where the page has them.
+  openMosaic(scene, { key, tiles }) {
+    this.mosaic = tiles ? Mosaic.of(key) : null;
+    if (!tiles) return;
+    this.mosaic.open(tiles);
+    this.mosaic.viewer = this;
+    Object.assign(scene, { full: tiles.full, detail: tiles.full[0] / scene.width });
   }
 
   show(scene) {
@@ -207,7 +218,7 @@ class Viewer extends Looking {
   }
 
   zoomToPixels() {
-    this.zoomBy(1 / this.frame.scale);
+    this.zoomBy(this.scene.detail / this.frame.scale);
   }
 
   // ---- layout
@@ -262,7 +273,7 @@ class Viewer extends Looking {
       this.drawPanels(context, this.frame, view, this.spot);
     }
     this.stage.classList.toggle("zoomed", this.state.view.zoom > 1);
-    this.toolbar.showZoom(this.frame.scale);
+    this.toolbar.showZoom(this.frame.scale / this.scene.detail);
     this.report();
   }
 
@@ -286,7 +297,11 @@ class Viewer extends Looking {
   // Draw a view's one panel, or the two it compares.
   drawPanels(context, frame, view, spot) {
     const { scene, state } = this;
-    const draw = (position) => this.painter.paint(context, frame, scene.panels[view.panels[position]], state, spot);
+    const draw = (position) => {
+      const index = view.panels[position];
+      this.painter.paint(context, frame, scene.panels[index], state, spot);
+      this.mosaic?.paint(context, frame, scene, index, state, spot);
+    };
     if (view.panels.length < 2) return draw(0);
     if (state.mode === "blink") return draw(this.blink.second ? 1 : 0);
     const { width, height } = context.canvas;
@@ -318,8 +333,10 @@ class Viewer extends Looking {
 
   moveCursor(dx, dy) {
     const { scene } = this;
+    const { detail } = scene;
     const [x, y] = this.cursor ?? [this.state.view.x * scene.width, this.state.view.y * scene.height];
-    this.cursor = [clamp(Math.floor(x) + dx + 0.5, 0.5, scene.width - 0.5), clamp(Math.floor(y) + dy + 0.5, 0.5, scene.height - 0.5)];
+    const middle = (value, step, length) => clamp(Math.floor(value * detail) + step + 0.5, 0.5, length * detail - 0.5) / detail;
+    this.cursor = [middle(x, dx, scene.width), middle(y, dy, scene.height)];
     this.report();
     const facts = this.probe(...this.cursor).filter((fact) => fact.name !== null);
     this.spoken.textContent = facts.map((fact) => `${fact.title}: ${fact.name}`).join(". ");
@@ -333,7 +350,9 @@ class Viewer extends Looking {
   }
 
   probe(x, y) {
-    return this.scene.panels.map((panel) => this.scene.probe(panel, Math.floor(x), Math.floor(y)));
+    const { detail } = this.scene;
+    const [scene, column, row] = this.mosaic?.at(x * detail, y * detail) ?? [this.scene, x, y];
+    return scene.panels.map((panel) => scene.probe(panel, Math.floor(column), Math.floor(row)));
   }
 
   report() {
@@ -344,7 +363,7 @@ class Viewer extends Looking {
     const [fullWidth, fullHeight] = scene.full;
     const parts = [`${fullWidth} × ${fullHeight} pixels`];
     if (this.settings.image !== undefined) parts.unshift(this.album.current);
-    if (fullWidth !== scene.width) parts.push(`shown at ${scene.width} × ${scene.height}`);
+    if (fullWidth !== scene.width && !this.mosaic) parts.push(`shown at ${scene.width} × ${scene.height}`);
     if (facts) parts.unshift(`x ${scene.toFull(...this.cursor)[0]}, y ${scene.toFull(...this.cursor)[1]}`);
     if (state.mode === "blink") parts.push(this.blink.held ? "paused: Space shows the other panel" : "Space pauses");
     this.status.textContent = parts.join(" · ");

@@ -22,7 +22,7 @@ from segcore.errors import SegcoreError
 from segcore.labels import LabelSet
 from segcore.workspace.predictions.batches import Progress
 from segcore.workspace.predictions.predictions import Predictions
-from segcore.workspace.predictions.scene_views import SceneView, overview, view
+from segcore.workspace.predictions.scene_views import SceneLook
 from segcore.workspace.rights import writes
 
 AskRows = Callable[[bool], tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]]
@@ -162,13 +162,13 @@ class ScenePredictions:
         names = class_names(self._predictions.label_set(run))
         return target, write_outlines(target, outline(scene.classes, 0.0, progress), names)
 
-    def overview(self, run: str, image: Path, classes: Path) -> SceneView:
-        """Return a predicted scene made small; see :func:`scene_views.overview`."""
-        return overview(self._predictions, run, image, classes)
+    def look(self, run: str, image: Path, classes: Path) -> SceneLook:
+        """Return a predicted scene as it is shown.
 
-    def view(self, run: str, image: Path, classes: Path, window: Window) -> SceneView:
-        """Return a part of a predicted scene at full resolution; see :func:`scene_views.view`."""
-        return view(self._predictions, run, image, classes, window)
+        Raises:
+            SegcoreError: The scene is gone or cannot be read.
+        """
+        return SceneLook(self._predictions, run, image, classes)
 
     @writes("predict a scene", "Predicted {image} with {run}")
     def predict(
