@@ -14,6 +14,7 @@ from segcore.config import EvaluateConfig, TrainConfig
 from segcore.runs.folder.listing import list_runs
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.folder.status import Status
+from segcore.runs.machine.engines import default_engine
 from segcore.runs.queue import jobs
 from segcore.runs.queue.leases import living
 from segcore.runs.queue.queue import Queue
@@ -34,7 +35,11 @@ class Workspace:
         evaluate: bool = False,
         **config,
     ) -> RunFolder:
-        made = EvaluateConfig("demo", ("m",)) if evaluate else TrainConfig("demo", **config)
+        made = (
+            EvaluateConfig("demo", ("m",))
+            if evaluate
+            else TrainConfig("demo", **{"engine": default_engine(), **config})
+        )
         run = RunFolder.create(jobs.runs_folder(self.folder), id, made)
         (run.folder / "fake.json").write_text(
             json.dumps({"steps": steps, "pause": pause, "ending": ending})

@@ -15,6 +15,7 @@ from segcore.config import EvaluateConfig, TrainConfig
 from segcore.errors import SegcoreError
 from segcore.runs.folder.history import append_record
 from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.machine.engines import default_engine
 from segcore.runs.queue import crash_recovery, jobs
 
 
@@ -38,7 +39,11 @@ def main(workspace: Path, prefix: str = "r") -> int:
 
 
 def hand_in(workspace: Path, prefix: str, number: int) -> None:
-    config = EvaluateConfig("demo", ("m",)) if number % 2 else TrainConfig("demo")
+    config = (
+        EvaluateConfig("demo", ("m",))
+        if number % 2
+        else TrainConfig("demo", engine=default_engine())
+    )
     run = RunFolder.create(jobs.runs_folder(workspace), f"{prefix}{number:03d}", config)
     jobs.submit(workspace, [run.id])
 

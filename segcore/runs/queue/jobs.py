@@ -26,6 +26,7 @@ from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.folder.status import QUEUED_OR_ACTIVE, Status
 from segcore.runs.machine import processes
 from segcore.runs.machine.disk import Locked
+from segcore.runs.machine.engines import refuse_without_engine
 from segcore.runs.queue.crash_recovery import (
     CLOSE_SECONDS,
     job_is_alive,
@@ -360,7 +361,8 @@ def resume(workspace: Path | str, run_id: str) -> list[str]:
         The ids that were queued.
 
     Raises:
-        SegcoreError: The run is absent or finished, or the workspace cannot be written.
+        SegcoreError: The run is absent or finished, the engine of one of them is not installed, or
+            the workspace cannot be written.
     """
     summaries = {run.id: run for run in refresh(workspace)}
     RunFolder.open(runs_folder(workspace) / run_id)
@@ -373,6 +375,8 @@ def resume(workspace: Path | str, run_id: str) -> list[str]:
     again: dict[str, None] = {}
     _collect(run_id, summaries, again)
     again.setdefault(run_id, None)  # one that seems to work may have just ended
+    for run in again:
+        refuse_without_engine(RunFolder(runs_folder(workspace) / run).config, begun=True)
     needs = {run: summaries[run].status.after for run in again}
     return _submit(workspace, needs, 0, may_work=True)
 

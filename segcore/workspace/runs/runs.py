@@ -684,7 +684,6 @@ class Runs:
             if not status.has_ended:
                 return
             if status.state != "finished":
-                refuse_without_engine(self.open(run).config, begun=True)
                 jobs.resume(self._workspace, run)
                 return
         refuse_without_engine(config)

@@ -113,12 +113,15 @@ def test_a_run_whose_engine_is_gone_is_refused_when_it_is_resumed(
     workspace, started, only_jax, monkeypatch
 ) -> None:
     (run,) = workspace.runs.train(config(engine="jax"))
-    workspace.runs.stop(run)
+    later = PredictConfig("tiny", run, "test")
+    workspace.runs.ensure(f"{run}--test", later, 0.0, after=[run])
+    for one in (run, f"{run}--test"):
+        workspace.runs.stop(one)
     space = SearchSpace(loss=("dice", "jaccard_distance"))
     search = workspace.searches.start(TuneConfig("tiny", config(engine="jax"), space))
     workspace.runs.stop(search)
     monkeypatch.setattr(engines, "is_installed", lambda engine: engine == "torch")
-    for one, words in ((run, (0.5,)), (run, ()), (search, ())):
+    for one, words in ((run, (0.5,)), (run, ()), (search, ()), (f"{run}--test", ())):
         said = refusal(workspace.runs.resume, one, *words)
         assert "received 'jax', which is not" in said
         assert said.endswith("or start a new run with the engine torch.")
