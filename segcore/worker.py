@@ -63,4 +63,6 @@ def _variables(run: RunFolder) -> dict[str, str]:
 
 
 if __name__ == "__main__":
+    # Keras imports scikit-learn where it finds it, for wrappers that nothing here uses: two seconds of a start.
+    sys.modules["sklearn"] = None  # type: ignore[assignment]
     sys.exit(main(sys.argv[1:]))

@@ -85,6 +85,8 @@ def kill_in_mid_run(run: RunFolder, told) -> list[dict]:
     assert status.state == "running", (status, run.log_tail())
     worker = psutil.Process(status.pid)
     assert str(run.folder) in " ".join(worker.cmdline())
+    loaded = {part for mapped in worker.memory_maps() for part in Path(mapped.path).parts}
+    assert {"tensorflow", "numpy"} <= loaded and "sklearn" not in loaded
     worker.send_signal(signal.SIGKILL)
     return run.metrics()
 
