@@ -96,6 +96,11 @@ def assert_history(lines: list[dict], epochs: int | None = None) -> None:
     assert all(np.isfinite(line["loss"]) and 0 <= line["val_mean_iou"] <= 1 for line in lines)
 
 
+def test_members_differ_by_their_seed(workspace, shell, started) -> None:
+    members = shell("train", "tiny", *MODEL, "--members", 2)["runs"]
+    assert [workspace.runs.open(member).config.seed for member in members] == [0, 1]
+
+
 def test_the_whole_way(workspace, shell) -> None:
     # A run is killed in mid-run: interrupted, its history whole; resumed, it ends as planned.
     (cut,) = shell("train", "tiny", *MODEL, "--epochs", EPOCHS, "--patience", 0)["runs"]
@@ -109,11 +114,11 @@ def test_the_whole_way(workspace, shell) -> None:
     (row,) = trainings(shell, "resume", cut)
     assert row["state"] in ("queued", "starting", "running")
 
-    # Meanwhile members are trained; they wait for their turn.
-    words = ("--epochs", 1, "--members", 2, "--no-predict-after", "--wait")
-    members = shell("train", "tiny", *MODEL, *words)["runs"]
+    # Meanwhile another member is trained; it waits for its turn.
+    words = ("--epochs", 1, "--seed", 1, "--no-predict-after", "--wait")
+    members = [cut, *shell("train", "tiny", *MODEL, *words)["runs"]]
     rows = {row["run"]: row for row in trainings(shell)}
-    assert set(rows) == {cut, *members}
+    assert set(rows) == set(members) and len(rows) == 2
     assert {row["state"] for row in rows.values()} == {"finished"}
     assert all(
         set(row) >= RUN and row["progress"] == 1.0 and 0 <= row["mean_iou"] <= 1
@@ -124,8 +129,6 @@ def test_the_whole_way(workspace, shell) -> None:
     assert (
         history[: len(before) - 1] == before[:-1]
     )  # at most the epoch that was under way is told anew
-    seeds = [workspace.runs.open(member).config.seed for member in members]
-    assert seeds == [0, 1]
 
     # They predict a split, are combined, refined, scored.
     crf = ["--crf"] if is_available() else []

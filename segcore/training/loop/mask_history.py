@@ -30,15 +30,23 @@ class MaskHistory:
         reader: Reads samples at the network's size.
         split: Name of the validation split.
         samples: The samples of that split.
+        at_once: How many images the network may be shown in one call, at least 1.
     """
 
     def __init__(
-        self, run: RunFolder, reader: SampleReader, split: str, samples: list[Sample]
+        self,
+        run: RunFolder,
+        reader: SampleReader,
+        split: str,
+        samples: list[Sample],
+        at_once: int = SAMPLES,
     ) -> None:
         self._run = run
         self._reader = reader
         self._split = split
         self._samples = spread(samples)
+        # equal calls: an engine compiles the network for each shape
+        self._at_once = max(n for n in range(1, at_once + 1) if len(self._samples) % n == 0)
         if self._samples:
             run.write_json(
                 "evolution",
@@ -55,7 +63,7 @@ class MaskHistory:
         Where the masks cannot be written none are kept from then on: no training ends over them.
 
         Args:
-            logits: The network: images (1, h, w, 3) to (1, h, w, C).
+            logits: The network: images (B, h, w, 3) to (B, h, w, C).
             epoch: The epoch.
         """
         if not keeps_epoch(epoch):
@@ -66,8 +74,11 @@ class MaskHistory:
             self._samples = []
 
     def _predict(self, logits: Callable[[npt.NDArray[np.uint8]], Any], stage: str) -> None:
-        for sample in self._samples:
-            image = self._reader.read(sample)[0]
-            classes = ops.convert_to_numpy(logits(image[None]))[0].argmax(axis=-1)
-            mask: npt.NDArray[np.integer] = classes.astype(self._reader.label_set.mask_dtype)
-            self._run.write_mask(self._split, stage, sample.id, mask)
+        for start in range(0, len(self._samples), self._at_once):
+            samples = self._samples[start : start + self._at_once]
+            images = np.stack([self._reader.read(sample)[0] for sample in samples])
+            for sample, scores in zip(samples, ops.convert_to_numpy(logits(images)), strict=True):
+                mask: npt.NDArray[np.integer] = scores.argmax(axis=-1).astype(
+                    self._reader.label_set.mask_dtype
+                )
+                self._run.write_mask(self._split, stage, sample.id, mask)

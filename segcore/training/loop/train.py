@@ -55,7 +55,7 @@ from segcore.training.loop.distillation import (
     unlabelled_samples,
 )
 from segcore.training.loop.learner import Learner, Outcome, check_batch_size
-from segcore.training.loop.mask_history import MaskHistory
+from segcore.training.loop.mask_history import SAMPLES, MaskHistory
 from segcore.training.loop.metrics import EpochScores
 from segcore.training.loop.normalisation import REESTIMATION_BATCHES, fit_momentum, synchronise
 from segcore.training.loop.optimizers import averaged_weights, build_optimizer
@@ -149,7 +149,10 @@ class Training:
         validation = with_masks(dataset, config.validation_split) if config.validation_split else []
         self.validation: list[Sample] = self.reader.parts(validation)
         watched = validation if task == 0 and not self.recipe.crops else []
-        self.mask_history = MaskHistory(run, self.reader, config.validation_split, watched)
+        share = self.recipe.batch_size // strategy.num_replicas_in_sync
+        self.mask_history = MaskHistory(
+            run, self.reader, config.validation_split, watched, min(share, SAMPLES)
+        )
         self.steps = -(-len(self.samples) // self.recipe.batch_size)
         if task == 0:
             run.write_json("labels", self.reader.labels())

@@ -33,6 +33,25 @@ def test_the_masks_of_the_best_epoch_are_those_of_the_kept_network(whole, datase
         np.testing.assert_array_equal(whole.read_mask(split, mask_history_stage(best), name), said)
 
 
+@pytest.mark.parametrize(("at_once", "calls"), [(4, [4]), (3, [2, 2]), (1, [1, 1, 1, 1])])
+def test_samples_are_shown_in_equal_calls(at_once, calls, new_run, dataset) -> None:
+    """Each mask is its own sample's, however many images a call may hold."""
+    run, seen = new_run(f"calls-{at_once}"), []
+    reader = SampleReader(dataset, run.config.size)
+
+    def darkest(images):
+        seen.append(len(images))
+        return 255.0 - images
+
+    samples = dataset.select("validation")
+    MaskHistory(run, reader, "validation", samples, at_once).keep(darkest, 1)
+    assert seen == calls
+    for sample in spread(samples):
+        expected = reader.read(sample)[0].argmin(-1)
+        mask = run.read_mask("validation", mask_history_stage(1), sample.id)
+        np.testing.assert_array_equal(mask, expected)
+
+
 def test_a_run_notes_how_busy_it_keeps_its_devices(whole) -> None:
     records = read_usage(whole.folder)
     assert records and all(record.process_memory > 100 << 20 for record in records)
