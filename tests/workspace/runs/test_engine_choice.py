@@ -2,6 +2,7 @@
 
 import pytest
 
+from segcore import worker
 from segcore.api import params
 from segcore.cli import build_parser
 from segcore.cli.training import train_config
@@ -18,6 +19,7 @@ from segcore.config import (
 from segcore.config.ablation import ablation_from_json
 from segcore.errors import SegcoreError
 from segcore.runs.folder.environment import engine_reason, note_engine
+from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.machine import engines
 
 
@@ -176,3 +178,12 @@ def test_one_network_is_made_from_members_whose_engine_is_gone(
     assert "received 'torch', which is not" in said
     monkeypatch.setattr(engines, "is_installed", lambda engine: True)
     assert networks.check_average(trained.members).engine == "tensorflow", "the members'"
+
+
+def test_a_machine_of_a_cluster_without_the_engine_says_so(workspace, only_jax) -> None:
+    """Its own process is the first to know; no engine is imported."""
+    away = config(engine="torch", device="cluster")
+    run = RunFolder.create(workspace.runs.folder, "away", away)
+    assert worker.main([str(run.folder)]) == 1
+    status = run.status()
+    assert status.state == "failed" and "received 'torch', which is not" in status.cause
