@@ -23,6 +23,7 @@ from segcore.training.losses.losses import build_loss
 from segcore.training.strategy import configure
 
 SIZE, CLASSES, IGNORE, STEPS = (32, 64), 3, 255, 10
+HALF = STEPS // 2
 RECIPES = {
     "adam": {"average": 0.8},
     "adamw": {"optimizer": "adamw", "weight_decay": 0.01, "clip_norm": 0.5},
@@ -68,7 +69,11 @@ def learn(strategy, out):
     shown = list(batches())
     for name, recipe in RECIPES.items():
         learner = make_learner(strategy, **recipe)
-        outcomes = [values(learner.train(batch, 0.01)) for batch in shown]
+        outcomes = [values(learner.train(batch, 0.01)) for batch in shown[:HALF]]
+        if name == "adam":
+            (out / "half").mkdir()
+            save_checkpoint(out / "half", TrainState(CLASSES, "f"), every(learner))
+        outcomes += [values(learner.train(batch, 0.01)) for batch in shown[HALF:]]
         result[f"{name} losses"] = np.array([loss for loss, _ in outcomes])
         result[f"{name} confusion"] = outcomes[0][1]
         if name == "adam":
@@ -76,7 +81,7 @@ def learn(strategy, out):
                 result["averaged losses"] = np.array([values(learner.validate(shown[0]))[0]])
             save_checkpoint(out, TrainState(CLASSES, "f"), every(learner))
             learner.model.save(out / "model.keras")
-            check_resume(strategy, shown, every(learner), out)
+            check_resume(strategy, shown, every(learner), out / "half")
             logits = ops.convert_to_numpy(learner.logits(shown[0].images))
             powers = np.exp(logits - logits.max(-1, keepdims=True))
             answer = Predictor(out / "model.keras", 4)(shown[0].images)
@@ -91,16 +96,11 @@ def learn(strategy, out):
     return result
 
 
-def check_resume(strategy, shown, expected, out):
-    """Half of the steps, a checkpoint, a new network: the second half ends bit for bit alike."""
-    folder = out / "half"
-    folder.mkdir()
-    first, second = (make_learner(strategy, **RECIPES["adam"]) for _ in range(2))
-    for batch in shown[: STEPS // 2]:
-        first.train(batch, 0.01)
-    save_checkpoint(folder, TrainState(CLASSES, "f"), every(first))
+def check_resume(strategy, shown, expected, folder):
+    """From the checkpoint of half of the steps a new network's second half ends bit for bit alike."""
+    second = make_learner(strategy, **RECIPES["adam"])
     load_checkpoint(folder, every(second))
-    for batch in shown[STEPS // 2 :]:
+    for batch in shown[HALF:]:
         second.train(batch, 0.01)
     pairs = zip(every(second), expected, strict=True)
     assert all(np.array_equal(one.numpy(), other.numpy()) for one, other in pairs)
@@ -122,6 +122,7 @@ def main(out, networks):
     """Write everything that is compared."""
     strategy = configure("cpu", deterministic=True)
     devices.seed(0)
+    devices.rewrite_graphs(False)  # as training does
     result = read(strategy, networks) if networks else learn(strategy, out)
     assert ENGINE == "tensorflow" or "tensorflow" not in sys.modules
     name = "answers.npz" if networks else "numbers.npz"

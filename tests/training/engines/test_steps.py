@@ -80,7 +80,10 @@ def test_ten_steps_lead_where_tensorflows_led(engine, run) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_an_engine_reads_what_every_engine_wrote(engine, run) -> None:
+    """Each answers as the writer itself does; one engine alone has nobody to compare itself with."""
     writers = [name for name in ENGINES if importlib.util.find_spec(name)]
+    if len(writers) < 2:
+        pytest.skip(f"ENGINES NOT COMPARED: {', '.join(writers)} alone is installed")
     networks = [run(writer) / "model.keras" for writer in writers]
     answers = np.load(run(engine, networks) / "answers.npz")
     for number, writer in enumerate(writers):
