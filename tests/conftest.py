@@ -134,7 +134,12 @@ def tiny_samples():
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     """A temporary workspace that holds the dataset "tiny": 32 x 48, four classes, 6 + 3 + 3 samples."""
-    made = Workspace(tmp_path / "workspace")
+    return make_workspace(tmp_path / "workspace")
+
+
+def make_workspace(folder: Path) -> Workspace:
+    """Make a workspace that holds the dataset "tiny"."""
+    made = Workspace(folder)
     write_dataset(made.datasets.folder / TINY, TINY, TINY_LABELS, tiny_samples())
     return made
 
@@ -243,12 +248,17 @@ def made_up(workspace: Workspace) -> MadeUpRuns:
 
 
 @pytest.fixture
-def trained(workspace: Workspace, made_up: MadeUpRuns) -> SimpleNamespace:
+def trained(made_up: MadeUpRuns) -> SimpleNamespace:
     """The workspace after two training runs, predictions of validation and test by both, and their ensemble with CRF on test.
 
     Made up on disk and the same every time: ``workspace``, ``members`` (ids), ``ensemble`` (id),
     ``samples`` (ids by split).
     """
+    return make_trained(made_up)
+
+
+def make_trained(made_up: MadeUpRuns) -> SimpleNamespace:
+    """Write what :func:`trained` says."""
     for member in TINY_MEMBERS:
         made_up.train(member)
     for seed, member in enumerate(TINY_MEMBERS):
@@ -259,7 +269,10 @@ def trained(workspace: Workspace, made_up: MadeUpRuns) -> SimpleNamespace:
         split: [f"{split}/scene_{i}" for i in range(count)] for split, count in TINY_SPLITS.items()
     }
     return SimpleNamespace(
-        workspace=workspace, members=TINY_MEMBERS, ensemble=ensemble.id, samples=samples
+        workspace=made_up.workspace,
+        members=TINY_MEMBERS,
+        ensemble=ensemble.id,
+        samples=samples,
     )
 
 

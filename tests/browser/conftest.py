@@ -26,14 +26,19 @@ ROOT = Path(__file__).resolve().parents[2]
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
+    "--in-process-gpu",
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost, EXCLUDE 127.0.0.1",
 ]
+"""Nothing is drawn by a GPU, and no address but this machine's is found."""
 SLOW = 180_000
 """Milliseconds that anything may take on a busy machine."""
+CALM = {"color_scheme": "light", "reduced_motion": "reduce"}
+"""How pages look: nothing pulses or fades, which would be drawn sixty times a second by the processor."""
 OWN = ("http://127.0.0.1:", "ws://127.0.0.1:", "blob:", "data:", "about:")
 
 
@@ -64,18 +69,22 @@ def _stop(process: subprocess.Popen) -> None:
         process.wait(10)
 
 
-@pytest.fixture(scope="session")
-def start_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
-    """Start a Streamlit script in a process of its own and return its address; all are stopped at the end."""
-    processes = []
+class Apps:
+    """Streamlit scripts, each in a process of its own."""
+
+    def __init__(self, logs: pytest.TempPathFactory) -> None:
+        self.logs = logs
+        self.processes: list[subprocess.Popen] = []
 
     def start(
+        self,
         script: Path,
         environment: dict[str, str] | None = None,
         port: int = 0,
         flags: Sequence[str] = (),
     ) -> str:
-        port, log = port or _free_port(), tmp_path_factory.mktemp("app") / "server.log"
+        """Start a script and return its address."""
+        port, log = port or _free_port(), self.logs.mktemp("app") / "server.log"
         options = {
             "port": port,
             "address": "127.0.0.1",
@@ -107,14 +116,44 @@ def start_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
                 stderr=output,
                 start_new_session=True,
             )
-        processes.append(process)
+        self.processes.append(process)
         url = f"http://127.0.0.1:{port}"
         _wait_until_up(process, url, log)
         return url
 
+    def stop(self) -> None:
+        """Stop all of them."""
+        while self.processes:
+            _stop(self.processes.pop())
+
+
+@pytest.fixture(scope="session")
+def apps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apps]:
+    """Starts what runs to the end of all tests."""
+    made = Apps(tmp_path_factory)
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="session")
+def app_port() -> int:
+    """The port of one file's app after the other's: Chromium knows the scripts of that address already."""
+    return _free_port()
+
+
+@pytest.fixture(scope="module")
+def start_app(
+    tmp_path_factory: pytest.TempPathFactory, app_port: int
+) -> Iterator[Callable[..., str]]:
+    """Start a Streamlit script in a process of its own and return its address; all are stopped at the file's end."""
+    made = Apps(tmp_path_factory)
+
+    def start(script: Path, environment: dict[str, str], flags: Sequence[str] = ()) -> str:
+        port = 0 if made.processes else app_port
+        return made.start(script, environment, port, flags)
+
     yield start
-    for process in processes:
-        _stop(process)
+    made.stop()
 
 
 @pytest.fixture(scope="session")
@@ -124,49 +163,34 @@ def free_port() -> Callable[[], int]:
 
 
 @pytest.fixture(scope="session")
-def open_demo(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Workspace]:
-    """Make a workspace with the demo in a folder; its scenes are drawn once for all."""
-    drawn = Workspace(tmp_path_factory.mktemp("drawn"))
-    drawn.demo.open()
-
-    def copied(folder: Path) -> Workspace:
-        shutil.copytree(drawn.folder, folder, dirs_exist_ok=True)
-        return Workspace(folder)
-
-    return copied
-
-
-@pytest.fixture(scope="session")
 def demo_url(
-    start_app: Callable[..., str],
-    open_demo: Callable[[Path], Workspace],
+    apps: Apps,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> str:
     """The address of the app with the demo open, in which nothing is trained."""
-    workspace = open_demo(tmp_path_factory.mktemp("demo"))
+    workspace = Workspace(tmp_path_factory.mktemp("demo"))
+    workspace.demo.open()
     variables = {"SEGCORE_WORKSPACE": str(workspace.folder), "SEGSCOPE_NO_WORK": "1"}
-    return start_app(ROOT / "app.py", variables)
+    return apps.start(ROOT / "app.py", variables)
 
 
 @pytest.fixture(scope="session")
-def viewer_url(start_app: Callable[..., str]) -> str:
+def viewer_url(apps: Apps) -> str:
     """The address of a page with nothing but the viewer."""
-    return start_app(Path(__file__).parent / "harness_viewer.py")
+    return apps.start(Path(__file__).parent / "harness_viewer.py")
 
 
 @pytest.fixture(scope="session")
-def editor(
-    start_app: Callable[..., str], tmp_path_factory: pytest.TempPathFactory
-) -> tuple[str, Workspace]:
+def editor(apps: Apps, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Workspace]:
     """The address of a page with nothing but the mask editor, and the workspace that it saves to."""
     folder = tmp_path_factory.mktemp("edited")
     script = Path(__file__).parent / "harness_editor.py"
-    return start_app(script, {"SEGCORE_WORKSPACE": str(folder)}), Workspace(folder)
+    return apps.start(script, {"SEGCORE_WORKSPACE": str(folder)}), Workspace(folder)
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[tuple[sync_api.BrowserType, dict[str, Any]]]:
-    """Playwright's Chromium, and how it is started."""
+def profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sync_api.BrowserContext]:
+    """Playwright's Chromium with a profile on disk: it compiles Streamlit's scripts once, not in every test."""
     path = os.environ.get("CHROME") or shutil.which("chromium") or shutil.which("google-chrome")
     if path is None:
         message = "NO BROWSER: install chromium (apt-get install chromium) or name one in $CHROME"
@@ -175,24 +199,20 @@ def chromium() -> Iterator[tuple[sync_api.BrowserType, dict[str, Any]]]:
         pytest.skip(message)
     sync_api.expect.set_options(timeout=SLOW)
     with sync_api.sync_playwright() as playwright:
-        yield playwright.chromium, {"executable_path": path, "headless": True, "args": FLAGS}
+        context = playwright.chromium.launch_persistent_context(
+            tmp_path_factory.mktemp("profile"),
+            executable_path=path,
+            args=FLAGS,
+            ignore_https_errors=True,  # the certificate of the team's server is its own
+        )
+        yield context
+        context.close()
 
 
-@pytest.fixture(scope="session")
-def browser(chromium) -> Iterator[sync_api.Browser]:
-    kind, options = chromium
-    started = kind.launch(**options)
-    yield started
-    started.close()
-
-
-@pytest.fixture(scope="session")
-def profile(chromium, tmp_path_factory) -> Iterator[sync_api.BrowserContext]:
-    """A Chromium whose profile lies on disk: it compiles Streamlit's scripts once, not in every test."""
-    kind, options = chromium
-    context = kind.launch_persistent_context(tmp_path_factory.mktemp("profile"), **options)
-    yield context
-    context.close()
+def forget(page: sync_api.Page) -> None:
+    """Empty what scripts keep in the browser for the page's address."""
+    if page.url.startswith("http"):
+        page.evaluate("() => { localStorage.clear(); sessionStorage.clear() }")
 
 
 def _leave(dialog: sync_api.Dialog) -> None:
@@ -205,14 +225,13 @@ def tab(profile: sync_api.BrowserContext) -> Iterator[sync_api.Page]:
     """The one tab of the profile, which keeps compiled scripts in memory; it remembers nothing of other tests."""
     tab = profile.pages[0] if profile.pages else profile.new_page()
     tab.set_default_timeout(SLOW)
-    tab.emulate_media(color_scheme="light")
+    tab.emulate_media(**CALM)
     yield tab
     if tab.is_closed():
         return
     tab.on("dialog", _leave)
     tab.mouse.move(0, 0)
-    if tab.url.startswith("http"):
-        tab.evaluate("() => { localStorage.clear(); sessionStorage.clear() }")
+    forget(tab)
     tab.goto("about:blank")
     tab.remove_listener("dialog", _leave)
     tab.unroute_all()
@@ -223,29 +242,37 @@ def tab(profile: sync_api.BrowserContext) -> Iterator[sync_api.Page]:
     session.detach()
 
 
+def _touch(page: sync_api.Page, enabled: bool) -> None:
+    """Let a page have a screen that is touched, or not."""
+    session = page.context.new_cdp_session(page)
+    session.send("Emulation.setTouchEmulationEnabled", {"enabled": enabled})
+
+
 @pytest.fixture
-def new_page(request: pytest.FixtureRequest) -> Iterator[Callable[..., sync_api.Page]]:
+def new_page(
+    tab: sync_api.Page, profile: sync_api.BrowserContext
+) -> Iterator[Callable[..., sync_api.Page]]:
     """Open pages that remember nothing of other tests; a script error, or a request to any other host, fails the test at its end.
 
-    A test's first page is the tab that stays open, others have contexts of their own: as two people.
+    A test's first page is the tab that stays open, others are windows beside it that find nothing stored.
     """
-    pages, contexts, problems = [], [], []
+    pages, problems = [], []
     watches = {
         "pageerror": lambda error: problems.append(f"script error: {error}"),
         "request": lambda sent: sent.url.startswith(OWN) or problems.append(f"asks {sent.url}"),
         "websocket": lambda ws: ws.url.startswith(OWN) or problems.append(f"a socket to {ws.url}"),
     }
 
-    def open_page(width: int = 1440, height: int = 1000, **options: object) -> sync_api.Page:
-        if pages or set(options) - {"color_scheme"}:
-            browser = request.getfixturevalue("browser")
-            size = {"width": width, "height": height}
-            contexts.append(browser.new_context(viewport=size, **options))
-            page = contexts[-1].new_page()
-        else:
-            page = request.getfixturevalue("tab")
-            page.set_viewport_size({"width": width, "height": height})
-            page.emulate_media(**options)
+    def open_page(
+        width: int = 1440, height: int = 1000, touch: bool = False, **media: Any
+    ) -> sync_api.Page:
+        page = profile.new_page() if pages else tab
+        for other in pages:
+            forget(other)
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(**(CALM | media))
+        if touch:
+            _touch(page, True)
         pages.append(page)
         page.set_default_timeout(SLOW)
         for event, watch in watches.items():
@@ -256,8 +283,10 @@ def new_page(request: pytest.FixtureRequest) -> Iterator[Callable[..., sync_api.
     for page in pages:
         for event, watch in watches.items():
             page.remove_listener(event, watch)
-    for context in contexts:
-        context.close()
+    for page in pages[1:]:
+        page.close()
+    if not tab.is_closed():
+        _touch(tab, False)
     assert not problems, problems
 
 
@@ -274,7 +303,8 @@ def settle() -> Callable[[sync_api.Page], None]:
         page.wait_for_timeout(300)  # a rerun that was just asked for has begun
         page.wait_for_function(
             "() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState "
-            "=== 'notRunning'"
+            "=== 'notRunning'",
+            polling=50,  # not at every frame, which would draw each
         )
 
     return wait

@@ -1,4 +1,4 @@
-"""What screen readers and keyboards need: axe-core on every page, in light and in dark; the keys.
+"""What screen readers need: axe-core on every page, in light and in dark.
 
 Where axe-core is not installed (``.ci/prepare test`` fetches it) its tests are skipped with a loud
 line; with ``SEGSCOPE_REQUIRE_BROWSER=1`` its absence is a failure.
@@ -75,30 +75,3 @@ def test_a_page_has_no_serious_finding(
     settle(page)
     page.evaluate(axe)
     assert page.evaluate(SERIOUS, FAINT) == []
-
-
-def test_a_key_lists_the_keys_and_others_go_to_pages(
-    page: Page, settle: Callable[[Page], None], demo_url: str
-) -> None:
-    page.goto(f"{demo_url}/runs?dataset=demo")
-    search = page.get_by_role("textbox", name="Search")
-    expect(search).to_be_visible()  # the keys listen before the page stands
-    settle(page)
-    page.wait_for_function("() => window.__segscopeFrame")  # the script that listens is there
-    page.locator("body").press("?")
-    keys = page.get_by_role("dialog", name="Keyboard")
-    expect(keys.get_by_text("Next and previous control")).to_be_visible()
-    page.keyboard.press("Escape")
-    expect(keys).to_have_count(0)
-    page.locator("body").press("/")
-    expect(search).to_be_focused()
-    page.keyboard.type("g?c")  # typed into a field, keys are letters
-    expect(keys).to_have_count(0)
-    expect(search).to_have_value("g?c")
-    search.blur()
-    page.locator("body").press("g")
-    page.locator("body").press("e")
-    page.wait_for_url("**/evaluate**")
-    settle(page)
-    page.locator("body").press("?")
-    expect(keys).to_be_visible()

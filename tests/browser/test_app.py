@@ -1,4 +1,4 @@
-"""A newcomer's first minutes in a real browser: the demo, a training run, its prediction."""
+"""A newcomer's first minutes in a real browser: the demo, its pages and keys, a training run, a folder of one's own."""
 
 import base64
 import http.client
@@ -16,6 +16,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from segcore import formatting
+from segcore.data.balance.plans import BalancePlan
 from segcore.workspace import Workspace
 
 pytestmark = pytest.mark.browser
@@ -33,14 +34,6 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 @pytest.fixture(scope="module")
 def url(start_app: Callable[..., str], workspace: Workspace) -> str:
     return start_app(ROOT / "app.py", {"SEGCORE_WORKSPACE": str(workspace.folder)})
-
-
-def wait_idle(page: Page) -> None:
-    page.wait_for_timeout(300)
-    page.wait_for_function(
-        "() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === "
-        "'notRunning'"
-    )
 
 
 def shown_pixels(page: Page, panel: int) -> np.ndarray:
@@ -67,13 +60,13 @@ def expect_four_panels(page: Page) -> None:
 
 
 def test_the_demo_shows_four_panels_without_training(
-    page: Page, url: str, workspace: Workspace
+    page: Page, url: str, workspace: Workspace, settle: Callable[[Page], None]
 ) -> None:
     page.goto(url)
     page.get_by_role("button", name="Open demo").click()
     page.wait_for_url("**/compare**", timeout=180_000)
     expect_four_panels(page)
-    wait_idle(page)
+    settle(page)
     # what is painted is what the workspace holds: the probe names the true class of a pixel
     demo = workspace.demo.open()
     first = workspace.scenes.predicted_samples(demo.ensemble, "test")[0]
@@ -98,20 +91,20 @@ def test_scores_and_labels_of_the_demo(page: Page, url: str, workspace: Workspac
 
 @pytest.mark.slow
 def test_a_training_run_is_started_watched_and_looked_at(
-    page: Page, url: str, workspace: Workspace
+    page: Page, url: str, workspace: Workspace, settle: Callable[[Page], None]
 ) -> None:
     workspace.demo.open()
     page.goto(f"{url}/train?dataset=demo")
-    wait_idle(page)
+    settle(page)
     page.get_by_role("combobox", name="Encoder", exact=False).first.click()
     page.keyboard.type("Tiny")
     page.get_by_role("option", name="Tiny", exact=True).click()
-    wait_idle(page)
+    settle(page)
     for label, value in (("Height", "32"), ("Width", "64"), ("Epochs", "2")):
         box = page.get_by_role("spinbutton", name=label)
         box.fill(value)
         box.press("Enter")
-        wait_idle(page)
+        settle(page)
     before = set(workspace.runs.ids())
     page.get_by_role("button", name="Start training").click()
     page.wait_for_url("**/runs?**")
@@ -132,34 +125,22 @@ def test_a_training_run_is_started_watched_and_looked_at(
 
 
 def test_nothing_is_lost_when_the_page_is_opened_again(
-    new_page: Callable[..., Page], url: str, workspace: Workspace
+    new_page: Callable[..., Page], url: str, workspace: Workspace, settle: Callable[[Page], None]
 ) -> None:
     demo = workspace.demo.open()
     page = new_page(color_scheme="dark")
     page.goto(f"{url}/compare?run={demo.ensemble}")
     expect_four_panels(page)
-    wait_idle(page)
+    settle(page)
     viewer = page.locator("[data-painted]").first
     image = viewer.get_attribute("data-painted")
     page.get_by_role("button", name="Next image").click()
     expect(viewer).not_to_have_attribute("data-painted", image)
-    wait_idle(page)
+    settle(page)
     moved = viewer.get_attribute("data-painted")
     again = new_page()
     again.goto(page.url)
     again.locator(f'[data-painted="{moved}"]').wait_for()
-
-
-def test_the_first_request_may_be_a_deep_link(
-    page: Page, start_app: Callable[..., str], workspace: Workspace
-) -> None:
-    demo = workspace.demo.open()
-    fresh = start_app(ROOT / "app.py", {"SEGCORE_WORKSPACE": str(workspace.folder)})
-    page.goto(f"{fresh}/compress?run={demo.runs[1]}")
-    expect(page.locator("h1.page-title")).to_have_text("Compress labels")
-    expect(page.get_by_role("link", name="Dataset")).to_be_visible()
-    expect(page.get_by_text(f"From the counts of {demo.runs[1]}")).to_be_visible()
-    assert f"/compress?run={demo.runs[1]}" in page.url
 
 
 @pytest.mark.parametrize(
@@ -196,7 +177,11 @@ def test_the_app_listens_on_this_machine_only() -> None:
 
 
 def test_an_own_image_is_predicted_and_taken_away(
-    new_page: Callable[..., Page], url: str, workspace: Workspace, tmp_path: Path
+    new_page: Callable[..., Page],
+    url: str,
+    workspace: Workspace,
+    tmp_path: Path,
+    settle: Callable[[Page], None],
 ) -> None:
     """Upload a picture that the demo's network knows, see its mask, and find that very mask in the zip."""
     demo = workspace.demo.open()
@@ -207,7 +192,7 @@ def test_an_own_image_is_predicted_and_taken_away(
     page.goto(f"{url}/predict?run={run}")
     page.locator("input[type=file]").set_input_files(tmp_path / "mine.png")
     page.locator("[data-painted]").first.wait_for()
-    wait_idle(page)
+    settle(page)
     for panel in range(3):
         assert shown_pixels(page, panel)[..., :3].std() > 10, f"panel {panel} is blank"
     page.get_by_role("button", name="Export").click()
@@ -237,7 +222,11 @@ def test_an_own_image_is_predicted_and_taken_away(
     ],
 )
 def test_compare_shows_four_panels_whole_beside_filmstrip_and_legend(
-    new_page: Callable[..., Page], url: str, workspace: Workspace, size: tuple[int, int]
+    new_page: Callable[..., Page],
+    url: str,
+    workspace: Workspace,
+    size: tuple[int, int],
+    settle: Callable[[Page], None],
 ) -> None:
     """On a 1440 x 900 laptop each panel of a 4:3 image is at least 480 pixels wide.
 
@@ -247,7 +236,7 @@ def test_compare_shows_four_panels_whole_beside_filmstrip_and_legend(
     page = new_page(*size)
     page.goto(f"{url}/compare?run={demo.ensemble}")
     expect_four_panels(page)
-    wait_idle(page)
+    settle(page)
     boxes = [page.locator("canvas[role=img]").nth(i).bounding_box() for i in range(4)]
     for box in boxes:
         assert box["x"] >= 0 and box["x"] + box["width"] <= size[0]
@@ -258,3 +247,109 @@ def test_compare_shows_four_panels_whole_beside_filmstrip_and_legend(
     assert page.locator(".toolbar").first.bounding_box()["height"] <= 40
     if size == (1440, 900):
         assert min(box["width"] for box in boxes) >= 480
+
+
+def test_a_key_lists_the_keys_and_others_go_to_pages(
+    page: Page, settle: Callable[[Page], None], url: str
+) -> None:
+    page.goto(f"{url}/runs?dataset=demo")
+    search = page.get_by_role("textbox", name="Search")
+    expect(search).to_be_visible()  # the keys listen before the page stands
+    settle(page)
+    page.wait_for_function("() => window.__segscopeFrame")  # the script that listens is there
+    page.locator("body").press("?")
+    keys = page.get_by_role("dialog", name="Keyboard")
+    expect(keys.get_by_text("Next and previous control")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(keys).to_have_count(0)
+    page.locator("body").press("/")
+    expect(search).to_be_focused()
+    page.keyboard.type("g?c")  # typed into a field, keys are letters
+    expect(keys).to_have_count(0)
+    expect(search).to_have_value("g?c")
+    search.blur()
+    page.locator("body").press("g")
+    page.locator("body").press("e")
+    page.wait_for_url("**/evaluate**")
+    settle(page)
+    page.locator("body").press("?")
+    expect(keys).to_be_visible()
+
+
+def write_source(folder: Path) -> Path:
+    """Twenty scenes without splits; a pole stands in four of them only."""
+    rng = np.random.default_rng(0)
+    for kind in ("images", "masks"):
+        (folder / kind).mkdir(parents=True)
+    (folder / "classes.csv").write_text("id,name\n0,ground\n1,tree\n2,pole\n")
+    for number in range(20):
+        mask = np.zeros((32, 48), np.uint8)
+        mask[:, : 8 + number % 5] = 1
+        if number % 5 == 0:
+            mask[:, 30:36] = 2
+        image = (60 * mask[..., None] + rng.integers(0, 60, (32, 48, 3))).astype(np.uint8)
+        Image.fromarray(image).save(folder / "images" / f"scene_{number:02d}.png")
+        Image.fromarray(mask).save(folder / "masks" / f"scene_{number:02d}.png")
+    return folder
+
+
+def test_from_a_folder_to_a_plan_on_the_train_page(
+    page: Page,
+    url: str,
+    workspace: Workspace,
+    settle: Callable[[Page], None],
+    choose: Callable[..., None],
+    tmp_path: Path,
+) -> None:
+    """A folder on disk becomes a balanced dataset: imported by its path, seen, split, planned."""
+    source = write_source(tmp_path / "village")
+    page.goto(f"{url}/dataset?dataset=demo&import=dataset")
+    path = page.get_by_role("textbox", name="Folder or archive")
+    path.fill(str(source))
+    path.press("Enter")
+    expect(page.get_by_role("button", name="Preview")).to_be_visible()  # the path has arrived
+    settle(page)
+    page.get_by_role("button", name="Import dataset", exact=True).last.click()
+    expect(page.get_by_text("Imported 20 samples as village")).to_be_visible()
+    settle(page)
+    page.get_by_role("tab", name="Class balance").click()
+    # pixel frequency, and images per class
+    expect(page.locator(".js-plotly-plot:visible")).to_have_count(2)
+
+    settle(page)
+    page.get_by_role("tab", name="Splits").click()
+    page.get_by_role("button", name="Preview splits").click()
+    expect(page.get_by_role("button", name="Save splits")).to_be_visible()
+    settle(page)
+    page.get_by_role("button", name="Save splits").click()
+    expect(page.get_by_role("button", name="Undo splits")).to_be_visible()
+    datasets = workspace.datasets
+    settle(page)
+    village = datasets.open("village")
+    assert {s: len(village.select(s)) for s in village.splits} == {
+        "train": 14,
+        "validation": 3,
+        "test": 3,
+    }
+
+    page.get_by_role("link", name="Balance", exact=True).click()
+    plan = datasets.plan_balance("village", "train")
+    assert plan.after < plan.before  # repeating helps here
+    for value in (plan.before, plan.after):
+        expect(
+            page.get_by_test_id("stMetricValue").filter(has_text=f"{value:.3f}").first
+        ).to_be_visible()
+    settle(page)
+    name = page.get_by_role("textbox", name="Plan name")
+    name.fill("fairer")
+    name.press("Enter")
+    settle(page)
+    page.get_by_role("button", name="Save plan").click()
+    expect(page.get_by_text("Saved fairer")).to_be_visible()
+    assert BalancePlan.from_json(datasets.open("village").load_plan("fairer")) == plan
+
+    page.get_by_role("link", name="Train", exact=True).first.click()
+    expect(page.get_by_role("button", name="Start training")).to_be_visible()
+    settle(page)
+    page.get_by_text("Optimization, data and device").click()
+    choose(page, "Balance plan", "fairer")

@@ -12,6 +12,7 @@ from tests.browser.test_editor import (
     drag,
     drawn,
     hook,
+    mask_of,
     on_disk,
     point,
     press,
@@ -45,19 +46,17 @@ def wait_for_proposal(page: Page) -> None:
 
 def proposed(page: Page) -> np.ndarray:
     """The whole mask as it would be, (H, W)."""
-    return np.array(
-        page.evaluate(
-            """() => {
-                const { suggestions, edits, scene } = window.__segeditor;
-                const values = edits.values.slice();
-                suggestions.rows((row, from, to) => {
-                    for (let i = row * scene.width + from; i < row * scene.width + to; i++) values[i] = suggestions.valueAt(i);
-                });
-                return values.join();
-            }"""
-        ).split(","),
-        np.uint8,
-    ).reshape(drawn(page).shape)
+    return mask_of(
+        page,
+        """() => {
+            const { suggestions, edits, scene } = window.__segeditor;
+            const values = edits.values.slice();
+            suggestions.rows((row, from, to) => {
+                for (let i = row * scene.width + from; i < row * scene.width + to; i++) values[i] = suggestions.valueAt(i);
+            });
+            return values;
+        }""",
+    )
 
 
 @pytest.mark.skipif(not is_available(), reason="pydensecrf is not installed")
@@ -150,7 +149,7 @@ def test_clicks_find_an_object_where_the_files_of_a_network_are_chosen(opened, t
 
 
 def test_two_fingers_zoom_in_the_middle_of_a_polygon(new_page, opened) -> None:
-    page, _ = opened("classes=150", new_page(has_touch=True))
+    page, _ = opened("classes=150", new_page(touch=True))
     session = page.context.new_cdp_session(page)
 
     def touch(kind: str, *points: tuple[float, float]) -> None:

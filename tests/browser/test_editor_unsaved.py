@@ -258,7 +258,7 @@ def test_space_and_the_right_button_pan_without_drawing(opened, name) -> None:
 
 def test_a_finger_draws_and_two_zoom(new_page, editor, name) -> None:
     url, _ = editor
-    page = new_page(width=820, height=1100, has_touch=True)
+    page = new_page(width=820, height=1100, touch=True)
     page.goto(f"{url}/?many={name}")
     page.locator("[data-painted]").wait_for()
     settle(page)

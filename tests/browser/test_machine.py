@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from segcore.runs.machine import doctor
 from segcore.workspace import Workspace
+from tests.conftest import make_workspace
 
 pytestmark = pytest.mark.browser
 
@@ -42,8 +43,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def workspace(folder: Path, open_demo: Callable[[Path], Workspace]) -> Workspace:
-    return open_demo(folder / "workspace")
+def workspace(folder: Path) -> Workspace:
+    return make_workspace(folder / "workspace")
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +91,7 @@ def picture(new_page: Callable[..., Page], settle: Callable[[Page], None], tmp_p
 
     def take(url: str, name: str, scheme: str, device: str = "") -> Page:
         page = new_page(color_scheme=scheme, height=1500)
-        page.goto(f"{url}/train?dataset=demo")
+        page.goto(f"{url}/train?dataset=tiny")
         settle(page)
         page.get_by_text("Optimization, data and device").click()
         if device:
@@ -154,7 +155,7 @@ def test_a_check_in_the_background_leaves_the_page_free(
     machine(answer("cpu"))
     before = workspace.doctor.kept().checked
     page = new_page()
-    page.goto(f"{url}/train?dataset=demo")
+    page.goto(f"{url}/train?dataset=tiny")
     settle(page)
     page.locator(".st-key-machine_card summary").click()
     page.get_by_role("button", name="Check again").click()

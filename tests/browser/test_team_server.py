@@ -18,13 +18,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from oidc_provider_mock import run_server_in_thread
-from PIL import Image
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Page, Response, expect
+
+from tests.conftest import MadeUpRuns, make_trained, make_workspace
 
 ROOT = Path(__file__).resolve().parents[2]
 HOW_TO = (ROOT / "docs/how-to/team-server.md").read_text()
 NAME = "segscope.localhost"
-SLOW = 60_000
 pytestmark = pytest.mark.browser
 
 
@@ -64,13 +64,13 @@ def end(process: subprocess.Popen) -> None:
 
 
 @pytest.fixture(scope="module")
-def server(certificate, free_port, open_demo, tmp_path_factory) -> Iterator[SimpleNamespace]:
+def server(certificate, free_port, tmp_path_factory) -> Iterator[SimpleNamespace]:
     """The provider, the app as the how-to starts it, and nginx with the how-to's configuration."""
     nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if nginx is None:
         pytest.skip("no nginx: apt-get install nginx")
     folder = tmp_path_factory.mktemp("server")
-    workspace = open_demo(folder / "workspace")
+    workspace = make_trained(MadeUpRuns(make_workspace(folder / "workspace"))).workspace
     (workspace.folder / "team.toml").write_text(block("toml", 1))
     inner, outer = free_port(), free_port()
     url = f"https://{NAME}:{outer}"
@@ -143,49 +143,46 @@ def nginx_conf(folder: Path) -> str:
 
 
 def test_the_how_to_s_server_works_through_tls_and_its_path(
-    server: SimpleNamespace, browser: Browser, tmp_path: Path
+    server: SimpleNamespace, tab: Page, tmp_path: Path
 ) -> None:
     assert server.healthy == "ok"
-    context = browser.new_context(ignore_https_errors=True, accept_downloads=True)
-    context.route(re.compile(r"^https?://(?!localhost|segscope\.localhost)"), lambda r: r.abort())
-    page = context.new_page()
-    page.set_default_timeout(SLOW)
     failed: list[str] = []
-    page.on("response", lambda r: failed.append(r.url) if r.status >= 400 else None)
-    try:
-        page.goto(f"{server.url}/segscope/compare?view_of=Viewer")
-        page.get_by_role("button", name="Log in").click()
-        page.get_by_placeholder("sub").fill("carl@lab.example.org")
-        page.get_by_role("button", name="Authorize").click()
-        # the deep link, after log-in, and the viewer's own script and picture under the path
-        page.locator("[data-painted]").first.wait_for()
-        assert page.url.startswith(f"{server.url}/segscope/compare")
-        # a link to another page, a download, an upload larger than nginx takes by default (1 MB)
-        page.get_by_role("link", name="Dataset").click()
-        expect(page.locator("h1.page-title")).to_have_text("Dataset")
-        page.goto(f"{server.url}/segscope/evaluate")
-        with page.expect_download() as waiting:
-            page.get_by_role("button", name="Download class scores (CSV)").first.click()
-        assert waiting.value.path().read_text().startswith("class")
-        page.goto(f"{server.url}/segscope/predict")
-        picture = tmp_path / "large.png"
-        large_picture(picture)
-        assert picture.stat().st_size > 2_000_000
-        page.locator("input[type=file]").set_input_files(picture)
-        expect(page.get_by_text("large.png").first).to_be_visible()
-        page.get_by_role("button", name="carl").click()
-        expect(page.get_by_text("Editor: may do everything.")).to_be_visible()
-    finally:
-        context.close()
+
+    def note(answer: Response) -> None:
+        if answer.status >= 400:
+            failed.append(answer.url)
+
+    tab.on("response", note)
+    tab.goto(f"{server.url}/segscope/compare?view_of=Viewer")
+    tab.get_by_role("button", name="Log in").click()
+    tab.get_by_placeholder("sub").fill("carl@lab.example.org")
+    tab.get_by_role("button", name="Authorize").click()
+    # the deep link, after log-in, and the viewer's own script and picture under the path
+    tab.locator("[data-painted]").first.wait_for()
+    assert tab.url.startswith(f"{server.url}/segscope/compare")
+    # a download, a link to another page, an upload larger than nginx takes by default (1 MB)
+    tab.get_by_role("button", name="Panels").click()
+    with tab.expect_download() as waiting:
+        tab.get_by_role("button", name="Download contact sheet").click()
+    assert waiting.value.path().read_bytes().startswith(b"\x89PNG")
+    tab.keyboard.press("Escape")
+    tab.get_by_role("link", name="Dataset").click()
+    expect(tab.locator("h1.page-title")).to_have_text("Dataset")
+    tab.get_by_role("button", name="Import dataset").click()
+    tab.get_by_role("radio", name="Upload an archive").click()
+    archive = tmp_path / "large.zip"
+    archive.write_bytes(np.random.default_rng(0).bytes(2_500_000))
+    tab.locator("input[type=file]").set_input_files(archive)
+    expect(tab.get_by_text("large.zip").first).to_be_visible()
+    expect(tab.get_by_role("button", name="Preview")).to_be_visible()  # the server has it
+    tab.keyboard.press("Escape")
+    tab.get_by_role("button", name="carl").click()
+    expect(tab.get_by_text("Editor: may do everything.")).to_be_visible()
+    tab.remove_listener("response", note)
     # Streamlit's page tries the parts of a deep link until it knows the app's path
     probes = re.compile(r"/segscope/\w+/_stcore/(health|host-config)$")
     ours = [url for url in failed if url.startswith(server.url) and not probes.search(url)]
     assert not ours, ours
-
-
-def large_picture(path: Path) -> None:
-    noise = np.random.default_rng(0).integers(0, 255, (900, 900, 3), np.uint8)
-    Image.fromarray(noise).save(path)
 
 
 def test_a_page_of_another_origin_gets_no_session(server: SimpleNamespace) -> None:

@@ -12,6 +12,7 @@ from tests.browser.viewing import (
     open_viewer,
     pixels,
     press,
+    resize,
     settle,
     view,
     wait_painted,
@@ -106,17 +107,18 @@ def test_the_wheel_zooms_where_the_pointer_is_and_the_page_stays(page, viewer_ur
     assert abs(after["y"] - spot["y"]) < 1.5
 
 
-@pytest.mark.parametrize("size", [(1280, 720), (1440, 900), (1920, 1080)])
-def test_four_panels_are_whole_on_one_screen(new_page, viewer_url, size) -> None:
+def test_four_panels_are_whole_on_one_screen(new_page, viewer_url) -> None:
     """Image, ground truth, prediction and CRF are seen together, as large as the window allows."""
-    page = new_page(*size)
+    sizes = ((1280, 720), (1440, 900), (1920, 1080))
+    page = new_page(*sizes[0])
     open_viewer(page, viewer_url)
-    boxes = [canvas(page, i).bounding_box() for i in range(4)]
-    for box in boxes:
-        assert box["x"] >= 0 and box["x"] + box["width"] <= size[0]
-        assert box["y"] >= 0 and box["y"] + box["height"] <= size[1]
-    toolbar = page.locator(".toolbar").bounding_box()
-    assert toolbar["height"] <= 40
+    for width, height in sizes:
+        resize(page, width, height)
+        boxes = [canvas(page, i).bounding_box() for i in range(4)]
+        for box in boxes:
+            assert box["x"] >= 0 and box["x"] + box["width"] <= width
+            assert box["y"] >= 0 and box["y"] + box["height"] <= height
+        assert page.locator(".toolbar").bounding_box()["height"] <= 40
 
 
 def test_all_panels_look_at_the_same_place(page, viewer_url) -> None:
@@ -178,7 +180,7 @@ def test_keys_move_zoom_and_step_and_the_view_is_kept(page, viewer_url) -> None:
 
 
 def test_two_fingers_zoom_and_one_is_left_to_the_page(new_page, viewer_url) -> None:
-    page = new_page(420, 900, has_touch=True)
+    page = new_page(420, 900, touch=True)
     open_viewer(page, viewer_url)
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 420
     box = canvas(page).bounding_box()
@@ -198,19 +200,19 @@ def test_two_fingers_zoom_and_one_is_left_to_the_page(new_page, viewer_url) -> N
     assert view(page)["x"] == pytest.approx(0.5, abs=0.01)
 
 
-@pytest.mark.parametrize(
-    ("width", "scheme"), [(420, "dark"), (760, "light"), (1100, "dark"), (1800, "light")]
-)
-def test_it_fits_every_width_and_theme(new_page, viewer_url, width, scheme) -> None:
-    page = new_page(width, 900, color_scheme=scheme)
+@pytest.mark.parametrize(("scheme", "widths"), [("dark", (420, 1100)), ("light", (1800, 760))])
+def test_it_fits_every_width_and_theme(new_page, viewer_url, scheme, widths) -> None:
+    page = new_page(widths[0], 900, color_scheme=scheme)
     open_viewer(page, viewer_url, "panels=6")
-    outer = page.locator(".viewer").bounding_box()
-    for part in (*page.locator("canvas").all(), *page.locator(".toolbar button").all()):
-        box = part.bounding_box()
-        assert box is None or (
-            box["x"] >= outer["x"] - 1
-            and box["x"] + box["width"] <= outer["x"] + outer["width"] + 1
-        )
+    for width in widths:
+        resize(page, width, 900)
+        outer = page.locator(".viewer").bounding_box()
+        for part in (*page.locator("canvas").all(), *page.locator(".toolbar button").all()):
+            box = part.bounding_box()
+            assert box is None or (
+                box["x"] >= outer["x"] - 1
+                and box["x"] + box["width"] <= outer["x"] + outer["width"] + 1
+            )
 
 
 def test_a_large_scene_shows_the_same_place_at_every_zoom(page, viewer_url) -> None:

@@ -137,6 +137,7 @@ def test_errors_show_hits_inventions_and_misses_of_one_class(page, viewer_url) -
 
 
 def test_swipe_and_blink_compare_two_panels(page, viewer_url) -> None:
+    page.emulate_media(reduced_motion="no-preference")  # without which nothing blinks by itself
     open_viewer(page, viewer_url, "view=o100")
     press(page, "Swipe")
     assert page.locator("canvas").count() == 1
@@ -170,7 +171,8 @@ def test_swipe_and_blink_compare_two_panels(page, viewer_url) -> None:
 
 
 def test_a_link_opens_the_same_view(new_page, viewer_url) -> None:
-    page = new_page(permissions=["clipboard-read", "clipboard-write"])
+    page = new_page()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     open_viewer(page, viewer_url, index=2)
     canvas(page).click(position=at_image_pixel(page, 150, 150))
     for _ in range(3):
@@ -183,6 +185,7 @@ def test_a_link_opens_the_same_view(new_page, viewer_url) -> None:
     press(page, "Copy link")
     page.wait_for_url(re.compile("view="))
     link = page.evaluate("() => navigator.clipboard.readText()")
+    page.context.clear_permissions()
     assert link == page.url
     described = (
         "({ view, opacity, palette, fill, hidden: [...hidden], colors: [...colors] "

@@ -31,6 +31,13 @@ def settle(page: Page) -> None:
     )
 
 
+def resize(page: Page, width: int, height: int) -> None:
+    """Give the window another size, and wait until the viewer has it too."""
+    page.set_viewport_size({"width": width, "height": height})
+    page.wait_for_function("(width) => innerWidth === width", arg=width)
+    settle(page)
+
+
 def hook(page: Page, expression: str):
     return page.evaluate(f"() => window.__segviewer.{expression}")
 
