@@ -59,7 +59,7 @@ class Workspace:
                 self.states(),
                 (self.folder / "dispatcher.log").read_text(),
             )
-            time.sleep(0.02)
+            time.sleep(0.05)
 
     def wait_for(self, seconds: float = 300.0, **states: str):
         self.wait(

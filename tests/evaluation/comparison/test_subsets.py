@@ -154,7 +154,7 @@ def test_verdicts_on_members_are_stated_and_hold_among_all_of_them(counts) -> No
 
 
 def test_members_that_differ_by_chance_get_a_verdict_in_one_table_of_twenty_at_most() -> None:
-    rng, tables, false = np.random.default_rng(4), 200, 0
+    rng, tables, false = np.random.default_rng(4), 100, 0
     for _ in range(tables):
         right = rng.integers(40, 60, (60, 7))
         counts = np.zeros((60, 7, 2, 2), np.int64)
