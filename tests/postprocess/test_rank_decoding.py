@@ -26,20 +26,11 @@ def draws(count: int, seed: int = 0):
 
 def exact(p: np.ndarray, chosen: np.ndarray, score: str) -> float:
     """Expected score of a mask over all truths of independent pixels; an empty pair scores 1."""
-    total = 0.0
-    for truth in itertools.product((0, 1), repeat=len(p)):
-        y = np.array(truth)
-        weight = np.prod(np.where(y, p, 1 - p))
-        both, union = int((y & chosen).sum()), int((y | chosen).sum())
-        value = (
-            1.0
-            if not union
-            else 2 * both / (y.sum() + chosen.sum())
-            if score == "dice"
-            else both / union
-        )
-        total += weight * value
-    return total
+    truths = np.array(list(itertools.product((0, 1), repeat=len(p))))
+    weights = np.where(truths, p, 1 - p).prod(1)
+    both, union = truths @ chosen, (truths | chosen).sum(1)
+    parts, whole = (2 * both, both + union) if score == "dice" else (both, union)
+    return float(weights @ np.where(union, parts / np.maximum(whole, 1), 1.0))
 
 
 def subsets():

@@ -78,7 +78,7 @@ def test_members_and_rows_read_the_same_files(cached, new_run, dataset, weights,
     assert len(folders) == 1
     files = {p: p.stat().st_mtime_ns for p in folders[0].glob("*.npy")}
     assert len(files) == 11 + 5
-    member = make(new_run, "member", weights, cache_features=True, loss="cross_entropy")
+    member = make(new_run, "member", weights, cache_features=True, loss="cross_entropy", epochs=1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(features, "_rows", lambda *a: pytest.fail("computed again"))
         train(member, dataset)
@@ -93,7 +93,8 @@ def test_other_weights_or_another_size_have_features_of_their_own(
     arrays[name] = arrays[name] + 0.5
     np.savez(tmp_path / "other.npz", **arrays)
     before = set((workspace / "features").iterdir())
-    train(make(new_run, "other", str(tmp_path / "other.npz"), cache_features=True), dataset)
+    other = make(new_run, "other", str(tmp_path / "other.npz"), cache_features=True, epochs=1)
+    train(other, dataset)
     assert len(set((workspace / "features").iterdir()) - before) == 1
 
 

@@ -48,13 +48,25 @@ def test_a_student_of_teachers_alone_learns_the_classes(new_run, dataset, teache
     assert run.status().mean_iou > 0.6 and run.model_path.is_file()
 
 
-def test_a_cut_student_is_the_same_run(new_run, dataset, teachers, monkeypatch):
+def test_a_cut_student_is_the_same_run_and_validation_asks_no_teacher(
+    new_run, dataset, teachers, monkeypatch
+):
     config, recipe = (
         student_of(teachers),
         {"epochs": 2, "cut_mix": 0.5, "class_weights": "inverse_root"},
     )
     whole = new_run("student-whole", config, **recipe)
-    train(whole, dataset)
+    seen, validate = [], Learner.validate
+
+    def note(self, batch):
+        seen.append(batch.masks.ndim)
+        return validate(self, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Learner, "validate", note)
+        train(whole, dataset)
+    # Teachers predicted the training split alone; validation batches hold labels alone.
+    assert set(seen) == {3} and np.isfinite(whole.metrics()[0]["val_loss"])
     cut = new_run("student-cut", config, **recipe)
     steps, step = [], Learner.train
 
@@ -80,20 +92,6 @@ def test_a_student_without_its_teachers_answers_says_what_is_missing(new_run, da
     with pytest.raises(SegcoreError, match="probabilities of the teacher 'whoever'"):
         train(run, dataset)
     assert not run.model_path.exists()
-
-
-def test_validation_asks_no_teacher(new_run, dataset, teachers, monkeypatch):
-    """Teachers predicted the training split alone; validation batches hold labels alone."""
-    run = new_run("student-reader", student_of(teachers), epochs=1)
-    seen, validate = [], Learner.validate
-
-    def note(self, batch):
-        seen.append(batch.masks.ndim)
-        return validate(self, batch)
-
-    monkeypatch.setattr(Learner, "validate", note)
-    train(run, dataset)
-    assert set(seen) == {3} and np.isfinite(run.metrics()[0]["val_loss"])
 
 
 @pytest.fixture(scope="session")
