@@ -110,11 +110,11 @@ def wait(condition, *pids, seconds=600):
         time.sleep(0.02)
 
 
-def new(workspace, name, recipe, engine="tensorflow", **words):
+def new(workspace, name, recipe, engine="tensorflow", network="lraspp", **words):
     usual = {"loss": "dice_focal", "learning_rate": 0.01, "epochs": 4, "batch_size": 4, **recipe}
     config = TrainConfig(
         "shapes",
-        ModelConfig("lraspp", "tiny", "none"),
+        ModelConfig(network, "tiny", "none"),
         RecipeConfig(**usual),
         (32, 64),
         seed=5,
@@ -185,8 +185,8 @@ def test_two_processes_learn_what_one_does(workspace, start):
     recipe = {"optimizer": "sgd", "learning_rate": 0.003, "epochs": 2, "augmentation": "light"}
     hosts = tuple(f"127.0.0.1:{port}" for port in free_ports(2))
     alone, together = (
-        new(workspace, "alone", recipe),
-        new(workspace, "together", recipe, hosts=hosts),
+        new(workspace, "alone", recipe, network="unet"),
+        new(workspace, "together", recipe, network="unet", hosts=hosts),
     )
     pids = [start(together), start(together, "--task", "1")]
     wait(ended(together), *pids)
