@@ -36,7 +36,7 @@ def choose(dataset: Dataset) -> tuple[str, str]:
     listed = siblings[:LISTED]
     if asked in siblings and asked not in listed:
         listed = [asked, *listed]
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="center"):
         st.page_link(
             "pages/dataset.py",
             label="Dataset",
