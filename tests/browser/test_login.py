@@ -1,6 +1,7 @@
 """Log-in against a real identity provider on this machine: who gets in, as what, and who does not."""
 
 import json
+import re
 import secrets
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from oidc_provider_mock import run_server_in_thread
 from oidc_provider_mock._app import OpenIDCode
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.conftest import make_workspace
 
@@ -149,3 +150,72 @@ def test_a_cookie_that_was_changed_opens_nothing(site, page):
     page.goto(site.url)
     expect(page.get_by_role("button", name="Log in")).to_be_visible()
     expect(page.get_by_test_id("stSidebarNavLink")).to_have_count(0)
+
+
+@pytest.fixture
+def crafted(page: Page) -> Iterator[SimpleNamespace]:
+    """A page that keeps what it sends over its websocket, and through which anything can be sent."""
+    context = page.context.browser.new_context(viewport={"width": 1440, "height": 900})
+    told = SimpleNamespace(page=context.new_page(), sent=[], got=[], server=None)
+
+    def between(socket: WebSocketRoute) -> None:
+        told.server = socket.connect_to_server()
+
+        def pass_on(message: str | bytes) -> None:
+            told.sent.append(message)
+            told.server.send(message)
+
+        def hand_over(message: str | bytes) -> None:
+            told.got.append(message)
+            socket.send(message)
+
+        socket.on_message(pass_on)
+        told.server.on_message(hand_over)
+
+    told.page.route_web_socket(re.compile("/_stcore/stream"), between)
+    yield told
+    context.close()
+
+
+def with_id_of(crafted: SimpleNamespace, key: str, message: bytes) -> bytes:
+    """A message about a button, with the id that the button has in this session: it depends on its help."""
+    button = re.compile(rb"\$\$ID-[0-9a-f]+-" + key.encode())
+    mine = next(found[0] for m in reversed(crafted.got) if (found := button.findall(m)))
+    return button.sub(mine, message)
+
+
+def send(crafted: SimpleNamespace, settle: Callable[[Page], None], message: bytes) -> None:
+    """Send a message and wait until the script has answered it."""
+    before = len(crafted.got)
+    crafted.server.send(message)
+    while len(crafted.got) == before:
+        crafted.page.wait_for_timeout(50)
+    settle(crafted.page)
+
+
+def test_a_viewer_deletes_nothing_by_what_an_editor_sent(site, crafted, settle):
+    page = crafted.page
+    team = site.workspace.folder / "team.toml"
+    log_in(page, site, "anna@example.org", "/dataset")
+    page.get_by_role("button", name="Delete", exact=True).click()
+    sure = page.get_by_role("dialog").get_by_role("button", name="Delete dataset")
+    sure.wait_for()
+    settle(page)
+    opening = [m for m in crafted.sent if b"-delete_dataset" in m][-1]
+    try:
+        team.write_text(LIST.replace("anna@", "bert@"))  # anna is a viewer now
+        sure.click()  # the dialog is still that of an editor
+        expect(page.get_by_text("Expected an editor to delete")).to_be_visible()
+    finally:
+        team.write_text(LIST)
+    acting = [m for m in crafted.sent if b"confirm_delete_dataset" in m][-1]
+    page.goto(site.url)
+    page.get_by_role("button", name="anna").click()
+    log_out(page, site)
+    log_in(page, site, "bert@example.org", "/dataset")
+    expect(page.get_by_role("button", name="Delete", exact=True)).to_be_disabled()
+    settle(page)
+    send(crafted, settle, with_id_of(crafted, "delete_dataset", opening))
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    send(crafted, settle, acting)
+    assert site.workspace.datasets.names() == ["tiny"]
