@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import distance_transform_edt
+import scipy
 
 from segcore.errors import SegcoreError
 from segcore.postprocess.ensemble import normalise
@@ -80,7 +80,9 @@ def remove_small_components(mask: Mask, min_pixels: int) -> Mask:
         small = small_components(filled, min_pixels)
         if not small.any() or small.all():
             break
-        rows, columns = distance_transform_edt(small, return_distances=False, return_indices=True)
+        rows, columns = scipy.ndimage.distance_transform_edt(
+            small, return_distances=False, return_indices=True
+        )
         filled = filled[rows, columns]
     return filled
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linprog
+import scipy
 from scipy.sparse import csr_array, eye_array, hstack, vstack
 
 from segcore.data.statistics.imbalance import Distance, Floats, LinearDistance, TransportDistance
@@ -232,7 +232,7 @@ def find_floor(
     guess, floor, repeats = start, 0.0, np.ones(count)
     for _ in range(20):
         prices = np.concatenate([np.zeros(count), [-guess], costs])
-        solved = linprog(prices, **limits, method="highs")
+        solved = scipy.optimize.linprog(prices, **limits, method="highs")
         if solved.status != 0:
             raise SegcoreError(
                 f"The floor of the balance plan could not be computed ({solved.message}): try "

@@ -13,8 +13,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
+import scipy
 from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.data.files.images import open_image, upright
@@ -170,7 +170,7 @@ def near_groups(hashes: Hashes, bits: int) -> npt.NDArray[np.int64]:
                 links.append(_links(unique, order[start:end], bits))
     rows, columns = np.concatenate(links, axis=1)
     graph = coo_matrix((np.ones(len(rows), np.int8), (rows, columns)), (len(unique), len(unique)))
-    labels = connected_components(graph, directed=False)[1]
+    labels = scipy.sparse.csgraph.connected_components(graph, directed=False)[1]
     return labels[inverse].astype(np.int64)
 
 
@@ -181,7 +181,7 @@ def _links(unique: Hashes, bucket: npt.NDArray[np.intp], bits: int) -> npt.NDArr
         rest = bucket[start:]
         i, j = np.nonzero(distances(unique[rest[:BLOCK]], unique[rest]) <= bits)
         graph = coo_matrix((np.ones(len(i), np.int8), (i, j)), shape=(len(rest), len(rest)))
-        labels = connected_components(graph, directed=False)[1]
+        labels = scipy.sparse.csgraph.connected_components(graph, directed=False)[1]
         first = np.unique(labels, return_index=True)[1][labels]
         joined = np.flatnonzero(first != np.arange(len(rest)))
         pairs.append(np.stack([rest[first[joined]], rest[joined]]))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import cKDTree
+import scipy
 
 from segcore.data.dataset.dataset import Sample
 from segcore.errors import SegcoreError
@@ -120,7 +120,7 @@ def neighbouring(samples: Sequence[Sample], gap: int = 0) -> npt.NDArray[np.intp
         boxes = np.array(rows, float).reshape(-1, 4)
         middles, halves = boxes[:, :2] + boxes[:, 2:] / 2, boxes[:, 2:] / 2
         reach = 2 * halves.max() + gap
-        near = cKDTree(middles).query_pairs(reach, p=np.inf, output_type="ndarray")
+        near = scipy.spatial.cKDTree(middles).query_pairs(reach, p=np.inf, output_type="ndarray")
         if not len(near):
             continue
         one, other = near.T

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linprog
+import scipy
 from scipy.sparse import csr_array
 
 from segcore.errors import SegcoreError
@@ -130,7 +130,7 @@ class TransportDistance:
             ),
             (2 * c, c * c),
         )
-        result = linprog(
+        result = scipy.optimize.linprog(
             self.ground.ravel(),
             A_eq=rows[:-1],
             b_eq=np.concatenate([shares, self.target])[:-1],

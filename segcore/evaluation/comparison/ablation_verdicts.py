@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtrit
+import scipy
 
 from segcore.evaluation.counts import scores
 from segcore.evaluation.counts.bootstrap import (
@@ -161,7 +161,7 @@ def mean_over_pairs(
 
 def _student(freedom: int, number: int, seed: int) -> Floats:
     """Return Student's quantiles at evenly spaced levels in random order: (number,)."""
-    quantiles: Floats = stdtrit(freedom, (np.arange(number) + 0.5) / number)
+    quantiles: Floats = scipy.special.stdtrit(freedom, (np.arange(number) + 0.5) / number)
     return np.random.default_rng(seed).permutation(quantiles)
 
 

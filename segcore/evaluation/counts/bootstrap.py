@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy
 from scipy.sparse import csr_array
-from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from segcore import formatting
 from segcore.errors import SegcoreError
@@ -164,7 +164,9 @@ def _plain(value: float) -> float | None:
 def expanded_tail(level: float, units: npt.NDArray[Any]) -> Floats:
     """Return the share of draws below the lower end for each number of units (see the module)."""
     n = np.maximum(np.asarray(units, np.float64), 2.0)
-    return np.asarray(ndtr(-np.sqrt(n / (n - 1)) * stdtrit(n - 1, (1 + level) / 2)))
+    return np.asarray(
+        scipy.special.ndtr(-np.sqrt(n / (n - 1)) * scipy.special.stdtrit(n - 1, (1 + level) / 2))
+    )
 
 
 def zero_p_value(draws: Floats, units: npt.NDArray[Any]) -> Floats:
@@ -173,7 +175,9 @@ def zero_p_value(draws: Floats, units: npt.NDArray[Any]) -> Floats:
     below = (draws < 0).sum(0) + 0.5 * (draws == 0).sum(0)
     share = (np.minimum(below, known - below) + 0.5) / (known + 1)
     n = np.maximum(np.asarray(units, np.float64), 2.0)
-    return np.minimum(1.0, 2 * stdtr(n - 1, np.sqrt((n - 1) / n) * ndtri(share)))
+    return np.minimum(
+        1.0, 2 * scipy.special.stdtr(n - 1, np.sqrt((n - 1) / n) * scipy.special.ndtri(share))
+    )
 
 
 def percentiles(values: Floats, shares: Floats) -> Floats:

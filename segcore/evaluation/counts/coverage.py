@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri
+import scipy
 
 from segcore.errors import SegcoreError
 from segcore.evaluation.counts import scores
@@ -353,7 +353,7 @@ def plan_test(
             "Expected labelled pixels to plan a test from, found none: choose another split."
         )
     deviation = 100 * float(np.nanstd(draws, ddof=1)) * (1 if other is not None else 2**0.5)
-    factor = float(ndtri(0.5 + LEVEL / 2) + ndtri(POWER))
+    factor = float(scipy.special.ndtri(0.5 + LEVEL / 2) + scipy.special.ndtri(POWER))
     needed = int(np.ceil(drawing.units * (factor * deviation / points) ** 2))
     return DifferencePlan(
         points,

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize_scalar
+import scipy
 
 from segcore.errors import SegcoreError
 
@@ -274,7 +274,7 @@ def fit_temperature(probabilities: Probabilities, labels: npt.NDArray[Any]) -> f
         top = scaled.max(1)
         return float((np.log(np.exp(scaled - top[:, None]).sum(1)) + top - own * scale).mean())
 
-    found = minimize_scalar(
+    found = scipy.optimize.minimize_scalar(
         loss, bounds=(np.log(0.05), np.log(20.0)), method="bounded", options={"xatol": 1e-4}
     )
     return float(np.exp(found.x))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtrit
+import scipy
 
 from segcore.errors import SegcoreError
 from segcore.evaluation.counts import scores
@@ -66,7 +66,7 @@ def spread(values: Sequence[float]) -> Spread:
     mean, several = float(kept.mean()), len(kept) > 1
     deviation = float(kept.std(ddof=1)) if several else float("nan")
     half = (
-        float(stdtrit(len(kept) - 1, 0.975)) * deviation / np.sqrt(len(kept))
+        float(scipy.special.stdtrit(len(kept) - 1, 0.975)) * deviation / np.sqrt(len(kept))
         if several
         else float("nan")
     )
