@@ -81,7 +81,7 @@ READS = {
         "predict predict_all probabilities raster_look scene_rows shown_image summary "
         "training_scale warm"
     ),
-    "scene_predictions": "overview place_of view",
+    "scene_predictions": "look place_of",
     "back_offs": (
         "answers calibrate files is_calibrated is_counted own_answers own_files report tree unseen"
     ),

@@ -23,6 +23,7 @@ from segcore.errors import SegcoreError
 from segcore.labels import LabelSet
 from segcore.workspace.predictions.batches import Progress
 from segcore.workspace.predictions.predictions import Predictions
+from segcore.workspace.rights import writes
 
 OVERVIEW_SIDE = 1500
 """Longer side of an overview, in pixels."""
@@ -79,6 +80,7 @@ class SceneLook:
         """Levels of tiles that show more than the overview; level n is 1 : 2**n."""
         return ceil(log2(self.factor))
 
+    @writes("write the picture of a scene")
     def prepare(self, progress: Progress | None = None) -> None:
         """Write the picture at a quarter of the size, where there is none of this scene yet.
 
