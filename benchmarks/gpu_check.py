@@ -22,7 +22,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,10 @@ SECONDS = 240
 FULL, TINY = ("352x480", (8, 16), "resnet50", 10), ("32x64", (2,), "tiny", 2)
 STEPS = "tests/training/engines/engine_steps"
 NUMBERS = "tests/models/engine_numbers"
+
+
+BOUNDS = {"logits": 1e-4, "loss": 1e-5, "gradients": 1e-3}
+FLIPPED = 1e-2
 
 
 class Failed(Exception):
@@ -94,19 +98,41 @@ def check_equality(engine: str, out: Path, options: argparse.Namespace) -> dict[
     import numpy as np  # noqa: PLC0415  # after pip has put it there
 
     exact = {"NVIDIA_TF32_OVERRIDE": "0", "JAX_DEFAULT_MATMUL_PRECISION": "highest"}
-    worst: dict[str, float] = {}
     made = out / f"numbers-{engine}.npz"
     python(engine, f"{NUMBERS}.py", str(made), **exact)
     with np.load(made) as ours, np.load(ROOT / f"{NUMBERS}.npz") as stored:
-        for name in stored.files:
-            kind = name.split()[-1] if name.split()[-1] in ("logits", "loss") else "gradients"
-            scale = float(np.abs(stored[name]).max())
-            scale = max(1.0, scale) if kind == "logits" else scale
-            off = float(np.abs(ours[name] - stored[name]).max()) / scale
-            worst[kind] = max(worst.get(kind, 0.0), off)
-    bounds = {"logits": 1e-4, "loss": 1e-5, "gradients": 1e-3}
-    if any(worst[kind] > bound for kind, bound in bounds.items()):
-        raise Failed(f"expected at most {bounds}, received {worst}")
+        return compare_numbers(ours, stored)
+
+
+def compare_numbers(ours: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, float]:
+    """Return the largest difference of each kind of number, over the largest value of its array.
+
+    Processors round differently, and where a value of 1e-8 rounds to the other side of a ReLU's zero, the
+    gradients of all layers before it change while the logits stay: those may be FLIPPED apart, while
+    their median keeps to the bound.
+
+    Raises:
+        Failed: Some are farther apart than they may be.
+    """
+    import numpy as np  # noqa: PLC0415  # after pip has put it there
+
+    worst: dict[str, float] = {}
+    for name, expected in stored.items():
+        last = name.split()[-1]
+        kind = last if last in BOUNDS else "gradients"
+        scale = float(np.abs(expected).max())
+        apart = np.abs(ours[name] - expected) / (max(1.0, scale) if kind == "logits" else scale)
+        if last in ("norms", "products"):
+            middle, bound = float(np.median(apart)), FLIPPED
+        else:
+            middle, bound = 0.0, BOUNDS[kind]
+        most = float(apart.max())
+        if most > bound or middle > BOUNDS[kind]:
+            raise Failed(
+                f"{name}: expected a difference of at most {bound:g}, in the median {BOUNDS[kind]:g}, "
+                f"received {most:.2g} and {middle:.2g}"
+            )
+        worst[kind] = max(worst.get(kind, 0.0), most)
     return worst
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.gpu_check import Failed, compare_numbers
 from segcore.models.engines.engine import ENGINE
 from segcore.runs.machine.diagnosis import ENGINES
 from tests.models import engine_numbers
@@ -17,16 +18,6 @@ ROOT = Path(__file__).resolve().parents[2]
 STORED = Path(__file__).with_name("engine_numbers.npz")
 """Written by that script with TensorFlow, before the networks were written on ``keras.ops``; those of bands
 later."""
-
-TOLERANCES = {"logits": 1e-4, "loss": 1e-5}
-"""Largest difference over the largest value, or over one where that is smaller; else 1e-3."""
-
-FLIPPED = 1e-2
-"""The same for gradients of a network, of which the median differs by 1e-3 at most.
-
-Processors round differently, and where a value of 1e-8 rounds to the other side of a ReLU's zero, the
-gradients of all layers before it change while the logits stay.
-"""
 
 
 def numbers_of(engine, path):
@@ -51,12 +42,23 @@ def test_an_engine_computes_the_stored_numbers(engine, tmp_path):
         pytest.skip(f"{engine} is not installed")
     numbers, stored = numbers_of(engine, tmp_path / "numbers.npz"), np.load(STORED)
     assert list(numbers) == stored.files
-    for name in stored.files:
-        scale = max(1.0, float(np.abs(stored[name]).max())) if "logits" in name else None
-        scale = scale or float(np.abs(stored[name]).max())
-        apart, kind = np.abs(numbers[name] - stored[name]) / scale, name.split()[-1]
-        worst, most = float(apart.max()), TOLERANCES.get(kind, 1e-3)
-        if kind in ("norms", "products"):
-            assert np.median(apart) <= most, name
-            most = FLIPPED
-        assert worst <= most, (name, worst)
+    compare_numbers(numbers, stored)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        ("a logits", [0, 2e-4], "difference of at most 0.0001"),
+        ("a loss", [0, 4e-5], "difference of at most 1e-05"),
+        ("a norms", [0, 0, 0.1], "difference of at most 0.01"),
+        ("a norms", [0, 0.005, 0.005], "in the median 0.001"),
+    ],
+)
+def test_other_numbers_are_named(name, change, said):
+    stored = np.full(len(change), 2.0)
+    flipped = {"a norms": np.array([2.0, 2.0, 2.01])}
+    assert compare_numbers(flipped, {"a norms": np.full(3, 2.0)})["gradients"] == pytest.approx(
+        0.005
+    )
+    with pytest.raises(Failed, match=f"{name}: .*{said}"):
+        compare_numbers({name: stored + 2 * np.array(change)}, {name: stored})
