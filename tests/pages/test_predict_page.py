@@ -109,10 +109,18 @@ def test_a_large_geotiff_is_predicted_by_windows_and_seen(
     assert [panel["title"] for panel in header["panels"]] == ["Image", "Prediction"]
     assert own_images.workspace.predictions.training_scale(run) != 1
     scenes = own_images.workspace.scene_predictions
-    written = scenes.place_of(run, tmp_path / "scene.tif")
+    options = at.session_state["scene_wish"].options
+    written = scenes.kept(run, tmp_path / "scene.tif", options).classes
     found = scenes.look(run, tmp_path / "scene.tif", written).overview()
     np.testing.assert_array_equal(found.mask, mask)
     np.testing.assert_array_equal(found.image, own_images.label_set.colors[mask])
+    before = written.stat().st_mtime_ns
+    at = open_page("predict", run=run)  # another day
+    read.check(at.button_group(key="own_source").set_value("Large GeoTIFF").run())
+    read.check(at.text_input(key="scene_path").set_value(str(tmp_path / "scene.tif")).run())
+    while "scene" not in [c.key for c in at.get("bidi_component")]:
+        read.check(at.run())
+    assert written.stat().st_mtime_ns == before
 
 
 def test_a_link_to_images_that_are_gone_asks_for_new_ones(own_images, open_page) -> None:

@@ -77,11 +77,11 @@ READS = {
         "verdict"
     ),
     "predictions": (
-        "answer_folder can_predict close crf_mask display learned_bands exported is_predicted label_set model "
+        "answer_folder can_predict close crf_mask display exported is_predicted key label_set learned_bands model "
         "predict predict_all probabilities raster_look scene_rows shown_image summary "
         "training_scale warm"
     ),
-    "scene_predictions": "look place_of",
+    "scene_predictions": "kept look place_of",
     "back_offs": (
         "answers calibrate files is_calibrated is_counted own_answers own_files report tree unseen"
     ),

@@ -50,18 +50,23 @@ def ask(run: str, options: PredictOptions) -> _Wish | None:
         key="scene_polygons",
         help="Also write a GeoPackage with the class and area of each region.",
     )
-    if st.button(
+    go = st.button(
         "Predict scene",
         type="primary",
         disabled=not path,
         icon=":material/play_arrow:",
         key="scene_go",
-    ):
+    )
+    image = Path(path).expanduser()
+    if go or (path and image.is_file()):
+        scenes = session.workspace().scene_predictions
         with session.errors_shown():
-            out = session.workspace().scene_predictions.place_of(run, Path(path).expanduser())
-        wish = _Wish(run, str(Path(path).expanduser()), str(out), options, polygons)
-        _stops()[repr(wish)] = threading.Event()
-        st.session_state["scene_wish"] = wish
+            out = scenes.place_of(run, image, options)
+        wish = _Wish(run, str(image), str(out), options, polygons)
+        if go:
+            _stops()[repr(wish)] = threading.Event()
+        if go or out.is_file():  # what was predicted before is shown at once
+            st.session_state["scene_wish"] = wish
     started = st.session_state.get("scene_wish")
     return started if isinstance(started, _Wish) and started.run == run else None
 
@@ -103,12 +108,11 @@ def _predict(
             raise SegcoreError("The prediction was stopped: start it again.")
         progress(done, total, what)
 
-    found = workspace.scene_predictions.predict(
-        wish.run, Path(wish.image), Path(wish.out), wish.options, progress=tell
-    )
-    if wish.polygons:
-        workspace.scene_predictions.outline(wish.run, found, progress=tell)
-    workspace.scene_predictions.look(wish.run, found.image, found.classes).prepare(tell)
+    scenes, about = workspace.scene_predictions, (wish.run, Path(wish.image), wish.options)
+    found = scenes.kept(*about) or scenes.keep(*about, progress=tell)
+    if wish.polygons and not found.classes.with_suffix(".gpkg").is_file():
+        scenes.outline(wish.run, found, progress=tell)
+    scenes.look(wish.run, found.image, found.classes).prepare(tell)
     return found
 
 

@@ -210,21 +210,16 @@ class Predictions:
             return self._datasets.open(configs[0].dataset).label_set
         return LabelSet.from_json(self._runs.open(members[0]).read_json("labels")["label_set"])
 
-    def answer_folder(self, run: str, batch: Batch, options: PredictOptions) -> RunFolder:
-        """Return the folder of a model's predictions of a batch; a retrained model has another."""
+    def key(self, run: str, options: PredictOptions) -> tuple[Any, ...]:
+        """Return what decides how an image is predicted; a retrained model has another."""
         model = self.model(run)
         changed = [self._changed(member) for member in model.members]
         rule = model.rule if len(changed) > 1 else ""
-        key = repr(
-            (
-                model.members,
-                rule,
-                model.weights,
-                to_json(options),
-                changed,
-                *self._looks_in(batch, run),
-            )
-        )
+        return model.members, rule, model.weights, to_json(options), changed
+
+    def answer_folder(self, run: str, batch: Batch, options: PredictOptions) -> RunFolder:
+        """Return the folder of a model's predictions of a batch; a retrained model has another."""
+        key = repr((*self.key(run, options), *self._looks_in(batch, run)))
         return RunFolder(batch.folder / "answers" / hashlib.sha256(key.encode()).hexdigest()[:16])
 
     def raster_look(self, run: str) -> RasterLook | None:

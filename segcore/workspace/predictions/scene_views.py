@@ -80,7 +80,6 @@ class SceneLook:
         """Levels of tiles that show more than the overview; level n is 1 : 2**n."""
         return ceil(log2(self.factor))
 
-    @writes("write the picture of a scene")
     def prepare(self, progress: Progress | None = None) -> None:
         """Write the picture at a quarter of the size, where there is none of this scene yet.
 
@@ -90,8 +89,11 @@ class SceneLook:
         Raises:
             SegcoreError: The scene cannot be read, or the picture not written.
         """
-        if self.levels <= FIRST_KEPT or self._is_kept():
-            return
+        if self.levels > FIRST_KEPT and not self._is_kept():
+            self._write_picture(progress)
+
+    @writes("write the picture of a scene")
+    def _write_picture(self, progress: Progress | None) -> None:
         step = 1 << FIRST_KEPT
         parts = [
             Window(top, left, PART, PART).within(self.height, self.width)

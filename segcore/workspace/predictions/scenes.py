@@ -1,5 +1,6 @@
 """Predictions of scenes of any size: read by windows, written as GeoTIFF, memory flat."""
 
+import glob
 import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -17,7 +18,7 @@ from segcore.data.files.outlines import outline, write_outlines
 from segcore.data.files.png import MAX_PIXELS
 from segcore.data.files.scene_writer import SceneForm, write_scene
 from segcore.data.files.uploads import MAX_BYTES
-from segcore.data.files.windows import Window, data_in, is_raster, shared_raster
+from segcore.data.files.windows import Window, data_in, is_raster, raster_size, shared_raster
 from segcore.errors import SegcoreError
 from segcore.labels import LabelSet
 from segcore.workspace.predictions.batches import Progress
@@ -130,8 +131,11 @@ class ScenePredictions:
     def __init__(self, predictions: Predictions) -> None:
         self._predictions = predictions
 
-    def place_of(self, run: str, image: Path) -> Path:
+    def place_of(self, run: str, image: Path, options: PredictOptions) -> Path:
         """Return where the workspace keeps the prediction of a scene by a run.
+
+        Another network, another file under the same path and other options have another place: what
+        lies there is what would be predicted.
 
         Raises:
             SegcoreError: The scene is no GeoTIFF that can be read.
@@ -142,9 +146,47 @@ class ScenePredictions:
                 "other sources for pictures."
             )
         with shared_raster(image):
-            key = hashlib.sha256(str(image.resolve()).encode()).hexdigest()[:8]
+            about = image.stat()
+        changed = (about.st_mtime_ns, about.st_size, *self._predictions.key(run, options))
+        where, what = (
+            hashlib.sha256(text.encode()).hexdigest()[:8]
+            for text in (str(image.resolve()), repr(changed))
+        )
         folder = self._predictions.batches.folder / "scenes" / run
-        return folder / f"{image.stem}-{key}.tif"
+        return folder / f"{image.stem}-{where}-{what}.tif"
+
+    def kept(self, run: str, image: Path, options: PredictOptions) -> PredictedScene | None:
+        """Return a scene as :meth:`keep` predicted it before, or None.
+
+        Raises:
+            SegcoreError: As :meth:`place_of`.
+        """
+        place = self.place_of(run, image, options)
+        if not place.is_file():
+            return None
+        height, width = raster_size(place)
+        note = scale_note(self._predictions.training_scale(run))
+        return PredictedScene(image, place, None, height, width, "", note)
+
+    @writes("predict a scene")
+    def keep(
+        self, run: str, image: Path, options: PredictOptions, progress: Progress | None = None
+    ) -> PredictedScene:
+        """Predict a scene into the workspace.
+
+        What lies there of the same scene and run, but of another network, file or options, is
+        removed once the new prediction is whole.
+
+        Raises:
+            SegcoreError: As :meth:`predict`.
+        """
+        place = self.place_of(run, image, options)
+        found = self.predict(run, image, place, options, progress=progress)
+        same = place.stem.rpartition("-")[0]
+        for old in place.parent.glob(f"{glob.escape(same)}-*"):
+            if not old.name.startswith(place.stem):
+                old.unlink(missing_ok=True)
+        return found
 
     @writes("outline a scene")
     def outline(

@@ -1,6 +1,8 @@
 """A scene's prediction is a GeoTIFF on the scene's grid, whole or not there at all."""
 
+import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -29,8 +31,13 @@ IMAGE[:20, :30] = 0
 class Networks:
     """Answers like a network: the second class where a pixel is bright, 16 rows at a time."""
 
-    def __init__(self, fail_after: int = 1000) -> None:
+    def __init__(self, fail_after: int = 1000, folder: Path = Path()) -> None:
         self.fail_after = fail_after
+        self.batches = SimpleNamespace(folder=folder)
+        self.trained = 1
+
+    def key(self, run: str, options: PredictOptions) -> tuple[Any, ...]:
+        return self.trained, options
 
     def label_set(self, run: str) -> LabelSet:
         return LABELS
@@ -103,6 +110,27 @@ def test_what_breaks_off_leaves_no_file(tmp_path: Path) -> None:
             "run", tmp_path / "a.tif", tmp_path / "out" / "a.tif", PredictOptions()
         )
     assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_scene_is_predicted_once_for_each_network_file_and_option(tmp_path: Path) -> None:
+    image = tmp_path / "a[1].tif"
+    write_scene(image, IMAGE, row=40)
+    networks = Networks(folder=tmp_path / "own")
+    scenes = ScenePredictions(networks)  # type: ignore[arg-type]
+    plain, wide = PredictOptions(), PredictOptions(tile=True, overlap=0.5)
+    assert scenes.kept("run", image, plain) is None
+    made = scenes.keep("run", image, plain)
+    made.classes.with_suffix(".gpkg").touch()
+    again = scenes.kept("run", image, plain)
+    assert again is not None and again.classes == made.classes and again.note == made.note
+    assert (again.height, again.width) == (70, 100)
+    assert scenes.kept("run", image, wide) is None and scenes.kept("other", image, plain) is None
+    networks.trained = 2
+    assert scenes.kept("run", image, plain) is None
+    anew = scenes.keep("run", image, plain)
+    assert [file.name for file in anew.classes.parent.iterdir()] == [anew.classes.name]
+    os.utime(image, ns=(1, 1))
+    assert scenes.kept("run", image, plain) is None
 
 
 def test_a_scale_is_noted_only_where_it_differs() -> None:
