@@ -34,7 +34,7 @@ setup(
         "segcore.ui.viewer": ["*.js", "drawing/*.js", "*.css", "*.json"],
         FRONT: [".streamlit/config.toml"],
         f"{FRONT}.assets": ["*.svg", "*.png", "demo/**/*"],
-        f"{FRONT}.docs": ["**/*.md", "*.ipynb", "images/*"],
+        f"{FRONT}.docs": ["**/*.md", "*.csv", "*.ipynb", "images/*"],
         f"{FRONT}.studies": ["*.json"],
     },
     install_requires=[line for line in NEEDED if not line.startswith(tuple(LEFT_OUT))],
