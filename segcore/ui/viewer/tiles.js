@@ -69,7 +69,9 @@ class Mosaic {
     const missing = shown.filter((place) => this.lacks(place));
     for (let coarse = levels - 1; missing.length && coarse > level; coarse--) this.paintAll(context, frame, scale, this.places(coarse, view), index, state, spot);
     this.paintAll(context, frame, scale, shown, index, state, spot);
-    this.want(missing.length ? missing : this.places(level, view, 1).filter((place) => this.lacks(place)));
+    const around = this.places(level, view, 1);
+    this.most = Math.max(MAX_PARTS, 2 * around.length); // or a large screen's tiles would push each other out for ever
+    this.want(missing.length ? missing : around.filter((place) => this.lacks(place)));
   }
 
   paintAll(context, frame, scale, places, index, state, spot) {
@@ -130,7 +132,7 @@ class Mosaic {
     scenes.forEach((scene, i) => this.parts.set(places[i].join("/"), { scene, painter: new PartPainter(scene) }));
     for (const place of failed) this.failed.add(place.join("/"));
     this.asked.clear();
-    while (this.parts.size > MAX_PARTS) this.parts.delete(this.parts.keys().next().value);
+    while (this.parts.size > (this.most ?? MAX_PARTS)) this.parts.delete(this.parts.keys().next().value);
     this.viewer?.repaint();
   }
 }

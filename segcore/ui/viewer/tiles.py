@@ -78,7 +78,7 @@ def bring(tiles: Tiles, key: str) -> None:
 
 
 def _wanted(name: str) -> list[tuple[int, int, int]]:
-    """The places that the browser named; whatever else it sent is passed over."""
+    """The places that the browser named; anything else it sent is passed over."""
     asked: Any = (st.session_state.get(name) or {}).get("wanted")
     if not isinstance(asked, list):
         return []
