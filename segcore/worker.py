@@ -8,11 +8,14 @@ input does; ``--serve ENGINE`` does so with that engine.
 Which engine computes is settled here, before any is imported: the run's config names it.
 """
 
+import atexit
+import gc
 import importlib
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 from segcore.config import PredictConfig, RobustnessConfig, TrainConfig
 from segcore.errors import SegcoreError
@@ -36,7 +39,17 @@ def main(arguments: Sequence[str]) -> int:
     except SegcoreError as error:
         print(error, file=sys.stderr, flush=True)
         return 1 if run is None or arguments[0] == "--serve" else end(run, "failed", str(error))
-    return int(importlib.import_module("segcore.training.work").main(arguments))
+    return int(_load_work().main(arguments))
+
+
+def _load_work() -> ModuleType:
+    """Import the engine and what works with it; half a million objects that stay are not searched for garbage."""
+    gc.disable()
+    try:
+        return importlib.import_module("segcore.training.work")
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _variables(run: RunFolder) -> dict[str, str]:
@@ -63,6 +76,7 @@ def _variables(run: RunFolder) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    # Keras imports scikit-learn where it finds it, for wrappers that nothing here uses: two seconds of a start.
-    sys.modules["sklearn"] = None  # type: ignore[assignment]
+    # Keras imports these where it finds them, for wrappers that nothing here uses: two seconds of a start.
+    sys.modules.update(dict.fromkeys(("sklearn", "pandas")))  # type: ignore[arg-type]
+    atexit.register(gc.freeze)  # what is left at the end is not searched for garbage: a second
     sys.exit(main(sys.argv[1:]))

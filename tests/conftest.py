@@ -54,6 +54,9 @@ NETWORK_SIZE = (16, 24)
 MADE_AT = 1_700_000_000.0
 
 
+gc.disable()  # while tests are imported, which leaves next to no garbage
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that need TensorFlow or a browser go first, then those of many tests.
 
@@ -81,6 +84,7 @@ def pytest_collection_finish() -> None:
     """Spare the garbage collector what was imported: half a million objects that stay to the end."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def _shared(*parts: str) -> Path:

@@ -5,6 +5,8 @@ standard output. A mistake that the user can fix ends in one line on standard er
 """
 
 import argparse
+import atexit
+import gc
 import json
 import os
 import sys
@@ -59,6 +61,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     Args:
         argv: Arguments without the program's name; None takes those of the process.
     """
+    if argv is None:
+        atexit.register(gc.freeze)  # the process ends with the command: garbage need not be found
     options = build_parser().parse_args(argv)
     try:
         result = options.chosen.run(options)
