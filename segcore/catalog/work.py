@@ -202,7 +202,7 @@ BACKENDS: dict[str, Choice] = {
         "OpenVINO",
         (
             "In bfloat16 where the CPU has it and enough pixels agree, else float32; needs the "
-            "package openvino."
+            "packages openvino and tensorflow."
         ),
     ),
 }

@@ -36,7 +36,7 @@ def _retrain(options: Options) -> dict[str, Any]:
     workspace = workspace_of(options)
     made = workspace.retrainings.start(options.run, warm=not options.from_scratch)
     if not options.wait:
-        return {**vars(made), "split": options.split}
+        return {**vars(made), "note": made.note, "split": options.split}
     workspace.runs.wait([made.run], ProgressLine("Training"))
     return _gain(workspace_of(options), made.run, options.split)
 
@@ -55,7 +55,7 @@ def _retrained(options: Options) -> dict[str, Any]:
 
 def _show(result: dict[str, Any]) -> str:
     start = "its weights" if result["warm"] else "the same start as that run"
-    head = f"{result['run']}: {result['of']} trained again from {start}."
+    head = f"{result['run']}: {result['of']} trained again from {start}. {result['note']}".strip()
     if "sentence" not in result:
         return f"{head}\nWhen it has finished: segscope retrained {result['run']} --split {result['split']}"
     lines = [head, result["sentence"]]

@@ -18,6 +18,7 @@ from segcore.errors import SegcoreError
 from segcore.places import front
 from segcore.postprocess.dense_crf import is_available
 from segcore.postprocess.parameters import CRFParameters
+from segcore.runs.machine.engines import with_engine_here
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.rights import writes
 from segcore.workspace.runs.runs import Runs
@@ -127,7 +128,7 @@ class Demo:
             SegcoreError: The demo is not open, or the workspace cannot be written.
         """
         taken = sum(row.kind == "train" and row.dataset == NAME for row in self._runs.rows())
-        return self._runs.train(dataclasses.replace(CONFIG, seed=taken + 100))
+        return self._runs.train(with_engine_here(dataclasses.replace(CONFIG, seed=taken + 100)))
 
     @writes("train the demo again", "Trained the demo again")
     def rebuild(self, target: Path, progress: Progress | None = None) -> DemoRuns:

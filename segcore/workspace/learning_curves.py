@@ -16,6 +16,7 @@ from segcore.errors import SegcoreError
 from segcore.evaluation.comparison.learning_curve import FEWEST, LearningCurve, learning_curve
 from segcore.labels import plural
 from segcore.runs.machine import disk
+from segcore.runs.machine.engines import with_engine_here
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.rights import writes
 from segcore.workspace.runs.runs import Runs
@@ -85,7 +86,7 @@ class LearningCurves:
             SegcoreError: The run is no training run or has a balance plan, a size is out of range,
                 or there would be too many runs.
         """
-        config = self._config(run)
+        config = with_engine_here(self._config(run))
         images = self._images(config)
         wanted = sorted(set(sizes))
         if len(wanted) < FEWEST or wanted[0] < 1 or wanted[-1] > len(images):

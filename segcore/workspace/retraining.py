@@ -16,6 +16,8 @@ from segcore.evaluation.counts import scores as formulas
 from segcore.evaluation.counts.bootstrap import Interval, bootstrap, paired
 from segcore.evaluation.counts.scores import Margins
 from segcore.runs.folder.environment import read_environment
+from segcore.runs.machine.diagnosis import ENGINES
+from segcore.runs.machine.engines import with_engine_here
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.masks import MaskEdits
 from segcore.workspace.rights import writes
@@ -36,11 +38,19 @@ class Retrained:
         run: The clone.
         of: The run before.
         warm: Whether the clone starts from the weights of that run; else from the same start.
+        engine: What trains the clone, where it is not what trained that run; else "".
     """
 
     run: str
     of: str
     warm: bool
+    engine: str = ""
+
+    @property
+    def note(self) -> str:
+        """The sentence about the clone's engine; "" where it is that of the run before."""
+        name = ENGINES.get(self.engine, self.engine)
+        return f"{name} trains it, as that run's engine is not installed here." if name else ""
 
 
 @dataclass(frozen=True)
@@ -101,6 +111,7 @@ class RetrainingReport:
         """Return a JSON-ready mapping."""
         return {
             **vars(self.retrained),
+            "note": self.retrained.note,
             "split": self.split,
             "images": self.images,
             "work": [vars(one) for one in self.work],
@@ -127,6 +138,8 @@ class Retrainings:
     @writes("retrain a run", "Retrained the run {run}")
     def start(self, run: str, warm: bool = True) -> Retrained:
         """Queue a clone of a run on the masks of today; everything but its start is the same.
+
+        Where the run's engine is not installed any more, another one trains the clone.
 
         Args:
             run: A finished training run.
@@ -156,11 +169,13 @@ class Retrainings:
         model = config.model
         if warm:
             model = dataclasses.replace(model, weights=str(folder.model_path))
-        clone = dataclasses.replace(config, model=model, member=0, group="", submodels="")
+        clone = with_engine_here(
+            dataclasses.replace(config, model=model, member=0, group="", submodels="")
+        )
+        engine = clone.engine if clone.engine != config.engine else ""
         (made,) = self._runs.train(clone)
-        retrained = Retrained(made, run, warm)
-        self._runs.open(made).write_json(LINK, {"of": run, "warm": warm})
-        return retrained
+        self._runs.open(made).write_json(LINK, {"of": run, "warm": warm, "engine": engine})
+        return Retrained(made, run, warm, engine)
 
     def of(self, run: str) -> Retrained | None:
         """Return of which run another is a clone; None for one that is none.
@@ -172,7 +187,7 @@ class Retrainings:
         if not (folder.folder / f"{LINK}.json").is_file():
             return None
         kept = folder.read_json(LINK)
-        return Retrained(run, str(kept["of"]), bool(kept["warm"]))
+        return Retrained(run, str(kept["of"]), bool(kept["warm"]), str(kept.get("engine", "")))
 
     @writes("start predictions", "Predicted {split} with {run} and the run before it")
     def predict(self, run: str, split: str) -> list[str]:

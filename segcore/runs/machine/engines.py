@@ -12,9 +12,11 @@ from functools import cache
 from importlib.machinery import PathFinder
 from pathlib import Path
 
+from segcore.catalog import BACKENDS
 from segcore.config import PredictConfig, RobustnessConfig, RunConfig, TrainConfig, TuneConfig
 from segcore.config.requests import place_of
 from segcore.errors import SegcoreError
+from segcore.installing import extra_command
 from segcore.runs.machine.devices import list_devices
 from segcore.runs.machine.diagnosis import ENGINES as TITLES
 from segcore.runs.machine.diagnosis import Diagnosis, engine_command
@@ -84,6 +86,56 @@ def require_engine(engine: str, begun: bool = False) -> None:
             f"Expected an engine that is installed, received {engine!r}, which is not: "
             f"install it ({engine_command(engine)}){instead}."
         )
+
+
+def require_backend(backend: str) -> str:
+    """Return the engine that a backend needs, and refuse one that lacks its package.
+
+    Args:
+        backend: A name in ``catalog.BACKENDS``, not "auto".
+
+    Raises:
+        SegcoreError: The engine is not installed, or OpenVINO itself is not.
+    """
+    from_graph = backend == "openvino"
+    needed = ["tensorflow", "openvino"] if from_graph else [backend]
+    lacking = [package for package in needed if not is_installed(package)]
+    if lacking:
+        names = " and ".join(BACKENDS[package].title for package in lacking)
+        why = f"{names} {'is' if len(lacking) == 1 else 'are'} not installed"
+        if from_graph and "tensorflow" in lacking:
+            why = f"it starts from TensorFlow's graph, and {why}"
+        commands = [
+            extra_command("fast") if package == "openvino" else engine_command(package)
+            for package in lacking
+        ]
+        others = " or ".join(installed_engines())
+        instead = f", or predict with the backend {others}" if others else ""
+        raise SegcoreError(
+            f"Expected a backend that is installed, received {backend!r}: {why}; install what is "
+            f"missing ({' && '.join(commands)}){instead}."
+        )
+    return needed[0]
+
+
+def usable_backends() -> list[str]:
+    """Return the backends that :func:`require_backend` grants, "auto" first."""
+    both = is_installed("tensorflow") and is_installed("openvino")
+    return [AUTO, *installed_engines(), *["openvino"] * both]
+
+
+def with_engine_here(config: TrainConfig) -> TrainConfig:
+    """Return what is trained like another run: with its engine, or one that is installed.
+
+    Each engine reads every network, so a run of an engine that is not here any more can be
+    trained again.
+
+    Args:
+        config: The other run's.
+    """
+    if config.engine in (AUTO, *installed_engines()) or place_of(config.device):
+        return config
+    return dataclasses.replace(config, engine=default_engine())
 
 
 def choose_engine(config: TrainConfig, diagnosis: Callable[[], Diagnosis | None]) -> EngineChoice:
@@ -203,9 +255,7 @@ def prediction_engine(backend: str, trained_with: Sequence[str] = ()) -> str:
         SegcoreError: The backend needs an engine that is not installed, or none is installed.
     """
     if backend != AUTO:
-        engine = "tensorflow" if backend == "openvino" else backend
-        require_engine(engine)
-        return engine
+        return require_backend(backend)
     preferred = trained_with if _has_gpu() else ()
     for engine in (*preferred, *TITLES):
         if engine in TITLES and is_installed(engine):
@@ -225,20 +275,13 @@ def refuse_without_engine(config: RunConfig, begun: bool = False) -> None:
     """
     if isinstance(config, TuneConfig):
         config = config.base
-    if isinstance(config, TrainConfig):
-        engine = config.engine
-    elif isinstance(config, PredictConfig):
-        engine = config.options.backend
-    elif isinstance(config, RobustnessConfig):
-        engine = AUTO
-    else:
-        return
-    if place_of(config.device):
-        return
-    if engine == AUTO:
-        prediction_engine(AUTO)
-    else:
-        require_engine("tensorflow" if engine == "openvino" else engine, begun)
+    if isinstance(config, TrainConfig) and config.engine != AUTO:
+        if not place_of(config.device):
+            require_engine(config.engine, begun)
+    elif isinstance(config, (TrainConfig, PredictConfig, RobustnessConfig)):
+        if not place_of(config.device):
+            is_prediction = isinstance(config, PredictConfig)
+            prediction_engine(config.options.backend if is_prediction else AUTO)
 
 
 def _none_installed() -> str:

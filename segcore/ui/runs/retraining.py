@@ -57,6 +57,8 @@ def _card(retrained: Retrained) -> None:
     with st.container(border=True, key="retrained"):
         name = session.plain(called(retrained.of))
         st.markdown(f"**What the fixing bought**: {name} trained again from {start}")
+        if retrained.note:
+            st.caption(retrained.note)
         dataset = workspace.datasets.open(workspace.runs.open(retrained.run).config.dataset)
         split = session.choose_split(dataset.splits, key="bought_split")
         pair = (retrained.of, retrained.run)

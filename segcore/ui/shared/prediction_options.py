@@ -53,8 +53,7 @@ def form(key: str) -> PredictOptions:
         help="Averages the predictions of several views of the image.",
     )
     st.caption(TEST_TIME_AUGMENTATIONS[tta].summary)
-    engines = session.workspace().runs.engines()
-    usable = ("auto", *engines, *(["openvino"] if "tensorflow" in engines else []))
+    usable = session.workspace().runs.backends()
     backend = st.selectbox(
         "Backend",
         [name for name in BACKENDS if name in usable],

@@ -12,6 +12,7 @@ from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
 from segcore.runs.folder.listing import list_runs
 from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.machine.engines import with_engine_here
 from segcore.runs.queue import jobs
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.runs.runs import Runs, evaluation_id, prediction_id
@@ -119,7 +120,7 @@ class Retraining:
             if label_map.name not in dataset.label_maps():
                 dataset.save_label_map(label_map)
         clone = dataclasses.replace(config, label_map=label_map.name, members_by="seed")
-        (trained,) = self._runs.train(clone)
+        (trained,) = self._runs.train(with_engine_here(clone))
         link = {"run": member, "asked_of": run, "label_map": label_map.name}
         self._runs.open(trained).write_json(LINK, link)
         return trained

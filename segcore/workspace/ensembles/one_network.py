@@ -13,7 +13,6 @@ from segcore.config import (
     ModelConfig,
     TrainConfig,
 )
-from segcore.config.requests import place_of
 from segcore.config.tuning import trial_config
 from segcore.data.dataset.dataset import POOL
 from segcore.errors import SegcoreError
@@ -21,7 +20,7 @@ from segcore.runs.folder.environment import read_environment
 from segcore.runs.folder.listing import list_runs
 from segcore.runs.folder.names import check_run_name
 from segcore.runs.folder.run_folder import RunFolder
-from segcore.runs.machine.engines import AUTO, default_engine, installed_engines, settle_engine
+from segcore.runs.machine.engines import AUTO, settle_engine, with_engine_here
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.launch.predictions import queue_predictions
 from segcore.workspace.rights import writes
@@ -295,14 +294,8 @@ class OneNetworks:
 
 
 def _begin_from(member: TrainConfig) -> TrainConfig:
-    """Return the config that a network made from a member begins with.
-
-    Where the member's engine is not installed any more it is another: each reads every network.
-    """
-    config = dataclasses.replace(member, **_BESIDES)
-    if member.engine in (AUTO, *installed_engines()) or place_of(member.device):
-        return config
-    return dataclasses.replace(config, engine=default_engine())
+    """Return the config that a network made from a member begins with."""
+    return with_engine_here(dataclasses.replace(member, **_BESIDES))
 
 
 def _unlike_networks(configs: Mapping[str, TrainConfig]) -> str:

@@ -41,6 +41,7 @@ from segcore.runs.machine.engines import (
     installed_engines,
     refuse_without_engine,
     settle_engine,
+    usable_backends,
 )
 from segcore.runs.queue import jobs
 from segcore.runs.queue.idle import is_on_hold, why_idle
@@ -219,6 +220,10 @@ class Runs:
     def engines(self) -> list[str]:
         """Return the engines that are installed here, TensorFlow first."""
         return installed_engines()
+
+    def backends(self) -> list[str]:
+        """Return the backends that can predict here, "auto" first."""
+        return usable_backends()
 
     def wait(self, runs: Sequence[str], progress: Progress | None = None) -> None:
         """Return when every run has ended; a dispatcher that died meanwhile is started again.

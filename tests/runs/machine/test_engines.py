@@ -108,7 +108,7 @@ def test_an_engine_that_is_missing_is_refused_with_the_way_to_install_it(install
 def test_prediction_takes_tensorflow_on_a_cpu_and_the_trained_engine_on_a_gpu(
     installed, monkeypatch
 ) -> None:
-    installed("tensorflow", "jax")
+    installed("tensorflow", "jax", "openvino")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     assert engines.prediction_engine("auto", ["jax"]) == "tensorflow"
     assert engines.prediction_engine("jax") == "jax"
@@ -120,8 +120,27 @@ def test_prediction_takes_tensorflow_on_a_cpu_and_the_trained_engine_on_a_gpu(
         engines.prediction_engine("torch")
     installed("torch")
     assert engines.prediction_engine("auto", ["jax"]) == "torch"
-    with pytest.raises(SegcoreError, match="tensorflow"):
+
+
+@pytest.mark.parametrize(
+    ("here", "why"),
+    [
+        (("jax",), "it starts from TensorFlow's graph, and TensorFlow and OpenVINO are not"),
+        (("jax", "openvino"), "it starts from TensorFlow's graph, and TensorFlow is not"),
+        (("tensorflow", "jax"), "OpenVINO is not"),
+    ],
+)
+def test_openvino_is_refused_by_what_it_lacks(installed, here, why) -> None:
+    installed(*here)
+    with pytest.raises(SegcoreError) as caught:
         engines.prediction_engine("openvino")
+    said, engine = str(caught.value), here[:-1] if here[-1] == "openvino" else here
+    assert f"received 'openvino': {why} installed; install what is missing (" in said
+    assert said.endswith(f"or predict with the backend {' or '.join(engine)}.")
+    assert ("[fast]" in said) == ("openvino" not in here)
+    assert "openvino" not in engines.usable_backends()
+    installed("tensorflow", "openvino")
+    assert engines.usable_backends() == ["auto", "tensorflow", "openvino"]
 
 
 def test_what_an_engine_cannot_do_is_refused_by_name() -> None:

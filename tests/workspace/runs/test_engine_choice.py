@@ -149,9 +149,10 @@ def test_a_prediction_on_an_engine_that_is_absent_leaves_what_there_is(
     done = runs.open(f"{member}--test")
     before = done.status()
     monkeypatch.setattr(engines, "is_installed", lambda engine: engine == "jax")
-    for backend, lacks in (("torch", "torch"), ("openvino", "tensorflow")):
+    for backend, lacks in (("torch", "PyTorch is"), ("openvino", "TensorFlow and OpenVINO are")):
         said = refusal(runs.predict, member, "test", PredictOptions(backend=backend))
-        assert f"received {lacks!r}, which is not" in said and said.endswith("the engine jax.")
+        assert f"received {backend!r}" in said and f"{lacks} not installed" in said
+        assert said.endswith("or predict with the backend jax.")
         assert "received" in refusal(
             runs.predict, member, "train", PredictOptions(backend=backend)
         ), "nothing is there yet"
@@ -162,6 +163,40 @@ def test_a_prediction_on_an_engine_that_is_absent_leaves_what_there_is(
     combined = runs.ensemble(trained.members, "test")
     assert runs.open(combined).status().state == "queued", "nor does combining"
     assert "found none" in refusal(runs.predict, member, "train")
+
+
+def test_what_was_trained_on_an_engine_that_is_gone_is_trained_again_on_another(
+    trained, started, monkeypatch
+) -> None:
+    """The commands that train like another run have no flag for the engine."""
+    workspace, member = trained.workspace, trained.members[0]
+    before = workspace.runs.open(member)
+    before.model_path.write_bytes(b"a network")
+
+    def started_by(start, *words):
+        known = {*workspace.runs.ids()}
+        start(*words)
+        made = [workspace.runs.open(run).config for run in {*workspace.runs.ids()} - known]
+        return {one.engine for one in made if isinstance(one, TrainConfig)}
+
+    def every_way():
+        first, second, *rest = workspace.scores.label_set(member).class_names
+        merged = [(first, second), *((name,) for name in rest)]
+        yield started_by(workspace.retrainings.start, member)
+        yield started_by(workspace.learning_curves.start, member, [1, 2, 3], 1)
+        yield started_by(workspace.tiers.retrain, member, merged, ["test"])
+
+    monkeypatch.setattr(engines, "is_installed", lambda engine: engine == "jax")
+    assert [*every_way()] == [{"jax"}] * 3
+    again = workspace.retrainings.start(member, warm=False)
+    assert again.note == "JAX trains it, as that run's engine is not installed here."
+    assert workspace.retrainings.of(again.run) == again
+    monkeypatch.setattr(engines, "is_installed", lambda engine: True)
+    assert [*every_way()] == [{"tensorflow"}] * 3
+    assert workspace.retrainings.start(member).note == ""
+    monkeypatch.setattr(engines, "is_installed", lambda engine: engine == "torch")
+    workspace.demo.open()
+    assert started_by(workspace.demo.train_further) == {"torch"}
 
 
 def test_one_network_is_made_from_members_whose_engine_is_gone(
