@@ -12,6 +12,15 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
 NO_DRIVER, DRIVER = "exit 9", "echo GPU 0"
+PYTHON = """#!/bin/sh
+for last; do :; done
+case "$3" in
+show) test -e {folder}/"$last" ;;
+uninstall) rm {folder}/"$last" ;;
+*) cat "$last" >> {folder}/asked ;;
+esac
+"""
+"""An interpreter whose pip notes the lists of packages; a file of its name stands for an installed package."""
 
 
 @pytest.fixture
@@ -29,7 +38,7 @@ def checkout(tmp_path):
     (tmp_path / ".venv/bin").mkdir(parents=True)
     (tmp_path / ".venv/.with-crf").touch()
     python = tmp_path / ".venv/bin/python"
-    python.write_text(f'#!/bin/sh\nfor file; do :; done\ncat "$file" >> {tmp_path}/asked\n')
+    python.write_text(PYTHON.format(folder=tmp_path))
     python.chmod(0o755)
     (tmp_path / "bin").mkdir()
     return tmp_path
@@ -93,6 +102,18 @@ def test_an_engine_in_tensorflows_place_stays_until_it_is_named_again(checkout):
     assert prepare(checkout, DRIVER)[0] == ""
     _, done = prepare(checkout, DRIVER, ENGINE="mxnet")
     assert done.returncode == 1 and "Expected ENGINE=tensorflow, jax or torch" in done.stderr
+
+
+def test_an_engine_takes_the_place_of_a_tensorflow_that_is_there(checkout):
+    prepare(checkout, NO_DRIVER)
+    prepare(checkout, NO_DRIVER, want="test")
+    there = checkout / "tensorflow"
+    there.touch()
+    _, done = prepare(checkout, NO_DRIVER, ENGINE="jax")
+    assert not there.exists() and "TensorFlow gives way to jax" in done.stderr
+    assert "\ntensorflow>=" in prepare(checkout, NO_DRIVER, want="test")[0], "tests bring it back"
+    there.touch()
+    assert prepare(checkout, NO_DRIVER)[0] == "" and there.exists(), "a plain make app leaves it"
 
 
 def test_tests_need_no_gpu(checkout):

@@ -75,7 +75,8 @@ def _train(options: Options) -> dict[str, Any]:
         return {"pace": dataclasses.asdict(throughput), "epochs": config.recipe.epochs}
     workspace.runs.check(config)
     workspace.datasets.statistics(config.dataset, progress=ProgressLine("Counting classes"))
-    warnings = workspace.launch.conflicts(config, members)
+    notice = workspace.doctor.notice(config, workspace.runs.devices())
+    warnings = [*[notice] * bool(notice), *workspace.launch.conflicts(config, members)]
     runs = workspace.launch.start(
         config, members, name=options.name, tags=options.tag, note=options.note
     )

@@ -74,7 +74,10 @@ def _import_keras_hub() -> None:
 
 
 def _build(config: Any, stored: int) -> keras.Model:
-    """Build a network of at most ``stored`` values from its config.
+    """Build a network of at most ``stored`` values from its config; its weights are zeros.
+
+    They are read from the file right after: drawing first weights would be in vain, and under JAX,
+    which compiles the draw for each shape, it took most of the time.
 
     Raises:
         ValueError: The config declares more values.
@@ -90,6 +93,8 @@ def _build(config: Any, stored: int) -> keras.Model:
             values = sum(math.prod(weight.shape) for weight in model.weights)
             if values > stored:
                 raise ValueError(f"its layers need {values} values and it holds {stored}")
+            for weight in model.weights:
+                weight._initializer = keras.initializers.Zeros()
             scope.initialize_variables = True  # on leaving the scope
     except Exception:
         keras.utils.clear_session()  # forgets variables that still wait for values

@@ -13,11 +13,10 @@ STATES = (OK, WARNING, FAILS)
 ENGINES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 """What can compute: the name of its package, and its own name."""
 
-_PACKAGES = {
-    "tensorflow": "tensorflow>=2.21,<2.22",
-    "jax": "jax>=0.10,<0.11",
-    "torch": "torch>=2.13,<2.14",
-}
+OTHER_PACKAGES = {"jax": "jax>=0.10,<0.11", "torch": "torch>=2.13,<2.14"}
+"""What the engines besides TensorFlow are installed from: the extra of their name."""
+
+_PACKAGES = {"tensorflow": "tensorflow>=2.21,<2.22", **OTHER_PACKAGES}
 _GPU_PACKAGES = {
     "tensorflow": ("tensorflow[and-cuda]>=2.21,<2.22", "nvidia-ml-py"),
     "jax": ("jax[cuda12]>=0.10,<0.11",),

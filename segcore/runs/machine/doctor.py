@@ -30,6 +30,7 @@ from segcore.runs.machine.diagnosis import (
     ENGINES,
     FAILS,
     OK,
+    OTHER_PACKAGES,
     WARNING,
     Check,
     Diagnosis,
@@ -202,8 +203,8 @@ def _python() -> Check:
 
 
 def _packages() -> Check:
-    lines = _requirements()
-    wrong, wanted = [], []
+    lines = [*_requirements(), *(OTHER_PACKAGES[name] for name in OTHER_PACKAGES if _version(name))]
+    right, wrong, wanted = 0, [], []
     another = any(map(_version, ENGINES))
     for line in lines:
         try:
@@ -216,6 +217,7 @@ def _packages() -> Check:
             continue
         version = _version(needed.name)
         if version and needed.specifier.contains(version, prereleases=True):
+            right += 1
             continue
         if not version and another and needed.name in ENGINES:
             continue  # the engine that is here trains without it
@@ -225,11 +227,13 @@ def _packages() -> Check:
         else:
             wrong.append(f"{needed.name} is {version}, expected {needed.specifier}")
     if wrong:
-        engineless = [item for item in wrong if not item.startswith(("tensorflow ", "h5py "))]
+        engine = ("tensorflow ", "h5py ", *(f"{name} " for name in OTHER_PACKAGES))
+        engineless = [item for item in wrong if not item.startswith(engine)]
         state = FAILS if engineless else WARNING
-        command = "make app" if made_by_make() else install_command(*wanted)
+        by_make = made_by_make() and not any(Requirement(w).name in OTHER_PACKAGES for w in wanted)
+        command = "make app" if by_make else install_command(*wanted)
         return Check("Packages", state, "; ".join(wrong), "install them in these versions", command)
-    return Check("Packages", OK, f"{len(lines)} packages within the tested ranges")
+    return Check("Packages", OK, f"{right} packages within the tested ranges")
 
 
 def _requirements() -> list[str]:

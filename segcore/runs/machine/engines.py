@@ -275,13 +275,14 @@ def refuse_without_engine(config: RunConfig, begun: bool = False) -> None:
     """
     if isinstance(config, TuneConfig):
         config = config.base
+    if not isinstance(config, (TrainConfig, PredictConfig, RobustnessConfig)):
+        return
+    if place_of(config.device):
+        return
     if isinstance(config, TrainConfig) and config.engine != AUTO:
-        if not place_of(config.device):
-            require_engine(config.engine, begun)
-    elif isinstance(config, (TrainConfig, PredictConfig, RobustnessConfig)):
-        if not place_of(config.device):
-            is_prediction = isinstance(config, PredictConfig)
-            prediction_engine(config.options.backend if is_prediction else AUTO)
+        require_engine(config.engine, begun)
+    else:
+        prediction_engine(config.options.backend if isinstance(config, PredictConfig) else AUTO)
 
 
 def _none_installed() -> str:

@@ -279,6 +279,20 @@ def test_many_damaged_files_end_in_a_sentence(name, network, sound, tmp_path):
     assert fuzz(network, sound, name, tmp_path, 60 if name == "w.keras" else 500, 1) > 0
 
 
+def test_no_first_weights_are_drawn_for_a_network_that_is_read(sound, monkeypatch):
+    """JAX compiles a draw for every shape, which took tens of seconds."""
+
+    def drawn(*args, **kwargs):
+        raise AssertionError("weights were drawn")
+
+    monkeypatch.setattr(keras.initializers.VarianceScaling, "__call__", drawn)
+    read = variables_of(load_network(sound / "w.keras"))
+    with np.load(sound / "w.npz") as stored:
+        assert {*stored} == {*read}
+        for name in stored:
+            np.testing.assert_array_equal(np.asarray(read[name]), stored[name])
+
+
 def test_a_network_in_a_packed_zip_is_read(sound, tmp_path):
     """Whoever packs a ``.keras`` again deflates it, as the demo's members are."""
     packed = tmp_path / "w.keras"

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import tomllib
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from segcore.cli import main
+from segcore.places import front
 from segcore.runs.machine import diagnosis as diagnosis_module
 from segcore.runs.machine import doctor
 from segcore.runs.machine.diagnosis import Check
@@ -156,6 +158,21 @@ def test_tensorflow_is_missed_only_where_no_other_engine_is(monkeypatch, here):
     check = doctor._packages()
     assert check.state == ("ok" if here else "warning")
     assert ("tensorflow is missing" in check.reason) == (not here)
+    if here:
+        assert check.reason == f"{len(right) - 1 + len(here)} packages within the tested ranges"
+        here["torch"] = "2.9.1"
+        check = doctor._packages()
+        assert (check.state, check.reason) == (
+            "warning",
+            "torch is 2.9.1, expected <2.14,>=2.13",
+        )
+        assert "pip install 'torch<2.14,>=2.13'" in check.command
+
+
+def test_the_engines_that_the_doctor_names_are_the_extras():
+    extras = tomllib.loads((front() / "pyproject.toml").read_text())["project"]
+    for name, requirement in diagnosis_module.OTHER_PACKAGES.items():
+        assert extras["optional-dependencies"][name] == [requirement]
 
 
 def test_a_drive_without_locks_fails(tmp_path, engines, monkeypatch):

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from segcore.cli import main
 from segcore.config import ModelConfig, TrainConfig
 from segcore.runs.machine import doctor as machine
 from segcore.runs.machine.devices import Device
@@ -52,6 +53,26 @@ def test_what_auto_will_do_and_what_is_refused_is_said_before(tmp_path):
     assert "only the driver sees gpu:0" in doctor.refusal(named)
     keep(tmp_path, wrong="wrong numbers")
     assert "TensorFlow on gpu:0 in float32: wrong numbers" in doctor.refusal(CONFIG)
+
+
+def test_the_shell_says_that_auto_will_use_the_cpu(workspace, started, monkeypatch, capsys):
+    folder = workspace.datasets.folder.parent
+    keep(folder, devices=("cpu",))
+    monkeypatch.setattr("segcore.workspace.runs.runs.list_devices", lambda: [CPU, GPU])
+    network = (
+        "--encoder",
+        "tiny",
+        "--weights",
+        "none",
+        "--size",
+        "32x64",
+        "--engine",
+        "tensorflow",
+    )
+    main(["train", "tiny", *network, "--workspace", str(folder)])
+    assert (
+        "Warning: The run will use the CPU, not gpu:0. Only the driver" in capsys.readouterr().out
+    )
 
 
 def test_an_answer_of_another_driver_is_out_of_date_but_kept(tmp_path):
