@@ -11,12 +11,12 @@ from segcore.data.dataset.dataset import Dataset
 from segcore.data.editing.decisions import FILE_NAME as DECISIONS_FILE
 from segcore.data.editing.decisions import LabelDecision, add_decisions, read_decisions
 from segcore.errors import SegcoreError, unknown
-from segcore.evaluation.metrics.label_errors import LabelErrors
+from segcore.evaluation.metrics.label_errors import LabelErrors, Suspicion
 from segcore.evaluation.metrics.suspected_regions import (
     MOST,
     SuspectedRegion,
     is_same,
-    rarity,
+    surprise,
     suspected_regions,
 )
 from segcore.workspace.datasets.datasets import Datasets, file_stamp
@@ -85,7 +85,7 @@ class LabelFixes:
             SegcoreError: There is no such run.
         """
         kept = self._scores.holder(run, split).read_arrays(split, FILE)
-        if kept is None or "gains" not in kept:
+        if kept is None or "surprise" not in kept:
             return None
         rows = zip(kept["samples"], kept["gains"], kept["regions"], strict=True)
         images = tuple(SuspectedWork(str(s), float(g), int(n)) for s, g, n in rows)
@@ -113,15 +113,25 @@ class LabelFixes:
             )
         learned = self._metrics.learned(run, split, progress)
         samples = self._metrics.samples(run, split)
-        weights = self._weights(run)
-        found = []
+        number = len(learned.pixels)
+        pairs = np.zeros((number, number), np.int64)
+        margins: dict[str, list[tuple[int, int, float]]] = {}
         for done, sample in enumerate(samples, 1):
-            regions = self._open(run, split, sample.id, learned, weights)
-            if regions:
-                gain = sum(region.gain for region in regions)
-                found.append(SuspectedWork(sample.id, gain, len(regions)))
+            suspicion, open_regions = self._open(
+                run, split, sample.id, learned, np.ones((number, number))
+            )
+            pairs += suspicion.pairs
+            margins[sample.id] = [(r.given, r.suggested, r.gain) for r in open_regions]
             if progress:
                 progress(done, len(samples), "images looked through")
+        weights = surprise(pairs, learned.pixels)
+        found = []
+        for name, regions in margins.items():
+            gains = sorted(
+                (margin * weights[given, other] for given, other, margin in regions), reverse=True
+            )[:MOST]
+            if gains:
+                found.append(SuspectedWork(name, float(sum(gains)), len(gains)))
         found.sort(key=lambda work: (-work.gain, work.sample))
         arrays: dict[str, npt.NDArray[np.generic]] = {
             "samples": np.array([w.sample for w in found], np.str_),
@@ -129,7 +139,7 @@ class LabelFixes:
             "regions": np.array([w.regions for w in found], np.int64),
             "pixels": learned.pixels,
             "confidence": learned.confidence,
-            "weights": weights,
+            "surprise": weights,
         }
         self._scores.holder(run, split).write_arrays(split, FILE, arrays)
         return WorkList(run, split, tuple(found))
@@ -141,7 +151,7 @@ class LabelFixes:
             SegcoreError: No list was made, or a file cannot be read.
         """
         kept = self._scores.holder(run, split).read_arrays(split, FILE)
-        if kept is None or "weights" not in kept:
+        if kept is None or "surprise" not in kept:
             raise SegcoreError(
                 f"Expected a list of suspected labels of {run!r} on {split!r}, found none: make "
                 "it first."
@@ -154,7 +164,7 @@ class LabelFixes:
             )
         learned = LabelErrors(labels.num_classes, labels.ignore_index)
         learned.pixels, learned.confidence = kept["pixels"], kept["confidence"]
-        return self._open(run, split, sample, learned, kept["weights"])
+        return self._open(run, split, sample, learned, kept["surprise"])[1][:MOST]
 
     def stamp(self, run: str, split: str) -> str:
         """Return a key for caches: it changes with the list and with every decision.
@@ -200,9 +210,6 @@ class LabelFixes:
         if decided:
             add_decisions(dataset.folder, sample, decided)
 
-    def _weights(self, run: str) -> npt.NDArray[np.float64]:
-        return rarity(self._datasets.statistics(self._scenes.dataset_of(run).name).pixels)
-
     def _open(
         self,
         run: str,
@@ -210,7 +217,8 @@ class LabelFixes:
         sample: str,
         learned: LabelErrors,
         weights: npt.NDArray[np.float64],
-    ) -> list[SuspectedRegion]:
+    ) -> tuple[Suspicion, list[SuspectedRegion]]:
+        """Return what is suspected in an image, and its regions that are still open."""
         dataset = self._scenes.dataset_of(run)
         mask = dataset.read_mask(dataset.sample(sample))
         probabilities = self._scenes.probabilities(run, split, sample)
@@ -225,7 +233,7 @@ class LabelFixes:
                 for pair, rows in decided
             )
         ]
-        return still_open[:MOST]
+        return suspicion, still_open
 
 
 def _decided(

@@ -27,9 +27,11 @@ def test_planted_errors_come_first(planted):
     assert workspace.fixes.work_list(run, "test") == made
     region = workspace.fixes.regions(run, "test", "test/scene_2")[0]
     assert region.given == 3 and {row for row, _, _ in region.rows} <= set(range(27, 33))
-    assert made.regions == sum(
-        len(workspace.fixes.regions(run, "test", image.sample)) for image in made.images
-    )
+    regions = {i.sample: workspace.fixes.regions(run, "test", i.sample) for i in made.images}
+    assert made.regions == sum(map(len, regions.values()))
+    for image in made.images:
+        assert image.gain == pytest.approx(sum(r.gain for r in regions[image.sample]))
+    assert region == max(regions["test/scene_2"], key=lambda r: r.gain)
 
 
 def test_what_was_decided_is_not_asked_again_whatever_is_measured_anew(planted):

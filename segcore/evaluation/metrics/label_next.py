@@ -33,6 +33,19 @@ ORDERS: dict[str, str] = {
 INFORMATIVE = ("disagreement", "margin", "entropy", "rarity")
 """Orders that look at one image alone."""
 
+MOST_RARE = 10.0
+"""Weight that no class exceeds, however rare it is."""
+
+
+def rarity(pixels: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Return the weight of each class, (C,): 1 for the average share, more for rarer classes.
+
+    Args:
+        pixels: (C,) pixels of each class in the data set.
+    """
+    share = pixels / max(1, int(pixels.sum()))
+    return np.minimum(MOST_RARE, 1 / np.maximum(share * len(pixels), 1e-12))
+
 
 @dataclass(frozen=True, eq=False)
 class PoolMeasures:

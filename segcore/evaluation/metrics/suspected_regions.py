@@ -2,9 +2,9 @@
 
 A region is a connected set of pixels with one given label and one suggested label, both of confident
 learning (:mod:`segcore.evaluation.metrics.label_errors`). Its gain is the sum, over its pixels, of
-what the network puts above the given label, weighted by how rare the rarer of the two classes is:
-a person's minute is best spent where many pixels are surely wrong, and a rare class has few pixels
-to learn from.
+what the network puts above the given label, weighted by how rarely the network contradicts this
+label with that one: a person's minute is best spent where many pixels are surely wrong, and a
+confusion that the network makes in every image is its own fault rather than the label's.
 """
 
 from collections.abc import Iterable
@@ -22,9 +22,6 @@ SMALLEST = 24
 
 MOST = 8
 """Regions of an image that are asked about in one pass; another pass finds those after them."""
-
-MOST_RARE = 10.0
-"""Weight that no class exceeds, however rare it is."""
 
 SAME = 0.5
 """Intersection over union from which two regions are the same one."""
@@ -52,14 +49,21 @@ class SuspectedRegion:
     rows: Rows
 
 
-def rarity(pixels: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Return the weight of each class, (C,): 1 for the average share, more for rarer classes.
+def surprise(
+    pairs: npt.NDArray[np.int64], pixels: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """Return the weight of each pair of given and suggested label, (C, C): 1 plus its surprise, bits.
+
+    The surprise is -log2 of the share of the given label's pixels that are suspected to be the
+    suggested one. A network that confuses two classes everywhere contradicts right labels with
+    them; what it says nowhere else speaks for a wrong one.
 
     Args:
-        pixels: (C,) pixels of each class in the data set.
+        pairs: (C, C) suspected pixels by given label (row) and suggested label (column).
+        pixels: (C,) pixels labelled with each class in the same images.
     """
-    share = pixels / max(1, int(pixels.sum()))
-    return np.minimum(MOST_RARE, 1 / np.maximum(share * len(pixels), 1e-12))
+    share = (pairs + 1) / (pixels[:, None] + 1)
+    return 1 - np.log2(np.minimum(share, 1))
 
 
 def suspected_regions(
@@ -75,7 +79,7 @@ def suspected_regions(
         probabilities: (H, W, C), 0..1.
         mask: (H, W) class indices or an ignored value.
         suspicion: What is suspected in it.
-        weights: (C,), see :func:`rarity`.
+        weights: (C, C) by given and suggested label, see :func:`surprise`.
         smallest: Pixels of the smallest region.
     """
     found = []
@@ -91,7 +95,7 @@ def suspected_regions(
             inside = parts[top : top + height, left : left + width] == part
             cut = probabilities[top : top + height, left : left + width]
             margin = np.maximum(cut[..., suggested] - cut[..., given], 0)[inside].sum()
-            gain = float(margin * max(weights[given], weights[suggested]))
+            gain = float(margin * weights[given, suggested])
             rows = _rows(inside, top, left)
             found.append(SuspectedRegion(given, suggested, pixels, gain, rows))
     return sorted(found, key=lambda region: (-region.gain, region.rows))

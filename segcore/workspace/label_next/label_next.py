@@ -12,8 +12,7 @@ from segcore.data.dataset.dataset import POOL, Dataset
 from segcore.data.health.health import NEAR_BITS
 from segcore.data.health.image_hashes import hash_images, hash_pool
 from segcore.errors import SegcoreError
-from segcore.evaluation.metrics.label_next import PoolMeasures, choose_batch
-from segcore.evaluation.metrics.suspected_regions import rarity
+from segcore.evaluation.metrics.label_next import PoolMeasures, choose_batch, rarity
 from segcore.runs.folder.run_folder import FEATURES, RunFolder
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.label_next.measuring import Dispute, ImageMeasures, measure_image

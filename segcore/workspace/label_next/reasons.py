@@ -31,7 +31,7 @@ def reasons(
         row: What was measured of it.
         taken: How it was chosen.
         members: Runs that were asked.
-        weights: (C,) how rare each class is, see ``suspected_regions.rarity``.
+        weights: (C,) how rare each class is, see ``label_next.rarity``.
         labels: The classes.
     """
     said = []

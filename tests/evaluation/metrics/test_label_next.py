@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from segcore.errors import SegcoreError
-from segcore.evaluation.metrics.label_next import PoolMeasures, choose_batch, mean_rank
+from segcore.evaluation.metrics.label_next import PoolMeasures, choose_batch, mean_rank, rarity
 
 
 def _pool(scores, features, centres=(), hashes=None, labelled=()):
@@ -111,3 +111,9 @@ def test_mean_rank_shares_ties_and_leaves_out_what_is_unknown():
 def test_what_cannot_be_is_a_sentence(by, count):
     with pytest.raises(SegcoreError):
         choose_batch(_pool({}, [0, 1]), by, count)
+
+
+def test_the_weight_of_a_class_is_one_at_the_average_share_and_bounded():
+    assert rarity(np.array([25, 25, 25, 25])).tolist() == [1, 1, 1, 1]
+    assert rarity(np.array([75, 25])).tolist() == pytest.approx([2 / 3, 2])
+    assert rarity(np.array([10**9, 0])).tolist() == pytest.approx([0.5, 10])

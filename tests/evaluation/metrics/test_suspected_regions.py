@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from segcore.evaluation.metrics.label_errors import LabelErrors
-from segcore.evaluation.metrics.suspected_regions import is_same, rarity, suspected_regions
+from segcore.evaluation.metrics.suspected_regions import is_same, surprise, suspected_regions
 
 
 def _case():
@@ -27,7 +27,7 @@ def test_planted_errors_are_found_whole_the_larger_first():
     errors = LabelErrors(4, 255)
     errors.observe(probabilities, mask)
     regions = suspected_regions(
-        probabilities, mask, errors.suspect(probabilities, mask), np.ones(4)
+        probabilities, mask, errors.suspect(probabilities, mask), np.ones((4, 4))
     )
     assert [(r.given, r.suggested, r.pixels) for r in regions] == [(3, 0, 36), (3, 0, 24)]
     painted = np.zeros_like(mask)
@@ -37,24 +37,28 @@ def test_planted_errors_are_found_whole_the_larger_first():
     assert regions[0].gain == pytest.approx(36 * (0.85 - 0.05))
 
 
-def test_a_rare_class_comes_before_a_larger_region():
+def test_a_rare_contradiction_comes_before_a_larger_region_of_a_frequent_one():
     probabilities, mask = _case()
     mask[8:14, 2:8] = 1
     errors = LabelErrors(4, 255)
     errors.observe(probabilities, mask)
     suspicion = errors.suspect(probabilities, mask)
-    weights = np.array([1.0, 1.0, 1.0, 3.0])
+    weights = np.ones((4, 4))
+    assert [
+        (r.given, r.suggested) for r in suspected_regions(probabilities, mask, suspicion, weights)
+    ] == [(1, 0), (3, 0)]
+    weights[3, 0] = 3
+    weights[0, 3] = 99  # the other way round is another contradiction
     assert [r.given for r in suspected_regions(probabilities, mask, suspicion, weights)] == [3, 1]
-    assert [r.given for r in suspected_regions(probabilities, mask, suspicion, np.ones(4))] == [
-        1,
-        3,
-    ]
 
 
-def test_the_weight_of_a_class_is_one_at_the_average_share_and_bounded():
-    assert rarity(np.array([25, 25, 25, 25])).tolist() == [1, 1, 1, 1]
-    assert rarity(np.array([75, 25])).tolist() == pytest.approx([2 / 3, 2])
-    assert rarity(np.array([10**9, 0])).tolist() == pytest.approx([0.5, 10])
+def test_the_surprise_of_a_contradiction_is_the_bits_of_its_share():
+    pairs = np.array([[0, 3, 0], [7, 0, 127], [0, 0, 0]])
+    weights = surprise(pairs, np.array([127, 127, 0]))
+    assert weights[0, 1] == pytest.approx(1 + np.log2(128 / 4))
+    assert weights[0, 2] == pytest.approx(1 + 7)  # never seen yet
+    assert weights[1].tolist() == pytest.approx([1 + 4, 1 + 7, 1])  # always: its pixels count once
+    assert weights[2].tolist() == [1, 1, 1]  # no such labels
 
 
 @pytest.mark.parametrize(
