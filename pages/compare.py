@@ -21,7 +21,7 @@ if not candidates:
     )
 
 model, others, splits, views, order, panels, images = st.columns(
-    [5.4, 2.9, 2.2, 4.6, 3, 2.2, 3.7], vertical_alignment="bottom", gap="xsmall"
+    [6.9, 2.8, 2, 4.5, 2.9, 2.1, 2.8], vertical_alignment="bottom", gap="xsmall"
 )
 with model:
     run = session.choose_model("Model", candidates, "run", label_visibility="collapsed")

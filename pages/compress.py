@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from segcore import formatting
 from segcore.ui.compress import (
     back_off,
     charts,
@@ -108,11 +109,16 @@ with suggested:
         color, icon = ACTIONS.get(pair_advice.action, ("gray", ":material/do_not_disturb_on:"))
         first, second = (label_set.classes[i].id for i in pair_advice.pair)
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.badge(pair_advice.action, color=color, icon=icon)  # type: ignore[arg-type]
+            st.badge(pair_advice.action, color=color, icon=icon, width=84)  # type: ignore[arg-type]
             st.markdown(
                 f"**{session.plain(by_id[first])} + {session.plain(by_id[second])}**",
                 help=session.plain(pair_advice.reason),
                 width="stretch",
+            )
+            st.markdown(
+                f":gray[{formatting.points(pair_advice.accuracy_gain)} accuracy, "
+                f"−{formatting.number(pair_advice.lost_bits[prior], 2)} bits]",
+                width="content",
             )
             st.button(
                 "Preview",

@@ -297,7 +297,7 @@ def _show_path(result: dict[str, Any]) -> str:
         ]
         for r in result["path"]
     ]
-    header = ["labels", "accuracy", "mean IoU", "lift", "entropy kept", "honest accuracy"]
+    header = ["labels", "accuracy", "mean IoU", "lift", "entropy kept", "chance-adjusted accuracy"]
     return table([*header, "merged" if by_name else "merged ids"], rows)
 
 
@@ -324,7 +324,7 @@ def _show(result: dict[str, Any]) -> str:
             "lift",
             "interval",
             "entropy kept",
-            "honest accuracy",
+            "chance-adjusted accuracy",
         ]
         parts.append(table(header, rows))
     if "retraining" in result:

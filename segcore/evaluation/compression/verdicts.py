@@ -51,7 +51,7 @@ class MergeVerdict:
     Attributes:
         pair: The two class indices.
         action: A name of :data:`ACTIONS`.
-        green: Whether the merge is advised: the lift's lower bound is above 0, honest accuracy
+        green: Whether the merge is advised: the lift's lower bound is above 0, chance-adjusted accuracy
             rises, and the rate is above the trade-off rate. Never without per-image counts, which
             the bound needs.
         reason: Why, in one or two sentences.
@@ -328,7 +328,7 @@ def _reasons(base: MapScore, row: MapScore, facts: _Facts) -> list[str]:
     gain, sold = 100 * (row.accuracy - base.accuracy), 100 * (1 - row.retained_entropy)
     reasons = [
         f"Merging {first} and {second} adds {formatting.number(gain, 2)} points of accuracy for "
-        f"{formatting.number(sold, 2)} % of the detail"
+        f"{formatting.number(sold, 2)} % of the entropy"
     ]
     if np.isnan(row.lift):
         reasons.append(
@@ -346,7 +346,7 @@ def _reasons(base: MapScore, row: MapScore, facts: _Facts) -> list[str]:
         reasons.append(f"lift over a random merge {lift} ({' to '.join(ends)})")
     if not np.isnan(row.honest_accuracy):
         honest = (formatting.number(one.honest_accuracy, 3) for one in (base, row))
-        reasons.append(f"honest accuracy {' to '.join(honest)}")
+        reasons.append(f"chance-adjusted accuracy {' to '.join(honest)}")
     if facts.agreement is not None:
         reasons.append(f"{100 * facts.agreement:.0f} % of the members confuse them alike")
     if facts.is_unlearned:

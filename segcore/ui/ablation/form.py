@@ -21,12 +21,12 @@ def show() -> None:
         return
     st.caption(f"**{session.plain(ablation.title or ablation.name)}**. {ablation.about}")
     kept_datasets, kept_weights = _kept(ablation.name)
-    left, right = st.columns([3, 2], gap="large")
-    with left:
+    one, two, three = st.columns([3, 2, 2])
+    with one:
         datasets = _ask_datasets(ablation, kept_datasets)
-        weights = _ask_weights(ablation, kept_weights)
-    with right:
+    with two:
         seeds = _ask_seeds(ablation)
+    with three:
         rows = st.multiselect(
             "Variants",
             [row.name for row in ablation.rows],
@@ -37,6 +37,7 @@ def show() -> None:
                 "with. None selected: all."
             ),
         )
+    weights = _ask_weights(ablation, kept_weights)
     workspace = session.workspace()
     try:
         plan = workspace.ablations.plan(
@@ -96,13 +97,18 @@ def _ask_datasets(ablation: Ablation, kept: tuple[str, ...]) -> list[str]:
 def _ask_weights(ablation: Ablation, kept: dict[str, str]) -> dict[str, str]:
     """Ask for the path of each weights file that variants need; return those that are given."""
     weights: dict[str, str] = {}
-    for name in ablation.file_names:
-        path = st.text_input(
-            f"Weights file: {ablation.files.get(name, name)}",
-            value=kept.get(name, ""),
-            placeholder="path; empty skips its variants",
-            key=f"study_weights_{ablation.name}_{name}",
-        ).strip()
+    columns = st.columns(2)
+    for number, name in enumerate(ablation.file_names):
+        path = (
+            columns[number % 2]
+            .text_input(
+                f"Weights file: {ablation.files.get(name, name)}",
+                value=kept.get(name, ""),
+                placeholder="path; empty skips its variants",
+                key=f"study_weights_{ablation.name}_{name}",
+            )
+            .strip()
+        )
         weights |= {name: path} if path else {}
     return weights
 

@@ -18,7 +18,7 @@ DOCS = "metrics#ensembles-and-the-crf"
 def show(choice: Choice, split: str) -> None:
     """Draw the headline of the members on a split, and what combines or saves them."""
     words, action = st.columns([1, 1], vertical_alignment="center", gap="small")
-    with action, st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    with action, st.container(horizontal=True, vertical_alignment="center", gap="small"):
         run = _combine(choice, split)
     with words:
         if not run:

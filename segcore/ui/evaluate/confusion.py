@@ -107,7 +107,7 @@ def _images(report: Report, cell: tuple[int, int], run: str, split: str) -> None
     what = "found" if true == predicted else "mistaken"
     st.caption(
         f"{int(pixels.sum()):,} pixels of {session.plain(names[true])} are {what}"
-        + ("" if true == predicted else f" as {session.plain(names[predicted])}")
+        + ("" if true == predicted else f" for {session.plain(names[predicted])}")
         + (
             f", in {int((pixels > 0).sum())} of {len(pixels)} images. Click a row to open "
             "the image, or another cell of the matrix."

@@ -14,6 +14,7 @@ STYLE = """<style>
 [data-testid="stCaptionContainer"] { opacity: .8; }
 [data-testid^="stBaseButton"] kbd { color: inherit !important; opacity: 1; }
 [data-testid="stMain"] [data-testid="stButtonGroup"] button { min-height: 2.5rem; }
+[data-testid="stMain"] [data-testid="stPageLink-NavLink"] { min-height: 2.5rem; }
 [data-testid="stMain"] [data-testid="stButtonGroup"] [data-testid="stWidgetLabel"] button { min-height: 0; }
 .page-title {
   position: absolute; width: 1px; height: 1px; margin: 0; overflow: hidden; clip-path: inset(50%);

@@ -207,7 +207,7 @@ COLUMNS = {
     "run": st.column_config.TextColumn(
         help="A line with ▾ stands for the models of an ensemble: choose it to choose them all."
     ),
-    "state": st.column_config.TextColumn(width=104),
+    "state": st.column_config.TextColumn(width=92),
     "done": st.column_config.ProgressColumn(min_value=0, max_value=1, format="percent"),
     "mean IoU": st.column_config.NumberColumn(
         format="percent", help="Of the predicted split, each image at its own size"
@@ -223,7 +223,7 @@ COLUMNS = {
         help="Masks that were edited after the run read them, or after its score was counted: do not "
         "compare it with scores of today's masks before it is counted anew, or retrained"
     ),
-    "started": st.column_config.DatetimeColumn(format="distance", width=112),
+    "started": st.column_config.DatetimeColumn(format="distance", width=96),
     "tags": st.column_config.ListColumn(),
     "cause": st.column_config.TextColumn(width="medium"),
 }

@@ -179,9 +179,10 @@ def class_scores(
     known = [i for i, v in enumerate(values) if v is not None]
     order = sorted(known, key=lambda i: float(values[i] or 0.0))
     at = [100 * float(values[i] or 0.0) for i in order]
-    ends = [
-        [a if end is None else 100 * end for end in intervals[i]]
-        for i, a in zip(order, at, strict=True)
+    ends = [[None if end is None else 100 * end for end in intervals[i]] for i in order]
+    ranges = [
+        "no interval" if low is None or high is None else f"{low:.1f} to {high:.1f}"
+        for low, high in ends
     ]
     figure = go.Figure(
         go.Bar(
@@ -193,22 +194,25 @@ def class_scores(
                 "line": {"color": "rgba(128,128,128,.6)", "width": 1},
             },
             error_x={
-                "array": [high - a for a, (_, high) in zip(at, ends, strict=True)],
-                "arrayminus": [a - low for a, (low, _) in zip(at, ends, strict=True)],
+                "array": [
+                    None if high is None else high - a
+                    for a, (_, high) in zip(at, ends, strict=True)
+                ],
+                "arrayminus": [
+                    None if low is None else a - low for a, (low, _) in zip(at, ends, strict=True)
+                ],
                 "color": "rgba(110,110,110,1)",
                 "thickness": 1.5,
                 "width": 3,
             },
-            customdata=ends,
-            hovertemplate=(
-                "%{y}: IoU %{x:.1f} % (%{customdata[0]:.1f} to %{customdata[1]:.1f})<extra></extra>"
-            ),
+            customdata=ranges,
+            hovertemplate="%{y}: IoU %{x:.1f} % (%{customdata})<extra></extra>",
         )
     )
     return lay_out(
         figure,
         60 + row_height(len(order)) * max(1, len(order)),
-        xaxis={"title": {"text": "IoU, %"}, "range": [0, 100]},
+        xaxis={"title": {"text": "IoU, %"}, "range": [0, 102]},
         yaxis=every_tick(len(order)),
         showlegend=False,
     )

@@ -58,8 +58,9 @@ def test_class_scores_are_sorted_carry_their_intervals_and_leave_absent_classes_
     (bars,) = class_scores(NAMES, COLORS, [0.5, 1.0, None], intervals).data
     assert (list(bars.y), list(bars.x)) == (["field", "forest"], [50.0, 100.0])
     assert list(bars.marker.color) == COLORS[:2]
-    assert list(bars.error_x.array) == pytest.approx([20, 0])
-    assert list(bars.error_x.arrayminus) == pytest.approx([10, 0])
+    assert [bars.error_x.array[0], bars.error_x.arrayminus[0]] == pytest.approx([20, 10])
+    assert (bars.error_x.array[1], bars.error_x.arrayminus[1]) == (None, None)  # no whisker
+    assert list(bars.customdata) == ["40.0 to 70.0", "no interval"]
 
 
 def test_scores_of_several_models_show_an_absent_class_as_a_gap() -> None:
