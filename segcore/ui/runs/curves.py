@@ -52,7 +52,7 @@ def curves(run: str, chosen: Sequence[str], active: bool) -> None:
             required=True,
             label_visibility="collapsed",
         )
-        smoothing = st.slider("Smoothing", 0.0, 0.95, 0.0, 0.05, key="smoothing", width=130)
+        smoothing = st.slider("Smoothing", 0.0, 0.95, 0.0, 0.05, key="smoothing", width=100)
         logarithmic = st.toggle("Log scale", key="log_loss", help="Of the loss.")
         classes = st.toggle(
             "Per class",

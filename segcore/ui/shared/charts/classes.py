@@ -178,11 +178,12 @@ def class_scores(
     """
     known = [i for i, v in enumerate(values) if v is not None]
     order = sorted(known, key=lambda i: float(values[i] or 0.0))
-    at = [100 * float(values[i] or 0.0) for i in order]
-    ends = [[None if end is None else 100 * end for end in intervals[i]] for i in order]
+    at = np.array([100 * float(values[i] or 0.0) for i in order])
+    # NaN, which draws no whisker where there is no interval; None would draw one of no length.
+    ends = 100 * np.array([intervals[i] for i in order], np.float64).reshape(-1, 2)
     ranges = [
-        "no interval" if low is None or high is None else f"{low:.1f} to {high:.1f}"
-        for low, high in ends
+        f"{low:.1f} to {high:.1f}" if math.isfinite(low) and math.isfinite(high) else "no interval"
+        for low, high in ends.tolist()
     ]
     figure = go.Figure(
         go.Bar(
@@ -194,13 +195,8 @@ def class_scores(
                 "line": {"color": "rgba(128,128,128,.6)", "width": 1},
             },
             error_x={
-                "array": [
-                    None if high is None else high - a
-                    for a, (_, high) in zip(at, ends, strict=True)
-                ],
-                "arrayminus": [
-                    None if low is None else a - low for a, (low, _) in zip(at, ends, strict=True)
-                ],
+                "array": ends[:, 1] - at,
+                "arrayminus": at - ends[:, 0],
                 "color": "rgba(110,110,110,1)",
                 "thickness": 1.5,
                 "width": 3,
