@@ -13,7 +13,6 @@ import argparse
 import os
 import shutil
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -132,8 +131,9 @@ def show(page: Page, url: str, query: str) -> None:
 
 
 def tell(label: str, took: list[float]) -> None:
+    middle, most, longest = np.percentile(took, (50, 95, 100))
     print(
-        f"  {label:36s} {statistics.median(took):6.1f} ms (longest of {len(took)}: {max(took):.1f})"
+        f"  {label:36s} {middle:6.1f} ms (95 %: {most:.1f}; longest of {len(took)}: {longest:.1f})"
     )
 
 

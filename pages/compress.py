@@ -101,6 +101,7 @@ with suggested:
     st.markdown("**Suggested merges**")
     weak = advice.too_weak(what_if.baseline.kappa)
     listed = advice.suggestions(what_if.verdicts, label_set.class_names, pixels)
+    bits = what_if.baseline.entropy_bits
     if weak:
         st.info(weak, icon=":material/info:")
     elif not listed:
@@ -108,6 +109,7 @@ with suggested:
     for pair_advice in [] if weak else listed[:SUGGESTED]:
         color, icon = ACTIONS.get(pair_advice.action, ("gray", ":material/do_not_disturb_on:"))
         first, second = (label_set.classes[i].id for i in pair_advice.pair)
+        lost = pair_advice.lost_bits[prior]
         with st.container(horizontal=True, vertical_alignment="center"):
             st.badge(pair_advice.action, color=color, icon=icon, width=84)  # type: ignore[arg-type]
             st.markdown(
@@ -117,7 +119,7 @@ with suggested:
             )
             st.markdown(
                 f":gray[{formatting.points(pair_advice.accuracy_gain)} accuracy, "
-                f"−{formatting.number(pair_advice.lost_bits[prior], 2)} bits]",
+                f"{formatting.percent(1 - lost / bits if bits else None)} entropy kept]",
                 width="content",
             )
             st.button(

@@ -103,6 +103,15 @@ def test_the_exchange_rate_is_asked_of_every_advice(trained, open_page, read) ->
     badges = [v["action"] for v in study["verdicts"][:6]]
     assert "merge" not in badges
     assert sum(any(action in m.value for action in badges) for m in at.markdown) >= len(badges)
+    pair = study["verdicts"][0]["pair"]
+    merged = trained.workspace.merges.judge(
+        trained.members[0], "validation", [pair], "pixel"
+    ).report
+    gain = merged.after.accuracy - merged.before.accuracy
+    kept = formatting.percent(merged.after.retained_entropy)
+    assert f":gray[{formatting.points(gain)} accuracy, {kept} entropy kept]" in [
+        m.value for m in at.markdown
+    ]
 
 
 def test_what_was_chosen_is_reported_on_test(trained, open_page, read) -> None:
