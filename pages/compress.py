@@ -98,7 +98,9 @@ with session.errors_shown():
 top = st.container()  # what the choice below amounts to, drawn once it is known
 suggested, choice = st.columns([1, 1], gap="large")
 with suggested:
-    st.markdown("**Suggested merges**")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.markdown("**Suggested merges**", width="stretch")
+        st.caption("accuracy gained · entropy kept", width="content")
     weak = advice.too_weak(what_if.baseline.kappa)
     listed = advice.suggestions(what_if.verdicts, label_set.class_names, pixels)
     bits = what_if.baseline.entropy_bits
@@ -118,8 +120,8 @@ with suggested:
                 width="stretch",
             )
             st.markdown(
-                f":gray[{formatting.points(pair_advice.accuracy_gain)} accuracy, "
-                f"{formatting.percent(1 - lost / bits if bits else None)} entropy kept]",
+                f":gray[{formatting.points(pair_advice.accuracy_gain)} · "
+                f"{formatting.percent(1 - lost / bits if bits else None)}]",
                 width="content",
             )
             st.button(

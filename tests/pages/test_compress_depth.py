@@ -109,9 +109,7 @@ def test_the_exchange_rate_is_asked_of_every_advice(trained, open_page, read) ->
     ).report
     gain = merged.after.accuracy - merged.before.accuracy
     kept = formatting.percent(merged.after.retained_entropy)
-    assert f":gray[{formatting.points(gain)} accuracy, {kept} entropy kept]" in [
-        m.value for m in at.markdown
-    ]
+    assert f":gray[{formatting.points(gain)} · {kept}]" in [m.value for m in at.markdown]
 
 
 def test_what_was_chosen_is_reported_on_test(trained, open_page, read) -> None:

@@ -43,7 +43,7 @@ class Display:
 
 def curves(run: str, chosen: Sequence[str], active: bool) -> None:
     """Draw the curves of a run and of the selected runs; live while it is active."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         by_time = st.segmented_control(
             "X axis",
             ["epochs", "time"],
