@@ -3,12 +3,15 @@
 import json
 import re
 import secrets
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from joserfc import jwt
+from joserfc.jwk import OctKey
 from oidc_provider_mock import run_server_in_thread
 from oidc_provider_mock._app import OpenIDCode
 from playwright.sync_api import Page, WebSocketRoute, expect
@@ -60,10 +63,23 @@ def page(tab: Page) -> Page:
 
 
 def log_in(page: Page, site: SimpleNamespace, address: str, link: str = "") -> None:
+    """Log in by the provider's form, which opens with a button of the app, and come back to a link."""
     page.goto(f"{site.url}{link}")
     page.get_by_role("button", name="Log in").click()
     page.get_by_placeholder("sub").fill(address)
     page.get_by_role("button", name="Authorize").click()
+
+
+def enter(page: Page, site: SimpleNamespace, address: str, link: str = "") -> None:
+    """Log in by the same requests without showing their pages, and open a link."""
+    provider = {"provider": "default", "exp": int(time.time()) + 120}
+    key = OctKey.import_key(site.settings["cookie_secret"])
+    token = jwt.encode({"alg": "HS256"}, provider, key)
+    form = page.request.get(f"{site.url}/auth/login", params={"provider": token})
+    assert form.url.startswith(site.issuer), form.text()
+    back = page.request.post(form.url, form={"sub": address})
+    assert back.ok and back.url.startswith(f"{site.url}/"), back.url
+    page.goto(f"{site.url}{link}")
 
 
 def know(site: SimpleNamespace, name: str, claims: dict[str, object]) -> str:
@@ -93,7 +109,7 @@ def test_nothing_is_shown_before_log_in_and_a_link_leads_through_it(site, page):
 
 
 def test_who_is_not_on_the_list_gets_a_sentence_and_no_page(site, page):
-    log_in(page, site, "eve@elsewhere.org", "/runs")
+    enter(page, site, "eve@elsewhere.org", "/runs")
     expect(page.get_by_text("eve@elsewhere.org is not on the list")).to_be_visible()
     expect(page.get_by_test_id("stSidebarNavLink")).to_have_count(0)
     log_out(page, site)
@@ -102,7 +118,7 @@ def test_who_is_not_on_the_list_gets_a_sentence_and_no_page(site, page):
 
 def test_who_is_taken_off_the_list_is_out_at_the_next_click(site, page, settle):
     team = site.workspace.folder / "team.toml"
-    log_in(page, site, "anna@example.org", "/guide")
+    enter(page, site, "anna@example.org", "/guide")
     expect(page.locator("h1.page-title")).to_have_text("User guide")
     settle(page)  # a script that still runs may read the list anew
     try:
@@ -131,7 +147,7 @@ def test_a_token_for_others_or_of_yesterday_opens_nothing(site, page, monkeypatc
         )
     else:
         address = know(site, "mallory", {"email": address, "email_verified": False})
-    log_in(page, site, address)
+    enter(page, site, address)
     if what == "unchecked":
         expect(page.get_by_text("has not checked that anna@example.org is yours")).to_be_visible()
     else:
@@ -140,7 +156,7 @@ def test_a_token_for_others_or_of_yesterday_opens_nothing(site, page, monkeypatc
 
 
 def test_a_cookie_that_was_changed_opens_nothing(site, page):
-    log_in(page, site, "carl@example.org")
+    enter(page, site, "carl@example.org")
     expect(page.get_by_test_id("stSidebarNavLink").first).to_be_visible()
     (cookie,) = [c for c in page.context.cookies() if c["name"] == "_streamlit_user"]
     value = cookie["value"]
@@ -154,9 +170,10 @@ def test_a_cookie_that_was_changed_opens_nothing(site, page):
 
 @pytest.fixture
 def crafted(page: Page) -> Iterator[SimpleNamespace]:
-    """A page that keeps what it sends over its websocket, and through which anything can be sent."""
-    context = page.context.browser.new_context(viewport={"width": 1440, "height": 900})
-    told = SimpleNamespace(page=context.new_page(), sent=[], got=[], server=None)
+    """A window that keeps what it sends over its websocket, and through which anything can be sent."""
+    told = SimpleNamespace(page=page.context.new_page(), sent=[], got=[], server=None)
+    told.page.set_viewport_size({"width": 1440, "height": 900})
+    told.page.set_default_timeout(180_000)
 
     def between(socket: WebSocketRoute) -> None:
         told.server = socket.connect_to_server()
@@ -174,7 +191,7 @@ def crafted(page: Page) -> Iterator[SimpleNamespace]:
 
     told.page.route_web_socket(re.compile("/_stcore/stream"), between)
     yield told
-    context.close()
+    told.page.close()
 
 
 def with_id_of(crafted: SimpleNamespace, key: str, message: bytes) -> bytes:
@@ -196,7 +213,7 @@ def send(crafted: SimpleNamespace, settle: Callable[[Page], None], message: byte
 def test_a_viewer_deletes_nothing_by_what_an_editor_sent(site, crafted, settle):
     page = crafted.page
     team = site.workspace.folder / "team.toml"
-    log_in(page, site, "anna@example.org", "/dataset")
+    enter(page, site, "anna@example.org", "/dataset")
     page.get_by_role("button", name="Delete", exact=True).click()
     sure = page.get_by_role("dialog").get_by_role("button", name="Delete dataset")
     sure.wait_for()
@@ -209,10 +226,8 @@ def test_a_viewer_deletes_nothing_by_what_an_editor_sent(site, crafted, settle):
     finally:
         team.write_text(LIST)
     acting = [m for m in crafted.sent if b"confirm_delete_dataset" in m][-1]
-    page.goto(site.url)
-    page.get_by_role("button", name="anna").click()
-    log_out(page, site)
-    log_in(page, site, "bert@example.org", "/dataset")
+    page.context.clear_cookies()
+    enter(page, site, "bert@example.org", "/dataset")
     expect(page.get_by_role("button", name="Delete", exact=True)).to_be_disabled()
     settle(page)
     send(crafted, settle, with_id_of(crafted, "delete_dataset", opening))
