@@ -3,6 +3,7 @@
 import ctypes
 import gc
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -52,9 +53,30 @@ TINY_SIZE = (32, 48)
 TINY_MEMBERS = ("tiny-unet-tiny-made-1", "tiny-unet-tiny-made-2")
 NETWORK_SIZE = (16, 24)
 MADE_AT = 1_700_000_000.0
+ENGINE = os.environ.get("KERAS_BACKEND", "tensorflow")
+"""What Keras computes with; importing ``segcore`` names another one where TensorFlow is missing."""
 
 
 gc.disable()  # while tests are imported, which leaves next to no garbage
+
+
+class OtherEngine(pytest.Module):
+    """A file that is skipped, because another engine than TensorFlow computes."""
+
+    def collect(self) -> list[pytest.Item]:
+        reason = f"COMPUTES WITH TENSORFLOW BESIDE KERAS, WHICH RUNS ON {ENGINE}"
+        raise pytest.skip.Exception(reason, allow_module_level=True)
+
+
+def pytest_pycollect_makemodule(
+    module_path: Path, parent: pytest.Collector
+) -> pytest.Module | None:
+    """Skip what imports TensorFlow where Keras runs on another engine."""
+    if ENGINE != "tensorflow" and re.search(
+        r"^(import|from) tensorflow", module_path.read_text(), re.MULTILINE
+    ):
+        return OtherEngine.from_parent(parent, path=module_path)
+    return None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
