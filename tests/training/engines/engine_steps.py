@@ -24,6 +24,8 @@ from segcore.training.strategy import configure
 
 SIZE, CLASSES, IGNORE, STEPS = (32, 64), 3, 255, 10
 HALF = STEPS // 2
+RATE = {"sgd": 0.05, "rmsprop": 0.003}
+"""Learning rates other than 0.01: the losses halve within ten steps, and no step overshoots."""
 RECIPES = {
     "adam": {"average": 0.8},
     "adamw": {"optimizer": "adamw", "weight_decay": 0.01, "clip_norm": 0.5},
@@ -48,7 +50,7 @@ def make_learner(strategy, **recipe):
     """A tiny network with weights that do not come from the engine's own random numbers."""
     rng = np.random.default_rng(1)
     with strategy.scope():
-        model = build_model(ModelConfig("unet", "tiny", "none"), CLASSES, SIZE)
+        model = build_model(ModelConfig("lraspp", "tiny", "none"), CLASSES, SIZE)
         for variable in model.variables:
             if "kernel" in variable.name:
                 scale = (2 / max(1, np.prod(variable.shape[:-1]))) ** 0.5
@@ -69,11 +71,12 @@ def learn(strategy, out):
     shown = list(batches())
     for name, recipe in RECIPES.items():
         learner = make_learner(strategy, **recipe)
-        outcomes = [values(learner.train(batch, 0.01)) for batch in shown[:HALF]]
+        rate = RATE.get(name, 0.01)
+        outcomes = [values(learner.train(batch, rate)) for batch in shown[:HALF]]
         if name == "adam":
             (out / "half").mkdir()
             save_checkpoint(out / "half", TrainState(CLASSES, "f"), every(learner))
-        outcomes += [values(learner.train(batch, 0.01)) for batch in shown[HALF:]]
+        outcomes += [values(learner.train(batch, rate)) for batch in shown[HALF:]]
         result[f"{name} losses"] = np.array([loss for loss, _ in outcomes])
         result[f"{name} confusion"] = outcomes[0][1]
         if name == "adam":
