@@ -57,9 +57,6 @@ ENGINE = os.environ.get("KERAS_BACKEND", "tensorflow")
 """What Keras computes with; importing ``segcore`` names another one where TensorFlow is missing."""
 
 
-gc.disable()  # while tests are imported, which leaves next to no garbage
-
-
 class OtherEngine(pytest.Module):
     """A file that is skipped, because another engine than TensorFlow computes."""
 
@@ -102,11 +99,16 @@ def pytest_testnodedown(node: Any, error: object) -> None:
         print(f"\n{node.gateway.id} ended by {cause}", file=sys.stderr)
 
 
-def pytest_collection_finish() -> None:
-    """Spare the garbage collector what was imported: half a million objects that stay to the end."""
-    gc.collect()
-    gc.freeze()
-    gc.enable()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Spare the garbage collector what is imported for the tests: half a million objects that stay to the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 def _shared(*parts: str) -> Path:
