@@ -5,9 +5,9 @@ anywhere. Where Segscope was installed without a checkout, the command names the
 """
 
 import importlib.metadata
-import importlib.util
 import shlex
 import sys
+from importlib.machinery import PathFinder
 
 from packaging.requirements import Requirement
 
@@ -49,7 +49,7 @@ def extra_command(extra: str) -> str:
 
 
 def _is_here(package: str) -> bool:
-    return importlib.util.find_spec(package) is not None
+    return PathFinder.find_spec(package) is not None  # past what keeps TensorFlow out of a process
 
 
 def _packages(extra: str) -> list[str]:

@@ -1,9 +1,11 @@
 """What is missing is installed by the command that a sentence names, from a checkout and from a package."""
 
+import importlib.util
 import re
 import shlex
 import sys
 import tomllib
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,19 @@ def test_an_extra_brings_no_tensorflow_where_another_engine_is(
     words = shlex.split(installing.extra_command("hub"))
     assert ("SEGSCOPE_TENSORFLOW=0" in words) == keeps_out
     assert words[keeps_out:] == [sys.executable, "-m", "pip", "install", "-e", f"{ROOT}[hub]"]
+
+
+def test_a_package_that_only_a_finder_promises_is_not_here(monkeypatch) -> None:
+    """In a process of another engine one answers for TensorFlow, whose import it refuses."""
+
+    class Promise:
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            return ModuleSpec(name, None) if name == "promised" else None
+
+    monkeypatch.setattr(sys, "meta_path", [Promise, *sys.meta_path])
+    assert importlib.util.find_spec("promised") is not None
+    assert not installing._is_here("promised") and installing._is_here("numpy")
 
 
 def test_make_app_fixes_its_own_environment_only(monkeypatch) -> None:

@@ -1,6 +1,5 @@
 """Every engine computes what TensorFlow did: logits, losses, gradients of one batch."""
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import pytest
 from benchmarks.gpu_check import Failed, compare_numbers
 from segcore.models.engines.engine import ENGINE
 from segcore.runs.machine.diagnosis import ENGINES
+from segcore.runs.machine.engines import is_installed
 from tests.models import engine_numbers
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,7 +38,7 @@ def numbers_of(engine, path):
 @pytest.mark.tensorflow
 @pytest.mark.parametrize("engine", ENGINES)
 def test_an_engine_computes_the_stored_numbers(engine, tmp_path):
-    if importlib.util.find_spec(engine) is None:
+    if not is_installed(engine):
         pytest.skip(f"{engine} is not installed")
     numbers, stored = numbers_of(engine, tmp_path / "numbers.npz"), np.load(STORED)
     assert list(numbers) == stored.files

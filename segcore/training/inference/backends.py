@@ -137,7 +137,7 @@ def check_backend(wanted: str) -> None:
         needs = f"{title}, which starts from TensorFlow's graph," if needed != wanted else title
         raise SegcoreError(
             f"Expected a backend that {devices.TITLE} can give, received {needs}: choose auto or "
-            f"{ENGINE}, or install {needed}."
+            f"{ENGINE}, or set KERAS_BACKEND={needed} before Keras is imported."
         )
 
 

@@ -1,6 +1,5 @@
 """One contract for the steps of all engines; those that are not installed are skipped."""
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 
 from segcore.runs.machine.diagnosis import ENGINES
+from segcore.runs.machine.engines import is_installed
 
 pytestmark = pytest.mark.tensorflow
 
@@ -32,7 +32,7 @@ def run(tmp_path_factory):
     folders: dict[tuple[str, ...], Path] = {}
 
     def start(engine, networks=()):
-        if importlib.util.find_spec(engine) is None:
+        if not is_installed(engine):
             pytest.skip(f"ENGINE NOT TESTED: {engine} is not installed")
         asked = (engine, *map(str, networks))
         folder = folders.get(asked) or tmp_path_factory.mktemp(engine)
@@ -81,7 +81,7 @@ def test_ten_steps_lead_where_tensorflows_led(engine, run) -> None:
 @pytest.mark.parametrize("engine", ENGINES)
 def test_an_engine_reads_what_every_engine_wrote(engine, run) -> None:
     """Each answers as the writer itself does; one engine alone has nobody to compare itself with."""
-    writers = [name for name in ENGINES if importlib.util.find_spec(name)]
+    writers = [name for name in ENGINES if is_installed(name)]
     if len(writers) < 2:
         pytest.skip(f"ENGINES NOT COMPARED: {', '.join(writers)} alone is installed")
     networks = [run(writer) / "model.keras" for writer in writers]

@@ -6,6 +6,7 @@ import pytest
 from segcore.errors import SegcoreError
 from segcore.evaluation.counts.confusion import count_confusion
 from segcore.labels import LabelMap
+from segcore.models.engines.engine import ENGINE
 from segcore.postprocess.ensemble import resize_probabilities
 from segcore.runs.queue.stopping import Stopped
 from segcore.training.inference.predict import predict
@@ -84,7 +85,7 @@ def test_in_tiles_probabilities_have_the_images_size_and_who_computed_is_told(
         counts.sum((1, 2)) == [(dataset.read_mask(s) != 255).sum() for s in dataset.select("test")]
     ).all()
     assert run.read_json("backend") == {
-        "name": "tensorflow",
+        "name": ENGINE,
         "precision": "float32",
         "agreement": None,
         "note": "",

@@ -7,6 +7,7 @@ import pytest
 
 from segcore.config import ModelConfig, PredictConfig, PredictOptions, TrainConfig
 from segcore.errors import SegcoreError
+from segcore.models.engines.engine import ENGINE
 from segcore.postprocess.ensemble import resize_probabilities
 from segcore.postprocess.tiles import cut_tiles, gaussian_window, plan_tiles
 from segcore.runs.folder.run_folder import RunFolder
@@ -22,7 +23,7 @@ WAYS = [{}, {"tile": True, "overlap": 0.25}]
 
 @pytest.mark.parametrize("way", WAYS, ids=["whole", "tiles"])
 def test_scores_and_masks_do_not_depend_on_what_is_kept(way, whole, dataset, tmp_path) -> None:
-    options = PredictOptions(backend="tensorflow", **way)
+    options = PredictOptions(backend=ENGINE, **way)
     runs = {}
     for kept in ("whole", "top", "none"):
         config = PredictConfig(
@@ -59,7 +60,7 @@ def test_a_killed_prediction_without_probabilities_continues(whole, dataset, tmp
 
 
 def test_strips_of_a_tiled_image_are_the_image(whole) -> None:
-    predictor = Predictor(whole.model_path, 4, "tensorflow")
+    predictor = Predictor(whole.model_path, 4, ENGINE)
     image = np.random.default_rng(0).integers(0, 256, (150, 90, 3)).astype(np.uint8)
     options = PredictOptions(tile=True, overlap=0.5)
     words = (image, predictor.size, predictor.num_classes, options, predictor.stream)
@@ -78,7 +79,7 @@ def test_strips_of_a_tiled_image_are_the_image(whole) -> None:
 
 def test_an_image_too_large_for_memory_is_predicted_in_strips(whole, tmp_path, monkeypatch) -> None:
     """Whole it is refused with the way out; in tiles it needs no room for all its classes."""
-    predictor = Predictor(whole.model_path, 4, "tensorflow")
+    predictor = Predictor(whole.model_path, 4, ENGINE)
     image = np.zeros((200, 100, 3), np.uint8)
     tight = psutil.virtual_memory()._replace(available=100_000)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: tight)
@@ -112,7 +113,7 @@ def test_members_with_other_tiles_are_combined_row_by_row(whole, new_run, tmp_pa
     image = np.random.default_rng(2).integers(0, 256, (150, 130, 3)).astype(np.uint8)
     keras.utils.save_img(tmp_path / "image.png", image, scale=False)
     place = {"image": str(tmp_path / "image.png"), "folder": str(tmp_path / "answers")}
-    options, service = {"tile": True, "backend": "tensorflow"}, Service()
+    options, service = {"tile": True, "backend": ENGINE}, Service()
     runs = [str(whole.folder), str(other.folder)]
     for name, members in (("a", runs[:1]), ("b", runs[1:]), ("both", runs)):
         service.predict({**place, "id": name, "runs": members, "options": options})
