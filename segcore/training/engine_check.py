@@ -7,6 +7,8 @@ does. It prints one JSON document and ends; whoever starts it sets the time limi
 An engine is imported by its name, so that one that is missing or broken is an answer, not a crash.
 """
 
+import atexit
+import gc
 import importlib
 import json
 import sys
@@ -183,4 +185,5 @@ def _first_line(error: Exception) -> str:
 
 
 if __name__ == "__main__":
+    atexit.register(gc.freeze)  # the process ends with its answer: garbage need not be found
     print(json.dumps(check(sys.argv[1])), flush=True)
