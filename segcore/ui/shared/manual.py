@@ -125,7 +125,14 @@ def show(name: str) -> None:
         if isinstance(part, str):
             st.markdown(part)
         else:
-            st.image(str(part.dark if dark else part.light), width="stretch", alt=part.alt)
+            file = part.dark if dark else part.light
+            _draw(str(file), file.stat().st_mtime_ns, part.alt)
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def _draw(file: str, stamp: int, alt: str) -> None:
+    """Draw a picture; Streamlit encodes it anew, which takes longer than all else of a page."""
+    st.image(file, width="stretch", alt=alt)
 
 
 def _title(file: Path) -> str:
