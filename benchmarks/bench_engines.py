@@ -21,6 +21,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from segcore.runs.machine.engines import engine_variables  # noqa: E402
+
 ENGINES = ("tensorflow", "jax", "torch")
 TINY = {"BENCH_SIZE": "32x64", "BENCH_BATCH": "2", "BENCH_ENCODER": "tiny"}
 Results = dict[str, list[dict[str, float]]]
@@ -56,7 +60,10 @@ def sides_of(options: argparse.Namespace) -> dict[str, tuple[list[str], dict[str
             print(f"  ENGINE ABSENT: {engine}; name an interpreter by --python {engine}=PATH")
             continue
         script = str(ROOT / "benchmarks" / "training_engine.py")
-        sides[engine] = [python, script, *tail], {"KERAS_BACKEND": engine, "PYTHONPATH": str(ROOT)}
+        sides[engine] = (
+            [python, script, *tail],
+            {**engine_variables(engine), "PYTHONPATH": str(ROOT)},
+        )
     if options.before:
         script = str(options.before / "benchmarks" / "training_keras.py")
         where = {"KERAS_BACKEND": "tensorflow", "PYTHONPATH": str(options.before)}

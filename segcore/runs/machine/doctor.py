@@ -38,7 +38,7 @@ from segcore.runs.machine.diagnosis import (
     gpu_command,
 )
 from segcore.runs.machine.disk import is_network_drive, read_json, try_lock, write_json
-from segcore.runs.machine.processes import python_environment
+from segcore.runs.machine.processes import fast_convolutions, python_environment
 
 SECONDS = 180.0
 """How long an engine may take to import and to compute; a hanging driver ends here."""
@@ -130,7 +130,9 @@ def _answer(module: str, engine: str, seconds: float) -> dict[str, Any] | str:
     """Return the document that a module of ``training`` prints, or why there is none."""
     arguments = [engine] if module == "engine_check" else []
     command = [sys.executable, "-m", f"segcore.training.{module}", *arguments]
-    environment = python_environment({"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": engine})
+    environment = python_environment(
+        {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": engine, **fast_convolutions()}
+    )
     try:
         done = subprocess.run(
             command,

@@ -21,6 +21,7 @@ from segcore.runs.machine.devices import list_devices
 from segcore.runs.machine.diagnosis import ENGINES as TITLES
 from segcore.runs.machine.diagnosis import Diagnosis, engine_command
 from segcore.runs.machine.doctor import examine, last_diagnosis
+from segcore.runs.machine.processes import fast_convolutions
 
 AUTO = "auto"
 CACHE_BYTES = 1 << 30
@@ -307,6 +308,8 @@ def engine_variables(
         cache: Folder where compiled steps are kept for the next run; None keeps none.
     """
     needed = {"KERAS_BACKEND": engine}
+    if engine == "tensorflow":
+        needed |= fast_convolutions()
     no_gpu = os.environ.get("CUDA_VISIBLE_DEVICES") == "-1"
     if engine == "jax":
         needed["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"  # other runs have their share of a GPU

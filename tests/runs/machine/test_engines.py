@@ -163,7 +163,13 @@ def test_what_an_engine_cannot_do_is_refused_by_name() -> None:
 def test_a_process_gets_what_its_engine_takes_before_it_imports_it(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
-    assert engines.engine_variables("tensorflow") == {"KERAS_BACKEND": "tensorflow"}
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    for machine, onednn in (("x86_64", {"TF_ENABLE_ONEDNN_OPTS": "1"}), ("aarch64", {})):
+        monkeypatch.setattr("platform.machine", lambda machine=machine: machine)
+        assert engines.engine_variables("tensorflow") == {"KERAS_BACKEND": "tensorflow"} | onednn
+    monkeypatch.setattr("platform.machine", lambda: "AMD64")
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    assert engines.engine_variables("tensorflow")["TF_ENABLE_ONEDNN_OPTS"] == "0"  # as chosen
     jax = engines.engine_variables("jax", cache=tmp_path)
     assert jax["JAX_PLATFORMS"] == "cpu" and jax["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
     assert os.path.dirname(jax["JAX_COMPILATION_CACHE_DIR"]) == str(tmp_path)  # noqa: PTH120
