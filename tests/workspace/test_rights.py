@@ -21,7 +21,7 @@ READS = {
         "names open plan_balance repeated rows shift statistics"
     ),
     "runs": (
-        "check check_classes check_split dataset_of derived devices engines ids kin members "
+        "backends check check_classes check_split dataset_of derived devices engines ids kin members "
         "newest on_split open prediction_of refresh rows splits_of wait"
     ),
     "bands": "channels display figures",
