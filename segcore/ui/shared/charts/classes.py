@@ -187,7 +187,7 @@ def class_scores(
     ]
     figure = go.Figure(
         go.Bar(
-            x=at,
+            x=at.tolist(),
             y=[names[i] for i in order],
             orientation="h",
             marker={
