@@ -243,8 +243,11 @@ class Dispatcher:
             },
             queue.held(),
         )
+        here = {job.run for job in jobs}
         for job in jobs:
-            if job.state != "waiting" or job.run in held or not self._may_go(queue, job):
+            if job.state != "waiting" or job.run in held or not here.isdisjoint(job.after):
+                continue
+            if not self._may_go(queue, job):
                 continue
             if job.request == ASIDE:
                 self._launch(queue, job, [])

@@ -130,6 +130,8 @@ class Queue:
 
     def __init__(self, workspace: Path | str) -> None:
         self.path = Path(workspace) / "queue.sqlite"
+        self._known: tuple[Job, ...] = ()
+        self._known_at: tuple[int, int] | None = None
         with self._sentences():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(self.path, timeout=30, isolation_level=None)
@@ -226,6 +228,7 @@ class Queue:
             except BaseException:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
+                self._known_at = None
                 raise
 
     def _rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple]:
@@ -233,11 +236,13 @@ class Queue:
             return self._connection.execute(sql, values).fetchall()
 
     def jobs(self) -> list[Job]:
-        """All rows, in the order in which they go."""
-        return [
-            _job(row)
-            for row in self._rows(f"SELECT {_COLUMNS} FROM job ORDER BY priority DESC, place, run")
-        ]
+        """All rows, in the order in which they go; read again only after a change."""
+        ((others,),) = self._rows("PRAGMA data_version")  # what other connections changed
+        now = others, self._connection.total_changes
+        if now != self._known_at:
+            sql = f"SELECT {_COLUMNS} FROM job ORDER BY priority DESC, place, run"
+            self._known, self._known_at = tuple(map(_job, self._rows(sql))), now
+        return list(self._known)
 
     def job(self, run: str) -> Job | None:
         """The row of a run, or None where it neither waits nor works."""

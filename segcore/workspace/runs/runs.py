@@ -34,6 +34,7 @@ from segcore.runs.folder.environment import note_engine
 from segcore.runs.folder.listing import list_runs
 from segcore.runs.folder.names import check_run_name, is_run_id
 from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.folder.status import Status
 from segcore.runs.folder.trash import move_to_trash
 from segcore.runs.machine.devices import Device, list_devices
 from segcore.runs.machine.doctor import last_diagnosis
@@ -59,6 +60,8 @@ from segcore.workspace.runs.run_ids import evaluation_id as evaluation_id
 from segcore.workspace.runs.run_ids import prediction_id as prediction_id
 
 Progress = Callable[[int, int, str], None]
+POLL_SECONDS, POLL_SECONDS_A_RUN = 0.3, 0.005
+"""How often a wait looks at its runs, and how much more seldom for each that has not ended."""
 IDLE_SECONDS = 30.0
 """How long nothing may work on runs that someone waits for: dispatchers need time to start."""
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -232,7 +235,8 @@ class Runs:
             SegcoreError: One of them failed or was interrupted; the sentence carries its cause. Or
                 nothing has worked on them for :data:`IDLE_SECONDS` and nothing will.
         """
-        refreshed, worked, on_hold = -math.inf, time.monotonic(), False
+        refreshed, worked, on_hold, left = -math.inf, time.monotonic(), False, list(runs)
+        states: dict[str, Status] = {}
         while True:
             if time.monotonic() - refreshed > 2:
                 refreshed = time.monotonic()
@@ -244,7 +248,9 @@ class Runs:
                     worked = time.monotonic()
                 elif time.monotonic() - worked >= IDLE_SECONDS:
                     raise SegcoreError(reason)
-            states = {run: RunFolder(self.folder / run).status() for run in runs}
+            for run in runs:
+                if run not in states or states[run].state != "finished":
+                    states[run] = RunFolder(self.folder / run).status()
             if progress:
                 done = sum(1.0 if s.has_ended else s.progress for s in states.values())
                 message = next(
@@ -253,7 +259,7 @@ class Runs:
                 progress(int(100 * done / len(runs)), 100, message)
             if all(s.has_ended for s in states.values()):
                 break
-            time.sleep(0.3)
+            time.sleep(max(POLL_SECONDS, len(left) * POLL_SECONDS_A_RUN))
         for run, status in states.items():
             if status.state != "finished":
                 raise SegcoreError(

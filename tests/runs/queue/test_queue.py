@@ -113,3 +113,25 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(SegcoreError, match="choose a workspace"):
         Queue(tmp_path / "file" / "workspace")
+
+
+def test_rows_that_are_kept_in_memory_are_those_on_disk(tmp_path):
+    with Queue(tmp_path) as queue, Queue(tmp_path) as other:
+
+        def names():
+            return [job.run for job in queue.jobs()]
+
+        assert names() == []
+        queue.add("a", "train", "cpu")
+        assert names() == ["a"]
+        other.add("b", "train", "cpu")
+        assert names() == ["a", "b"]
+        with pytest.raises(ZeroDivisionError), queue.writing():
+            queue.remove("a", None)
+            assert names() == ["b"]
+            raise ZeroDivisionError
+        assert names() == ["a", "b"]
+        queue.jobs().clear()
+        assert names() == ["a", "b"]
+        assert other.claim("b", ["cpu"]) and queue.job("b") == queue.jobs()[1]
+        assert queue.jobs()[1].state == "claimed"
