@@ -31,11 +31,17 @@ def fused_batch_norm(layer: Any, inputs: Any) -> Any:
         data_format="NHWC",
         is_training=True,
     )
-    count = tf.cast(tf.size(inputs) // channels, tf.float32)
-    # the operation's is that of a sample, Keras' that of all there is
-    variance *= (count - 1.0) / count
-    for moving, value in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
-        moving.assign(moving * layer.momentum + value * (1.0 - layer.momentum))
+    pixels = inputs.shape[
+        :-1
+    ].num_elements()  # a number, if the graph is made for one size of batch
+    count = tf.cast(tf.size(inputs) // channels, tf.float32) if pixels is None else float(pixels)
+    new = 1.0 - layer.momentum
+    # the operation's variance is that of a sample, Keras' that of all there is
+    for moving, value, share in (
+        (layer.moving_mean, mean, new),
+        (layer.moving_variance, variance, new * (count - 1.0) / count),
+    ):
+        moving.value.assign(moving.value * layer.momentum + value * share)
     return out
 
 

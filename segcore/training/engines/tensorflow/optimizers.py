@@ -21,6 +21,8 @@ class FusedAdam(keras.optimizers.Adam):
         factor = tf.sqrt(1.0 - tf.pow(float(self.beta_2), step)) / (
             1.0 - tf.pow(float(self.beta_1), step)
         )
+        # One constant for all variables: most of the time of a first step goes into making its graph.
+        self._constants = tuple(map(tf.constant, (0.0, self.beta_1, self.beta_2, self.epsilon)))
         super()._backend_update_step(
             grads, trainable_variables, tf.cast(learning_rate, tf.float32) * factor
         )
@@ -28,16 +30,17 @@ class FusedAdam(keras.optimizers.Adam):
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update one variable with the rate a that :meth:`_backend_update_step` computed."""
         index = self._get_variable_index(variable)
+        zero, beta_1, beta_2, epsilon = (tf.cast(one, variable.dtype) for one in self._constants)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=self._momentums[index].value.handle,
             v=self._velocities[index].value.handle,
-            beta1_power=0.0,
-            beta2_power=0.0,
+            beta1_power=zero,
+            beta2_power=zero,
             lr=tf.cast(learning_rate, variable.dtype),
-            beta1=self.beta_1,
-            beta2=self.beta_2,
-            epsilon=self.epsilon,
+            beta1=beta_1,
+            beta2=beta_2,
+            epsilon=epsilon,
             grad=tf.cast(gradient, variable.dtype),
         )
 
