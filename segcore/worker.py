@@ -39,10 +39,18 @@ def main(arguments: Sequence[str]) -> int:
     except SegcoreError as error:
         print(error, file=sys.stderr, flush=True)
         return 1 if run is None or arguments[0] == "--serve" else end(run, "failed", str(error))
-    return int(_load_work().main(arguments))
+    return int(load_work().main(arguments))
 
 
-def _load_work() -> ModuleType:
+def leave_out() -> None:
+    """Keep Keras from importing what nothing here uses, for wrappers: two seconds of a start.
+
+    For a process that does nothing but work on a run: it can import neither package any more.
+    """
+    sys.modules.update(dict.fromkeys(("sklearn", "pandas")))  # type: ignore[arg-type]
+
+
+def load_work() -> ModuleType:
     """Import the engine and what works with it; half a million objects that stay are not searched for garbage."""
     gc.disable()
     try:
@@ -76,7 +84,6 @@ def _variables(run: RunFolder) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    # Keras imports these where it finds them, for wrappers that nothing here uses: two seconds of a start.
-    sys.modules.update(dict.fromkeys(("sklearn", "pandas")))  # type: ignore[arg-type]
+    leave_out()
     atexit.register(gc.freeze)  # what is left at the end is not searched for garbage: a second
     sys.exit(main(sys.argv[1:]))
