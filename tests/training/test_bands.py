@@ -36,7 +36,7 @@ pytestmark = pytest.mark.tensorflow
 
 SIZE = (32, 32)
 RECIPE = RecipeConfig(
-    loss="dice_focal", learning_rate=0.01, epochs=8, batch_size=2, augmentation="aerial"
+    loss="dice_focal", learning_rate=0.01, epochs=16, batch_size=2, augmentation="aerial"
 )
 
 
