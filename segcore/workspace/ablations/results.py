@@ -279,6 +279,7 @@ class AblationResults:
             ),
             runs=tuple(p.cell.scored for p in sound),
             scores=tuple(reached),
+            errors=tuple(plain(float(np.std(p.ours.draws))) for p in sound),
             score=plain(score.value),
             interval=(plain(score.low), plain(score.high)),
         )
@@ -313,6 +314,7 @@ class AblationResults:
         return dataclasses.replace(
             line,
             gains=tuple(observed),
+            errors=tuple(plain(float(np.std(gain.draws))) for gain in gains),
             other_score=float(np.mean([p.other for p in pairs])),
             folds=len(by_fold),
             fold_range=(min(means), max(means)),

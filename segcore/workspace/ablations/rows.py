@@ -26,6 +26,8 @@ class RowResult:
         runs: Ids of the runs whose counts were used.
         scores: Score of each pair.
         gains: Difference of each pair from what it is compared with.
+        errors: Standard error of each pair over its images: of its difference, for the base of its
+            score; None where images are too few.
         other_score: Mean score of what it is compared with, over the row's own pairs.
         folds: Number of datasets or folds among the pairs.
         fold_range: (least, greatest) difference of one of them, seeds averaged.
@@ -57,6 +59,7 @@ class RowResult:
     runs: tuple[str, ...] = ()
     scores: tuple[float, ...] = ()
     gains: tuple[float, ...] = ()
+    errors: tuple[float | None, ...] = ()
     other_score: float | None = None
     folds: int = 0
     fold_range: tuple[float | None, float | None] = (None, None)
