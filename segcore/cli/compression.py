@@ -114,7 +114,7 @@ def _run(options: Options) -> dict[str, Any]:
     if options.run:
         splits = [options.split, *([options.report_on] if options.report_on else [])]
         for split in splits:
-            workspace.scores.ensure_predictions(
+            workspace.scores.ensure_counts(
                 [options.run], split, progress=ProgressLine("Predicting")
             )
     forbidden = [_pair(text, workspace, options.run) for text in options.forbid]

@@ -56,7 +56,7 @@ def _evaluate(options: Options) -> dict[str, Any]:
     workspace = workspace_of(options)
     folders = (options.truth, options.prediction, options.classes)
     if options.run and not any(folders):
-        workspace.scores.ensure_predictions(
+        workspace.scores.ensure_counts(
             [options.run], options.split, progress=ProgressLine("Predicting")
         )
         result = workspace.scores.report(options.run, options.split, by=options.over).to_json()
@@ -166,7 +166,7 @@ def _plan_arguments(parser: argparse.ArgumentParser) -> None:
 def _plan(options: Options) -> dict[str, Any]:
     workspace = workspace_of(options)
     runs = [run for run in (options.run, options.other) if run]
-    workspace.scores.ensure_predictions(runs, options.split, progress=ProgressLine("Predicting"))
+    workspace.scores.ensure_counts(runs, options.split, progress=ProgressLine("Predicting"))
     return workspace.scores.plan_test(
         options.run, options.split, other=options.other, points=options.points
     ).to_json()
@@ -219,9 +219,7 @@ def _report_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _report(options: Options) -> dict[str, Any]:
     workspace = workspace_of(options)
-    workspace.scores.ensure_predictions(
-        options.runs, options.split, progress=ProgressLine("Predicting")
-    )
+    workspace.scores.ensure_counts(options.runs, options.split, progress=ProgressLine("Predicting"))
     files = [Path(options.out)]
     workspace.reports.write(files[0], workspace.reports.page(options.runs, options.split))
     if options.csv:

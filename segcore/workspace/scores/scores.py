@@ -261,6 +261,26 @@ class Scores:
         if started:
             self._runs.wait(started, progress)
 
+    @writes("start a prediction")
+    def ensure_counts(
+        self, runs: Sequence[str], split: str, progress: Progress | None = None
+    ) -> None:
+        """Predict as :meth:`ensure_predictions`; where no engine is installed, counts of all images do.
+
+        Raises:
+            SegcoreError: As :meth:`ensure_predictions`.
+        """
+        able = bool(self._runs.engines())
+        lacking = [run for run in runs if able or not self._is_counted(run, split)]
+        self.ensure_predictions(lacking, split, progress)
+
+    def _is_counted(self, run: str, split: str) -> bool:
+        """Return whether every image of a split that could be predicted has counts."""
+        if not self.has_counts(run, split):
+            return False
+        samples = self._datasets.open(self._runs.open(run).config.dataset).predictable(split)
+        return {sample.id for sample in samples} <= set(self.sample_ids(run, split))
+
     def drawn_by(self, run: str, sample_ids: Sequence[str], by: str | None = None) -> DrawnBy:
         """Return the groups that a run's intervals draw, as its dataset defines them."""
         return self._datasets.drawn_by(self._runs.open(run).config.dataset, sample_ids, by)

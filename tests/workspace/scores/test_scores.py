@@ -9,6 +9,8 @@ from PIL import Image
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
 from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.machine import engines
+from segcore.workspace.runs.runs import prediction_id
 from tests.promises import SCORES
 
 
@@ -103,6 +105,21 @@ def test_a_prediction_under_way_has_no_counts_yet(trained, made_up) -> None:
 def test_predictions_that_exist_are_not_made_again(trained, started) -> None:
     trained.workspace.scores.ensure_predictions([*trained.members, trained.ensemble], "test")
     assert started == []
+
+
+def test_without_an_engine_counts_do_in_place_of_a_prediction(
+    trained, started, made_up, monkeypatch
+) -> None:
+    scores, member = trained.workspace.scores, trained.members[0]
+    run = trained.workspace.runs.open(prediction_id(member, "test"))
+    next((run.folder / "probabilities" / "test").rglob("scene_0*")).unlink()
+    monkeypatch.setattr(engines, "is_installed", lambda name: False)
+    scores.ensure_counts(trained.members, "test")
+    assert started == []
+    with pytest.raises(SegcoreError, match="Expected an engine, found none"):
+        scores.ensure_predictions([member], "test")
+    with pytest.raises(SegcoreError, match="Expected an engine, found none"):
+        scores.ensure_counts([member], "train")
 
 
 def test_a_merge_becomes_a_label_map_of_indices(trained, made_up) -> None:
