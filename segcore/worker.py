@@ -57,6 +57,7 @@ def load_work() -> ModuleType:
         return importlib.import_module("segcore.training.work")
     finally:
         gc.freeze()
+        gc.set_threshold(100_000, 20, 20)  # building a network and its graph leaves little garbage
         gc.enable()
 
 

@@ -6,7 +6,24 @@ import keras
 import tensorflow as tf
 
 
-class FusedAdam(keras.optimizers.Adam):
+class _Alone(keras.optimizers.Optimizer):
+    """An optimizer that asks no strategy for each variable where one device trains.
+
+    Keras sums each gradient over the replicas and merges them for each update, also where there is
+    one; that is a tenth of the time to the first step.
+    """
+
+    def _backend_update_step(
+        self, grads: Any, trainable_variables: Any, learning_rate: Any
+    ) -> None:
+        if self._distribution_strategy.num_replicas_in_sync > 1:
+            super()._backend_update_step(grads, trainable_variables, learning_rate)
+            return
+        for gradient, variable in zip(grads, trainable_variables, strict=True):
+            self.update_step(gradient, variable.value, learning_rate)
+
+
+class FusedAdam(_Alone, keras.optimizers.Adam):
     """Adam as Keras computes it, one operation a variable instead of three dozen.
 
     m <- m + (1 - b1) (g - m), v <- v + (1 - b2) (g^2 - v), x <- x - a m / (sqrt(v) + e) with
@@ -45,7 +62,7 @@ class FusedAdam(keras.optimizers.Adam):
         )
 
 
-class FusedSGD(keras.optimizers.SGD):
+class FusedSGD(_Alone, keras.optimizers.SGD):
     """SGD with momentum as Keras computes it, in one operation: m <- k m - rate g, x <- x + m."""
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
