@@ -258,7 +258,7 @@ def new_page(
     """
     pages, problems = [], []
     watches = {
-        "pageerror": lambda error: problems.append(f"script error: {error}"),
+        "pageerror": lambda error: problems.append(f"script error: {error.stack or error}"),
         "request": lambda sent: sent.url.startswith(OWN) or problems.append(f"asks {sent.url}"),
         "websocket": lambda ws: ws.url.startswith(OWN) or problems.append(f"a socket to {ws.url}"),
     }

@@ -24,14 +24,18 @@ def look_at(page: Page, row: int, column: int, scale: float) -> None:
     page.evaluate(
         """([x, y, scale]) => {
             const { viewer } = window.__segviewer;
-            viewer.mosaic.wanted = null; // of the place before
+            window.placeBefore = viewer.mosaic.wanted;
             Object.assign(viewer.state.view, { x, y });
             viewer.zoomBy((scale * viewer.scene.detail) / viewer.camera.scale);
         }""",
         [(column + 0.5) / WIDTH, (row + 0.5) / HEIGHT, scale],
     )
     page.wait_for_function(
-        "() => window.__segviewer.viewer.mosaic.wanted?.length === 0", timeout=60_000
+        """() => {
+            const { wanted } = window.__segviewer.viewer.mosaic;
+            return wanted !== window.placeBefore && wanted.length === 0;
+        }""",
+        timeout=60_000,
     )
     settle(page)
 

@@ -31,9 +31,7 @@ def fused_batch_norm(layer: Any, inputs: Any) -> Any:
         data_format="NHWC",
         is_training=True,
     )
-    pixels = inputs.shape[
-        :-1
-    ].num_elements()  # a number, if the graph is made for one size of batch
+    pixels = inputs.shape[:-1].num_elements()  # known where the graph is for one size of batch
     count = tf.cast(tf.size(inputs) // channels, tf.float32) if pixels is None else float(pixels)
     new = 1.0 - layer.momentum
     # the operation's variance is that of a sample, Keras' that of all there is
@@ -41,7 +39,7 @@ def fused_batch_norm(layer: Any, inputs: Any) -> Any:
         (layer.moving_mean, mean, new),
         (layer.moving_variance, variance, new * (count - 1.0) / count),
     ):
-        moving.value.assign(moving.value * layer.momentum + value * share)
+        moving.assign(moving.value * layer.momentum + value * share)
     return out
 
 
