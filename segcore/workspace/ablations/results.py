@@ -400,14 +400,12 @@ def _repeated(pairs: Sequence[_Pair]) -> list[list[float]]:
 
 def training_seconds(run: RunFolder) -> float | None:
     """Return how long a network was trained, pauses left out; None where no epoch has ended."""
-    return next(
-        (
-            float(m["seconds"])
-            for m in reversed(run.metrics())
-            if isinstance(m.get("seconds"), (int, float))
-        ),
-        None,
-    )
+    epochs = {
+        record.get("epoch"): float(record["seconds"])
+        for record in run.metrics()
+        if isinstance(record.get("seconds"), int | float)
+    }
+    return sum(epochs.values()) if epochs else None
 
 
 def peak_memory(run: RunFolder) -> int | None:

@@ -45,7 +45,8 @@ def fill(made_up, plan, right, label="", seeds=(0, 1), options=None, on="tiny"):
             dataclasses.replace(config, group="mine", member=3),
             mean_iou=share,
         )
-        run.append_metrics({"epoch": 1, "seconds": 10.0 + seed})
+        for epoch, seconds in ((1, 7.0), (2, 3.0 + seed)):  # of the epoch alone
+            run.append_metrics({"epoch": epoch, "seconds": seconds})
         counts, ids = [], []
         for number, sample in enumerate(dataset.select("test")):
             true = np.bincount(dataset.read_mask(sample).ravel(), minlength=256)[:4]
