@@ -1,11 +1,14 @@
 """Pairs of an ablation as lines of a CSV, and the table that is made of them."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from benchmarks.ablation_tables import Pair, over_folds, pairs_of, read, table, write
 
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 FOLDS = ("roads-fold-1", "roads-fold-2", "roads-fold-3")
 
 
@@ -87,3 +90,10 @@ def test_a_table_of_the_command_becomes_lines_and_comes_back(tmp_path):
     assert read(file) == []
     write(file, made[::-1])
     assert read(file) == made
+
+
+def test_the_documentation_shows_the_tables_of_its_pairs():
+    found, text = read(DOCS / "deck-ablation.csv"), (DOCS / "deck-ablation.md").read_text("utf-8")
+    assert found
+    for data in {pair.data for pair in found}:
+        assert table([pair for pair in found if pair.data == data]) in text, data
