@@ -42,7 +42,6 @@ from segcore.workspace.ablations.rows import describe_other
 RESAMPLES = 2000
 HEADER = ("row", "against", "folds x seeds", "mean IoU, %", "difference, points", "by fold", "p")
 CLAIMED = ("verdict", "the deck", "")
-SAID = {"helps": "helps", "hurts": "hurts", "no gain": "no gain", "": ""}
 BORNE_OUT = {"agrees": "borne out", "contradicts": "**contradicted**", UNDETERMINED: "", "": ""}
 
 
@@ -99,6 +98,8 @@ def pairs_of(table: dict, data: str) -> list[Pair]:
     """Return the pairs of a table that ``segscope ablation --show --json`` prints."""
     found = []
     for row in table["rows"]:
+        if None in row["errors"]:
+            sys.exit(f"Expected enough images for an error of each pair, found too few: {row['row']}")
         gains = row["gains"] or [0.0] * len(row["scores"])
         for (fold, seed), *values in zip(
             row["pairs"], row["scores"], gains, row["errors"], strict=True
@@ -177,7 +178,7 @@ def table(pairs: Sequence[Pair], ablation: str = "deck-cpu") -> str:
             ends if recipe and len(folds) > 1 else "",
             p_value(interval.p_value) if interval else "",
             verdict if recipe else "",
-            SAID[claim],
+            claim,
             BORNE_OUT.get(compare_claim(verdict, claim), "") if interval else "",
         )
         lines.append("| " + " | ".join(cells) + " |")

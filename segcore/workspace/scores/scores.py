@@ -275,8 +275,11 @@ class Scores:
         self.ensure_predictions(lacking, split, progress)
 
     def _is_counted(self, run: str, split: str) -> bool:
-        """Return whether every image of a split that could be predicted has counts."""
+        """Return whether every image that could be predicted has counts, made since the run ended."""
         if not self.has_counts(run, split):
+            return False
+        counted, ended = self.holder(run, split), self._runs.open(run).status().finished
+        if counted.id != run and (counted.status().started or 0.0) < (ended or 0.0):
             return False
         samples = self._datasets.open(self._runs.open(run).config.dataset).predictable(split)
         return {sample.id for sample in samples} <= set(self.sample_ids(run, split))

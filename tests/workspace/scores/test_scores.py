@@ -120,6 +120,10 @@ def test_without_an_engine_counts_do_in_place_of_a_prediction(
         scores.ensure_predictions([member], "test")
     with pytest.raises(SegcoreError, match="Expected an engine, found none"):
         scores.ensure_counts([member], "train")
+    began = run.status().started or 0.0
+    trained.workspace.runs.open(member).write_status(finished=began + 1)  # resumed since
+    with pytest.raises(SegcoreError, match="Expected an engine, found none"):
+        scores.ensure_counts([member], "test")
 
 
 def test_a_merge_becomes_a_label_map_of_indices(trained, made_up) -> None:
