@@ -99,7 +99,9 @@ def pairs_of(table: dict, data: str) -> list[Pair]:
     found = []
     for row in table["rows"]:
         if None in row["errors"]:
-            sys.exit(f"Expected enough images for an error of each pair, found too few: {row['row']}")
+            sys.exit(
+                f"Expected enough images for an error of each pair, found too few: {row['row']}"
+            )
         gains = row["gains"] or [0.0] * len(row["scores"])
         for (fold, seed), *values in zip(
             row["pairs"], row["scores"], gains, row["errors"], strict=True
