@@ -46,7 +46,8 @@ def measure(architecture: str, encoder: str) -> Cost:
     for op in _operations(graph):
         for output in op.outputs:
             if output.dtype.is_floating and output.shape.is_fully_defined() and len(output.shape):
-                arrays = UNFUSED if op.type == "FusedBatchNormV3" and output is op.outputs[0] else 1
+                fused = op.type.startswith("FusedBatchNorm") and output is op.outputs[0]
+                arrays = UNFUSED if fused else 1
                 activations += arrays * output.shape.num_elements()
         operations += _flops(op)
     pixels = SIDE * SIDE

@@ -14,9 +14,9 @@ from segcore.models.encoders.hub import build_hub
 from segcore.models.encoders.recipe import PLUS_MINUS_ONE, Recipe
 from segcore.models.encoders.simple_pyramid import simple_pyramid
 from segcore.models.encoders.stem import widen
-from segcore.models.layers.batch_norm import fuse
 from segcore.models.layers.blocks import MOMENTUM, conv
 from segcore.models.layers.features import Features
+from segcore.models.layers.fused import fuse
 from segcore.models.layers.layers import ImageScaling
 from segcore.models.weights.weights import fetch_imagenet
 
@@ -75,7 +75,7 @@ def build_encoder(
     for layer in encoder._flatten_layers(include_self=False):
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = MOMENTUM
-            fuse(layer)
+        fuse(layer)
     scaling = widen(PLUS_MINUS_ONE, image.shape[-1]) if bands else PLUS_MINUS_ONE
     decoder_image = ImageScaling(*scaling, name="decoder_image")(image)
     return encoder, Features(decoder_image, _fill_gaps(decoder_image, taps))

@@ -34,6 +34,6 @@ if ENGINE != "tensorflow":
     sys.meta_path.insert(0, _WithoutTensorFlow())
 
 primitives: ModuleType = importlib.import_module(f"segcore.models.engines.{ENGINE}")
-"""The engine's own operations: ``fused_batch_norm`` (None where Keras' is used),
+"""The engine's own operations: ``fused_batch_norm`` and ``add_bias`` (None where Keras' are used),
 ``over_replicas``, ``count_cells``, ``resize``, ``argmax`` (Keras' takes -0 for less than 0), and
 ``first_weights``, the context in which a network is built."""

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 fused_batch_norm = None
+add_bias = None
 
 
 @contextmanager

@@ -19,28 +19,33 @@ def fused_batch_norm(layer: Any, inputs: Any) -> Any:
         (B, H, W, D), same dtype.
     """
     channels = inputs.shape[-1]
-    nothing = tf.zeros([0])
-    out, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+    pixels = inputs.shape[:-1].num_elements()  # known where the graph is for one size of batch
+    count = tf.cast(tf.size(inputs) // channels, tf.float32) if pixels is None else float(pixels)
+    # the operation's variance is that of a sample, Keras' that of all there is
+    sample = count / (tf.maximum(count - 1.0, 1.0) if pixels is None else max(count - 1.0, 1.0))
+    # For a gradient of V3 TensorFlow first makes zeros of five outputs; V1 takes float32 alone, and
+    # hands cuDNN no space in which to keep what its gradient needs.
+    plain = inputs.dtype == tf.float32 and not tf.config.list_logical_devices("GPU")
+    normalise = tf.raw_ops.FusedBatchNorm if plain else tf.raw_ops.FusedBatchNormV3
+    out, mean, variance, *_ = normalise(
         x=inputs,
         scale=layer.gamma.value if layer.scale else tf.ones([channels]),
         offset=layer.beta.value if layer.center else tf.zeros([channels]),
-        mean=nothing,
-        variance=nothing,
+        mean=layer.moving_mean.value,
+        variance=layer.moving_variance.value * sample,
         epsilon=layer.epsilon,
-        exponential_avg_factor=1.0,
+        exponential_avg_factor=1.0 - layer.momentum,
         data_format="NHWC",
         is_training=True,
     )
-    pixels = inputs.shape[:-1].num_elements()  # known where the graph is for one size of batch
-    count = tf.cast(tf.size(inputs) // channels, tf.float32) if pixels is None else float(pixels)
-    new = 1.0 - layer.momentum
-    # the operation's variance is that of a sample, Keras' that of all there is
-    for moving, value, share in (
-        (layer.moving_mean, mean, new),
-        (layer.moving_variance, variance, new * (count - 1.0) / count),
-    ):
-        moving.assign(moving.value * layer.momentum + value * share)
+    layer.moving_mean.assign(mean)
+    layer.moving_variance.assign(variance / sample)
     return out
+
+
+def add_bias(x: Any, bias: Any) -> Any:
+    """Add a layer's bias, a variable of shape (D,), to (B, H, W, D); same dtype."""
+    return tf.nn.bias_add(x, bias.value)
 
 
 def over_replicas(sums: Any) -> Any:

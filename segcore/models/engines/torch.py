@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 fused_batch_norm = None
+add_bias = None
 first_weights = nullcontext
 
 

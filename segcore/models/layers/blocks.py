@@ -7,8 +7,8 @@ from typing import Any
 
 from keras import layers
 
-from segcore.models.layers.batch_norm import FusedBatchNorm
 from segcore.models.layers.features import Features
+from segcore.models.layers.fused import FusedBatchNorm
 from segcore.models.layers.layers import ResizeLike
 
 MOMENTUM = 0.9

@@ -13,6 +13,20 @@ class _Alone(keras.optimizers.Optimizer):
     one; that is a tenth of the time to the first step.
     """
 
+    def add_variable_from_reference(
+        self, reference_variable: Any, name: str | None = None, initializer: Any = "zeros"
+    ) -> Any:
+        """Add a variable of another's shape and type, under ``name`` alone.
+
+        TensorFlow makes a kernel for each name of a variable, half a millisecond each, and Keras
+        would name each after the network's; nothing here asks an optimizer's variable for its name.
+        """
+        if self._distribution_strategy.num_replicas_in_sync > 1:
+            return super().add_variable_from_reference(reference_variable, name, initializer)
+        return self.add_variable(
+            reference_variable.shape, initializer, reference_variable.dtype, name=name
+        )
+
     def _backend_update_step(
         self, grads: Any, trainable_variables: Any, learning_rate: Any
     ) -> None:

@@ -1,4 +1,4 @@
-"""Batch normalisation as Keras computes it, in one operation where the engine has one for it."""
+"""Layers that compute what Keras' do, in one operation where the engine has one for it."""
 
 from typing import Any
 
@@ -35,7 +35,29 @@ class FusedBatchNorm(keras.layers.BatchNormalization):
         return fused(self, inputs)
 
 
+@keras.saving.register_keras_serializable(package="segcore")
+class FusedConv2D(keras.layers.Conv2D):
+    """Keras' convolution with its bias added by the engine's own operation.
+
+    Keras adds it as a general sum, whose shapes are worked out seven times in a graph and its
+    gradient; building those is a tenth of the time to the first step.
+    """
+
+    def call(self, inputs: Any) -> Any:
+        """Convolve (B, H, W, D); same dtype."""
+        add = primitives.add_bias
+        if not (add and self.use_bias and self.data_format == "channels_last"):
+            return super().call(inputs)
+        outputs = add(self.convolution_op(inputs, self.kernel), self.bias)
+        return outputs if self.activation is None else self.activation(outputs)
+
+
+FUSED = {
+    keras.layers.BatchNormalization: FusedBatchNorm,
+    keras.layers.Conv2D: FusedConv2D,
+}
+
+
 def fuse(layer: keras.layers.Layer) -> None:
-    """Turn a Keras batch normalisation into a fused one, in place; its variables stay."""
-    if type(layer) is keras.layers.BatchNormalization:
-        layer.__class__ = FusedBatchNorm
+    """Turn a layer of Keras into its fused kind, in place; its variables stay."""
+    layer.__class__ = FUSED.get(type(layer), type(layer))

@@ -1,4 +1,4 @@
-"""The fused batch normalisation against Keras' own."""
+"""Fused layers against Keras' own."""
 
 import keras
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from segcore.models.encoders.encoders import build_encoder
-from segcore.models.layers.batch_norm import FusedBatchNorm, fuse
+from segcore.models.layers.fused import FusedBatchNorm, FusedConv2D, fuse
 
 pytestmark = pytest.mark.tensorflow
 
@@ -26,12 +26,12 @@ def pair(channels=5, dtype="float32", **arguments):
     return layers
 
 
-def learn(layer, x):
+def learn(layer, x, **arguments):
     """Output, gradients of the input and the variables, and the moving moments after one step."""
-    weights = tf.constant(np.random.default_rng(1).normal(size=x.shape), tf.float32)
     with tf.GradientTape() as tape:
         tape.watch(x)
-        out = layer(x, training=True)
+        out = layer(x, **arguments)
+        weights = tf.constant(np.random.default_rng(1).normal(size=out.shape), tf.float32)
         loss = tf.reduce_sum(tf.cast(out, tf.float32) * weights)
     gradients = tape.gradient(loss, [x, *layer.trainable_variables])
     return [
@@ -46,7 +46,9 @@ def learn(layer, x):
 def test_it_computes_what_keras_does(arguments):
     x = tf.constant(np.random.default_rng(2).normal(1, 3, (2, 4, 3, 5)), tf.float32)
     plain, fused = pair(**arguments)
-    for one, two in zip(learn(plain, x), learn(fused, x), strict=True):
+    for one, two in zip(
+        learn(plain, x, training=True), learn(fused, x, training=True), strict=True
+    ):
         np.testing.assert_allclose(two, one, rtol=2e-4, atol=2e-4)
     np.testing.assert_allclose(
         fused(x), plain(x), rtol=1e-4, atol=1e-4
@@ -57,12 +59,12 @@ def test_it_computes_what_keras_does(arguments):
 def test_half_precision_keeps_its_moments_in_float32(half):
     x = tf.cast(np.random.default_rng(3).normal(1, 3, (2, 8, 8, 5)), half)
     plain, fused = pair(dtype=f"mixed_{half}")
-    out, *_, mean, variance = learn(fused, x)
+    out, *_, mean, variance = learn(fused, x, training=True)
     assert fused(x, training=True).dtype == half
-    *_, expected_mean, expected_variance = learn(plain, x)
+    *_, expected_mean, expected_variance = learn(plain, x, training=True)
     np.testing.assert_allclose(mean, expected_mean, rtol=1e-2)
     np.testing.assert_allclose(variance, expected_variance, rtol=1e-2)
-    np.testing.assert_allclose(out, learn(plain, x)[0], atol=0.05)
+    np.testing.assert_allclose(out, learn(plain, x, training=True)[0], atol=0.05)
 
 
 def test_a_single_value_has_no_variance():
@@ -83,17 +85,42 @@ def test_a_frozen_layer_stays():
 
 def test_an_encoder_of_keras_is_fused_and_survives_a_save(tmp_path):
     encoder, _ = build_encoder("mobilenet_025", keras.Input((32, 32, 3)))
-    norms = [
-        layer for layer in encoder.layers if isinstance(layer, keras.layers.BatchNormalization)
-    ]
-    assert norms and {type(layer) for layer in norms} == {FusedBatchNorm}
     encoder.save(tmp_path / "encoder.keras")
     again = keras.models.load_model(tmp_path / "encoder.keras")
-    assert {
-        type(layer) for layer in again.layers if isinstance(layer, keras.layers.BatchNormalization)
-    } == {FusedBatchNorm}
+    for model in (encoder, again):
+        kinds = {type(layer) for layer in model.layers}
+        assert {FusedBatchNorm, FusedConv2D} <= kinds
+        assert not {keras.layers.BatchNormalization, keras.layers.Conv2D} & kinds
     x = np.random.default_rng(5).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
     np.testing.assert_array_equal(again(x), encoder(x))
+
+
+@pytest.mark.parametrize(
+    ("policy", "tolerance"), [("float32", 1e-5), ("mixed_bfloat16", 2e-2), ("mixed_float16", 2e-3)]
+)
+@pytest.mark.parametrize("activation", [None, "relu"])
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_a_convolution_computes_what_keras_does(policy, tolerance, activation, use_bias):
+    x = tf.constant(np.random.default_rng(7).normal(size=(2, 6, 5, 3)), tf.float32)
+    arguments = dict(
+        filters=4, kernel_size=3, activation=activation, use_bias=use_bias, dtype=policy
+    )
+    plain, fused = keras.layers.Conv2D(**arguments), FusedConv2D(**arguments)
+    for layer in (plain, fused):
+        layer.build(x.shape)
+    values = [np.random.default_rng(8).normal(size=v.shape) for v in plain.weights]
+    for layer in (plain, fused):
+        layer.set_weights(values)
+    assert fused(x).dtype == plain(x).dtype
+    for one, two in zip(learn(plain, x), learn(fused, x), strict=True):
+        np.testing.assert_allclose(two, one, rtol=tolerance, atol=tolerance)
+
+
+def test_a_convolution_with_channels_first_is_left_to_keras():
+    layer = FusedConv2D(4, 3, data_format="channels_first")
+    layer.build((None, 3, 6, 5))
+    assert layer.compute_output_shape((2, 3, 6, 5)) == (2, 4, 4, 3)
+    assert layer(keras.KerasTensor((2, 3, 6, 5))).shape == (2, 4, 4, 3)
 
 
 def test_only_keras_own_layer_is_changed():
