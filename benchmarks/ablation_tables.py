@@ -3,6 +3,7 @@
     segscope ablation deck-cpu --dataset ... --show --json > camvid.json
     PYTHONPATH=. python benchmarks/ablation_tables.py docs/deck-ablation.csv --add camvid.json --data CamVid
     PYTHONPATH=. python benchmarks/ablation_tables.py docs/deck-ablation.csv
+    PYTHONPATH=. python benchmarks/ablation_tables.py docs/pretrained-ablation.csv --ablation pretrained
 
 ``--add`` puts in the pairs of an ablation, also of one that is still running; a pair that is there already is
 replaced. So seeds may come from several machines: each pair was trained and compared on one.
@@ -196,6 +197,7 @@ def main() -> None:
         "--add", type=Path, metavar="JSON", help="a table of segscope ablation --json"
     )
     parser.add_argument("--data", default="", help="with --add: what the data are called")
+    parser.add_argument("--ablation", default="deck-cpu", help="whose rows they are")
     options = parser.parse_args()
     pairs = read(options.csv)
     if options.add:
@@ -206,7 +208,8 @@ def main() -> None:
         pairs = list(key.values())
         write(options.csv, pairs)
     for data in dict.fromkeys(pair.data for pair in sorted(pairs)):
-        print(f"{data}\n\n{table([pair for pair in pairs if pair.data == data])}\n")
+        own = [pair for pair in pairs if pair.data == data]
+        print(f"{data}\n\n{table(own, options.ablation)}\n")
 
 
 if __name__ == "__main__":

@@ -92,8 +92,12 @@ def test_a_table_of_the_command_becomes_lines_and_comes_back(tmp_path):
     assert read(file) == made
 
 
-def test_the_documentation_shows_the_tables_of_its_pairs():
-    found, text = read(DOCS / "deck-ablation.csv"), (DOCS / "deck-ablation.md").read_text("utf-8")
+@pytest.mark.parametrize(
+    ("file", "ablation"),
+    [("deck-ablation.csv", "deck-cpu"), ("pretrained-ablation.csv", "pretrained")],
+)
+def test_the_documentation_shows_the_tables_of_its_pairs(file, ablation):
+    found, text = read(DOCS / file), (DOCS / "deck-ablation.md").read_text("utf-8")
     assert found
     for data in {pair.data for pair in found}:
-        assert table([pair for pair in found if pair.data == data]) in text, data
+        assert table([pair for pair in found if pair.data == data], ablation) in text, data

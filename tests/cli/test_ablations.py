@@ -86,7 +86,7 @@ def test_a_base_with_another_value_is_an_ablation_of_its_own(shell, tmp_path):
 
 def test_what_a_person_can_mend_is_one_sentence(shell, tmp_path):
     for words, sentence in (
-        (("small.json", "--dataset", "tiny"), "one of deck, deck-cpu"),
+        (("small.json", "--dataset", "tiny"), "one of deck, deck-cpu, pretrained"),
         ((tmp_path / "small.json",), "--dataset NAME"),
         (
             (tmp_path / "small.json", "--dataset", "tiny", "--weights", "own=gone.npz"),

@@ -111,8 +111,8 @@ def test_the_ablations_that_come_along_hold_every_claim_of_the_deck():
         "SpaceNet-4 weights",
         "Submodels",
     }
-    assert Ablations.shipped() == ["deck", "deck-cpu"]
-    for name in Ablations.shipped():
+    assert Ablations.shipped() == ["deck", "deck-cpu", "pretrained"]
+    for name in ("deck", "deck-cpu"):
         made = Ablations.read(name)
         assert made.name == name and {row.heading for row in made.rows} == headings
         assert (
@@ -123,3 +123,16 @@ def test_the_ablations_that_come_along_hold_every_claim_of_the_deck():
             == "spacenet4"
         )
     assert Ablations.read(SHIPPED / "deck.json").base["model"]["encoder"] == "resnet50"
+
+
+def test_each_encoder_is_trained_from_random_weights_as_well():
+    made = Ablations.read("pretrained")
+    assert made.base == Ablations.read("deck-cpu").base  # so that its runs serve both
+    model = {row.name: made.base["model"] | {} for row in made.rows}
+    for row in made.rows:
+        model[row.name] |= {key.removeprefix("model."): to for key, to in row.changes.items()}
+    random = [row for row in made.rows if model[row.name]["weights"] == "none"]
+    assert len(random) == len(made.file_names) == 4
+    for row in random:
+        other = model.get(row.against, made.base["model"])
+        assert other["encoder"] == model[row.name]["encoder"] and other["weights"] != "none"
