@@ -123,7 +123,7 @@ def over_folds(pairs: Sequence[Pair]) -> Interval | None:
     gains = mean_by_fold([drawn(pair) for pair in pairs])
     if len(gains) < FEWEST_FOLDS:
         return None
-    images = sum({pair.fold: pair.images for pair in pairs}.values())
+    images = max(pair.images for pair in pairs)  # the folds share their test images
     return difference_over_folds(gains, Spread(0.0, 0), ("images", images))[0]
 
 

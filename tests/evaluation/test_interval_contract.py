@@ -121,7 +121,7 @@ def of_ablation(a, b, groups):
         [mine.observed - other.observed],
         [mine.draws - other.draws],
         Spread(0.0, 0),
-        (mine.unit, mine.units),
+        (mine.unit, len(mine.drawn)),
     ).ends()
 
 

@@ -57,13 +57,13 @@ class DrawnScore:
     Attributes:
         observed: Over the set, 0..1; counts of all images added up.
         draws: (R,) over each resample; NaN where the units are too few for an interval.
-        units: How many images or groups were drawn from.
+        drawn: Ids of the images, or the groups, that were drawn from.
         unit: "images" or "groups".
     """
 
     observed: float
     draws: Floats
-    units: int
+    drawn: frozenset[str]
     unit: str = "images"
 
 
@@ -91,7 +91,7 @@ def draw_score(
     draws = np.full(resamples, np.nan)
     if drawing.is_enough:
         draws = np.concatenate([statistic(*block) for block in drawing.sums(margins)])
-    return DrawnScore(observed, draws, drawing.units, drawing.unit)
+    return DrawnScore(observed, draws, drawing.drawn, drawing.unit)
 
 
 @dataclass(frozen=True)

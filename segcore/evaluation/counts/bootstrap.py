@@ -208,6 +208,7 @@ class Resampling:
     Attributes:
         unit: "images" or "groups".
         units: How many there are.
+        drawn: Their ids where images have names; else none.
         resamples: R.
         level: Nominal coverage of intervals.
     """
@@ -261,11 +262,13 @@ class Resampling:
             every = known if groups is not None else names
             sorted_by = [str(name) for name, full in zip(every, filled, strict=True) if full]
             order = np.argsort(sorted_by, kind="stable")
+            self.drawn = frozenset(sorted_by)
             text = "\n".join(sorted(sorted_by))
             self._seed = np.random.default_rng(
                 [self._seed.bit_generator.random_raw() % 2**32, zlib.crc32(text.encode())]
             )
         else:
+            self.drawn = frozenset()
             order = _order(parts, codes, self.units)
         rank = np.empty(self.units, np.int64)
         rank[order] = np.arange(self.units)

@@ -313,8 +313,10 @@ class Ablations:
             plan.ablation, self._datasets, self._runs, self._scores, drawn=self._drawn
         )
         rows = results.rows(cells or self.cells(plan))
-        sentences = explain(plan, rows, results.units, self._groups(plan))
-        return Table(plan, tuple(rows), results.protocol, dict(results.units), tuple(sentences))
+        drawn = results.drawn_from
+        sentences = explain(plan, rows, drawn, self._groups(plan))
+        units = {name: len(ids) for name, ids in drawn.items()}
+        return Table(plan, tuple(rows), results.protocol, units, tuple(sentences))
 
     def _groups(self, plan: Plan) -> dict[str, int]:
         """Return the number of drives or folders by dataset, where each has ten images or more."""

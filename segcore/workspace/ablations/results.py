@@ -82,7 +82,7 @@ class AblationResults:
         runs: Its runs.
         scored: Its scores.
         protocol: In words how the rows were scored; filled in by :meth:`rows`.
-        units: How many images or groups the intervals draw from, by dataset.
+        drawn_from: Ids of the images or groups that the intervals draw from, by dataset.
         drawn: Scores that were drawn before, by all that they depend on; added to.
     """
 
@@ -91,7 +91,7 @@ class AblationResults:
     runs: Runs
     scored: Scores
     protocol: str = ""
-    units: dict[str, int] = field(default_factory=dict)
+    drawn_from: dict[str, frozenset[str]] = field(default_factory=dict)
     drawn: dict[tuple[Any, ...], Drawn] = field(default_factory=dict)
 
     def rows(self, cells: Mapping[str, Sequence[Cell]]) -> list[RowResult]:
@@ -183,7 +183,7 @@ class AblationResults:
         if key not in self.drawn:
             self.drawn[key] = self._draw(run, split, stage)
         drawn = self.drawn[key]
-        self.units[drawn[1].protocol.dataset] = drawn[0].units
+        self.drawn_from[drawn[1].protocol.dataset] = drawn[0].drawn
         self.protocol = self.protocol or drawn[2]
         return drawn
 
@@ -268,7 +268,7 @@ class AblationResults:
             if sound[0].cell.seed < 0 and len(sound) < 2
             else spread_of(reached, pool)
         )
-        unit = (sound[0].ours.unit, min(p.ours.units for p in sound))
+        unit = (sound[0].ours.unit, min(len(p.ours.drawn) for p in sound))
         score = mean_over_pairs(
             reached, [p.ours.draws for p in sound], own, unit, self.ablation.level
         )
@@ -429,9 +429,8 @@ def _name(row: AblationRow | None) -> str:
 
 
 def _drawn_from(pairs: Sequence[_Pair]) -> tuple[str, int]:
-    """What the pairs' images were drawn by, and how many units all datasets have together."""
-    units = {pair.cell.dataset: pair.ours.units for pair in pairs}
-    return pairs[0].ours.unit, sum(units.values())
+    """What the pairs' images were drawn by, and how many there are: folds may share them."""
+    return pairs[0].ours.unit, len(frozenset().union(*(pair.ours.drawn for pair in pairs)))
 
 
 def _corrected(lines: Sequence[RowResult], level: float) -> list[RowResult]:

@@ -188,21 +188,24 @@ def _pair_sentence(plan: Plan) -> str:
 
 
 def explain(
-    plan: Plan, rows: Sequence[RowResult], units: Mapping[str, int], groups: Mapping[str, int]
+    plan: Plan,
+    rows: Sequence[RowResult],
+    units: Mapping[str, frozenset[str]],
+    groups: Mapping[str, int],
 ) -> list[str]:
     """Say what varies between the pairs, what the intervals cover, and what is not known.
 
     Args:
         plan: The ablation.
         rows: Its lines.
-        units: How many images or groups the intervals draw from, by dataset.
-        groups: Number of groups (drives, tiles) in the images of the report's split, by dataset
-            , where they are fewer.
+        units: Ids of the images or groups that the intervals draw from, by dataset.
+        groups: Number of groups (drives, tiles) in the images of the report's split, by dataset,
+            where they are fewer.
     """
     ablation = plan.ablation
     sentences = [_pair_sentence(plan)]
     what = f"groups ({ablation.group_by})" if ablation.group_by else "images"
-    drawn = ", ".join(f"{count} of {name}" for name, count in units.items())
+    drawn = ", ".join(f"{len(ids)} of {name}" for name, ids in units.items())
     if drawn:
         sentences.append(
             f"Each interval ({100 * ablation.level:g} %) draws {what} of split "
@@ -234,7 +237,7 @@ def explain(
     correction = many(
         sum(row.p_value is not None for row in rows),
         ablation.level,
-        ("groups" if ablation.group_by else "images", sum(units.values())),
+        ("groups" if ablation.group_by else "images", len(frozenset().union(*units.values()))),
         ablation.resamples,
     )
     if correction:

@@ -67,7 +67,7 @@ def test_the_same_images_are_drawn_for_every_run_in_any_order():
     assert np.array_equal(mine.draws, turned.draws) and mine.observed == turned.observed
     assert not np.array_equal(mine.draws, other.draws)  # other images fall by their own chance
     grouped = draw_score(counts, names, 200, groups=list("aabcdefg"))
-    assert (grouped.units, grouped.unit) == (7, "groups") and not np.isnan(grouped.draws).any()
+    assert (len(grouped.drawn), grouped.unit) == (7, "groups") and not np.isnan(grouped.draws).any()
     assert np.isnan(draw_score(counts, names, 200, groups=["a"] * 8).draws).all()
 
 

@@ -102,9 +102,13 @@ def test_an_encoder_of_keras_is_fused_and_survives_a_save(tmp_path):
 @pytest.mark.parametrize("use_bias", [True, False])
 def test_a_convolution_computes_what_keras_does(policy, tolerance, activation, use_bias):
     x = tf.constant(np.random.default_rng(7).normal(size=(2, 6, 5, 3)), tf.float32)
-    arguments = dict(
-        filters=4, kernel_size=3, activation=activation, use_bias=use_bias, dtype=policy
-    )
+    arguments = {
+        "filters": 4,
+        "kernel_size": 3,
+        "activation": activation,
+        "use_bias": use_bias,
+        "dtype": policy,
+    }
     plain, fused = keras.layers.Conv2D(**arguments), FusedConv2D(**arguments)
     for layer in (plain, fused):
         layer.build(x.shape)

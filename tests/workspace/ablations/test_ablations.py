@@ -314,6 +314,10 @@ def test_folds_are_pooled_and_what_varies_is_said(workspace, made_up, monkeypatc
         "tiny-fold-2": 3,
     }
     assert "dataset (tiny-fold-1, tiny-fold-2) and a seed" in table.sentences[0]
+    judged = [dataclasses.replace(row, p_value=0.01)] * 2
+    images = dict.fromkeys(folds, frozenset({"one", "two", "three"}))
+    said = explain(plan, judged, images, {})  # the folds' test images are the same three
+    assert any("resamples of 3 images" in sentence for sentence in said)
 
 
 def test_the_prediction_of_a_training_that_was_resumed_since_is_not_its_score(workspace, made_up):
@@ -362,6 +366,7 @@ def test_one_ablation_is_compared_across_two_datasets(workspace, made_up):
 
 def test_frames_of_few_drives_are_named(workspace):
     plan = make(workspace)
-    told = explain(plan, (), {"tiny": 233}, {"tiny": 2})
+    images = {"tiny": frozenset(map(str, range(233)))}
+    told = explain(plan, (), images, {"tiny": 2})
     assert "few drives or folders (2 of tiny)" in told[2] and "233 of tiny" in told[1]
-    assert not any("few drives" in sentence for sentence in explain(plan, (), {"tiny": 3}, {}))
+    assert not any("few drives" in sentence for sentence in explain(plan, (), images, {}))
