@@ -1,10 +1,16 @@
 """One contract for every architecture."""
 
+import re
+import subprocess
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+import segcore.models.layers
 from segcore.catalog import ARCHITECTURES, CLASSIC_NAMES, ENCODERS
 from segcore.config import ModelConfig
 from segcore.errors import SegcoreError
@@ -99,6 +105,30 @@ def test_an_architecture_learns_splits_and_survives_a_save(architecture, images,
         again = load_network(tmp_path / "model.keras")
         np.testing.assert_array_equal(again(images), expected)
         SAVED.update(kinds)
+
+
+READ = """
+import sys
+import keras
+from segcore.models.build import load_network
+for path in sys.argv[1:]:
+    load_network(path)
+print(*keras.saving.get_custom_objects())
+"""
+
+
+def test_a_process_that_built_none_reads_every_network(tmp_path):
+    """Predictions run in processes of their own, which know layers only from the files' names."""
+    paths = [str(tmp_path / f"{name}.keras") for name in ("unet_crf", "danet")]
+    for path in paths:
+        build_model(ModelConfig(Path(path).stem, "tiny", "none"), CLASSES, SIZE).save(path)
+    command = [sys.executable, "-c", READ, *paths]
+    known = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    layers = Path(segcore.models.layers.__file__).parent.parent
+    text = "".join(path.read_text("utf-8") for path in layers.rglob("*.py"))
+    own = re.findall(r"register_keras_serializable\(.*\)\nclass (\w+)", text)
+    assert len(own) > 15
+    assert {f"segcore>{name}" for name in own} - set(known) == {"segcore>Unpack"}  # saved never
 
 
 def check_halves(model, split, images, expected):

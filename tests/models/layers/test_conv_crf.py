@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from segcore.models.decoders.conv_crf import ConvCRF
+from segcore.models.layers.conv_crf import ConvCRF
 
 pytestmark = pytest.mark.tensorflow
 
