@@ -28,12 +28,10 @@ def test_what_is_not_comparable_is_a_warning_and_no_number(
     trained, made_up, open_page, read
 ) -> None:
     made_up.train("few-1")
-    counts = trained.workspace.scores.counts(trained.members[0], "test")[1]
-    made_up.predict("few-1", "test", 3).write_counts(
-        "test", "prediction", ["test/scene_0"], counts[:1]
-    )
+    ids, counts = trained.workspace.scores.counts(trained.members[0], "test")
+    made_up.predict("few-1", "test", 3).write_counts("test", "prediction", ids, counts[::-1])
     at = tab(open_page, "A/B test", trained.members[0], against="few-1")
-    assert "numbers of images" in at.warning[0].value
+    assert "masks differ" in at.warning[0].value
     assert "p value" not in read.metrics(at)
 
 

@@ -93,8 +93,8 @@ def test_a_class_without_a_score_is_a_dash_and_no_nought(trained, made_up, open_
     run.write_counts(
         "test",
         "prediction",
-        ["test/scene_0"],
-        np.array([[[1000, 4, 0, 0], [0, 500, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]]),
+        [f"test/scene_{i}" for i in range(3)],
+        np.array([[[1000, 4, 0, 0], [0, 500, 0, 0], [0] * 4, [0] * 4], *np.zeros((2, 4, 4))], int),
     )
     at = open_page("evaluate", run="rare-1", split="test")
     table = next(d.value for d in at.dataframe if "IoU" in d.value)

@@ -21,7 +21,7 @@ READS = {
         "names open plan_balance repeated rows shift statistics"
     ),
     "runs": (
-        "backends check check_classes check_split dataset_of derived devices engines ids kin members "
+        "backends check check_classes check_split dataset_of derived devices engines ids is_current kin members "
         "newest on_split open prediction_of refresh rows splits_of wait"
     ),
     "bands": "channels display figures",
@@ -41,7 +41,7 @@ READS = {
     "exports": "missing",
     "scores": (
         "choice chosen_here compare counts coverage drawn_by ensemble "
-        "evaluate_folders has_counts holder label_set plan_test report sample_ids stages "
+        "evaluate_folders has_counts holder label_set plan_test report sample_ids seen stages "
         "stamp"
     ),
     "probability_storage": "check_room estimate has_any stored",

@@ -8,6 +8,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from segcore.data.dataset.changes import changing
@@ -67,6 +68,14 @@ def read_split_history(dataset: Dataset) -> tuple[str, list[PastSplits]]:
             for p in data["earlier"]
         ]
         return str(data["how"]), earlier
+
+
+def splits_changed(folder: Path) -> float:
+    """Return when the splits of a dataset's folder last changed, seconds since 1970; 0 if never."""
+    try:
+        return (folder / FILE_NAME).stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def change_splits(dataset: Dataset, splits: Mapping[str, str], how: str) -> Dataset:

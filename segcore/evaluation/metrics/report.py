@@ -43,6 +43,7 @@ class Protocol:
         class_names: The scored classes in index order.
         absent_class: What happens to a class that is in neither truth nor prediction.
         truth: Sum of true pixels of each class, in index order.
+        seen: How many of the images training has seen, as a sentence; "" where none is known.
     """
 
     dataset: str
@@ -53,6 +54,7 @@ class Protocol:
     class_names: tuple[str, ...]
     absent_class: str = ABSENT_CLASS_POLICY
     truth: tuple[int, ...] = ()
+    seen: str = ""
 
     def sentence(self) -> str:
         """State the protocol in words."""
@@ -243,7 +245,9 @@ class Report:
             pixel_accuracy=over_set["pixel_accuracy"],
             classes=self._classes(),
             interval={name: self.interval(name).ends() for name in HEADLINES},
-            how_sure=f"{self.interval().how()} {self.drawn}".strip(),
+            how_sure=" ".join(
+                filter(None, (self.protocol.seen, self.interval().how(), self.drawn))
+            ),
             scores=over_set,
             mean_over_images={
                 name: plain(float(scores.mean_present(v))) for name, v in images.items()

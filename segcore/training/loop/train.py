@@ -26,6 +26,7 @@ from segcore.models.engines.engine import ENGINE
 from segcore.models.split import split_network
 from segcore.runs.folder.environment import engine_reason
 from segcore.runs.folder.run_folder import RunFolder, note_device, replacing
+from segcore.runs.folder.seen_samples import note_seen
 from segcore.runs.machine.engines import AUTO
 from segcore.runs.machine.processor import SLOW_BFLOAT16, has_bfloat16
 from segcore.runs.queue.stopping import Stopped
@@ -161,6 +162,7 @@ class Training:
                 run.write_json("bands", look.to_json())
             if bands is not None:
                 run.write_json(LEARNED_BANDS, bands.to_json())
+            note_seen(run, (s.id for s in self.images), (s.id for s in validation))
         self._slower = learning_rate_factor(run)
         progress.say("Building the network")
         devices.seed(config.seed)

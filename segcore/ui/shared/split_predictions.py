@@ -69,8 +69,26 @@ def offer(runs: Sequence[str], split: str) -> bool:
     return False
 
 
+def _warn_of_seen(runs: Sequence[str], split: str) -> None:
+    """Say whose training has seen images of a split; saying so once is enough for several."""
+    workspace = session.workspace()
+    for run in runs:
+        seen = workspace.scores.seen(run, split)
+        if seen:
+            st.warning(
+                f"{session.plain(called(run))} on {session.plain(split)}: {seen} The splits were "
+                "changed after the training; score it on images that it has not seen.",
+                icon=":material/warning:",
+            )
+            return
+
+
 def offer_recount(runs: Sequence[str], split: str) -> None:
-    """Say that masks were edited after they were scored, and offer to count these images anew."""
+    """Say what is amiss with scores: training has seen the images, or masks were edited since.
+
+    Images with edited masks can be counted anew.
+    """
+    _warn_of_seen(runs, split)
     recounts = session.workspace().recounts
     outdated = {run: images for run in runs if (images := recounts.outdated(run, split))}
     if not outdated:

@@ -29,6 +29,7 @@ class RunRow:
         scored_split: The split that its mean IoU belongs to; "" where it has none.
         scored_size: The size at which images are scored: that of training, "64 x 64" (height x
             width), or "own size"; "" where nothing is scored.
+        earlier: Whether the score is of images that the split had earlier.
     """
 
     run: str
@@ -40,6 +41,7 @@ class RunRow:
     annotations: Annotations
     scored_split: str
     scored_size: str
+    earlier: bool = False
 
     @property
     def training_mean_iou(self) -> float | None:
@@ -54,8 +56,10 @@ class RunRow:
     @property
     def scored_on(self) -> str:
         """The split and size of the score, "validation, 64 x 64"; "" without a score."""
-        known = self.status.mean_iou is not None
-        return ", ".join(p for p in (self.scored_split, self.scored_size) if p) if known else ""
+        if self.status.mean_iou is None:
+            return ""
+        split = f"an earlier {self.scored_split}" if self.earlier else self.scored_split
+        return ", ".join(part for part in (split, self.scored_size) if part)
 
     def to_json(self) -> dict[str, Any]:
         """Return the row as one flat mapping, for ``segscope runs --json``."""
@@ -73,6 +77,7 @@ class RunRow:
             "archived": self.annotations.archived,
             "scored_split": self.scored_split,
             "scored_size": self.scored_size,
+            "earlier": self.earlier,
         }
 
 

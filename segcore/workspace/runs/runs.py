@@ -58,6 +58,7 @@ from segcore.workspace.runs.refusals import (
 from segcore.workspace.runs.rows import RunRow, run_row
 from segcore.workspace.runs.run_ids import evaluation_id as evaluation_id
 from segcore.workspace.runs.run_ids import prediction_id as prediction_id
+from segcore.workspace.runs.scored_images import ScoredImages
 
 Progress = Callable[[int, int, str], None]
 POLL_SECONDS, POLL_SECONDS_A_RUN = 0.3, 0.005
@@ -78,6 +79,7 @@ class Runs:
         self._workspace = workspace
         self._datasets = datasets
         self.folder = workspace / "runs"
+        self.scored_images = ScoredImages(datasets, self.folder)
 
     def ids(self) -> list[str]:
         """Return the ids of all runs, newest first."""
@@ -119,7 +121,8 @@ class Runs:
 
     def rows(self) -> list[RunRow]:
         """Return every run at a glance, newest first."""
-        return [run_row(summary) for summary in jobs.refresh(self._workspace)]
+        rows = [run_row(summary) for summary in jobs.refresh(self._workspace)]
+        return self.scored_images.mark_earlier(rows)
 
     @writes("start a training", "Started the training {result}")
     def train(self, config: TrainConfig, members: int = 1, name: str = "") -> list[str]:
@@ -382,7 +385,15 @@ class Runs:
             done = folder.ids_with_probabilities(split) | folder.ids_with_mask(split, "prediction")
             if not done.issuperset(wanted_ids):  # added to the dataset since
                 self._continue(folder, "Images were added.")
+            elif not self.is_current(folder, split):
+                self._continue(folder, "The split has other images now.")
         return name
+
+    def is_current(self, folder: RunFolder, split: str) -> bool:
+        """Return whether every stage that a run has counted stands for a split's images of today."""
+        return not any(
+            self.scored_images.unlike_split(folder, split, stage) for stage in folder.stages(split)
+        )
 
     def _continue(self, folder: RunFolder, cause: str) -> None:
         """Queue a finished prediction again; it predicts the images that are not on disk."""
@@ -605,10 +616,13 @@ class Runs:
                 self._check_whole(self.open(member), split)
         predictions = [self.predict(member, split) for member in config.members]
         newest = self.newest(predictions)
-        status = RunFolder(self.folder / run).status()
+        folder = RunFolder(self.folder / run)
+        status = folder.status()
+        if status.state == "finished" and not self.is_current(folder, split):
+            newest = math.inf
         if status.state != "finished" or (status.started or 0.0) < newest:
             predictions = [self.predict_whole(member, split) for member in config.members]
-            newest = self.newest(predictions)
+            newest = max(newest, self.newest(predictions))
         self.ensure(run, config, newest, after=predictions)
         return run
 

@@ -144,9 +144,10 @@ class Scores:
             raise changed_classes(dataset, run, [str(index) for index in range(size)])
 
     def _counted(self, run: str, split: str, stage: str) -> tuple[RunFolder, str]:
-        """As :meth:`_find`, refusing a run whose classes changed since."""
+        """As :meth:`_find`, refusing a run whose classes, or a split whose images changed since."""
         folder, stage = self._find(run, split, stage)
         self._runs.check_classes(run)
+        self._runs.scored_images.require_current(folder, split, stage)
         return folder, stage
 
     def _find(self, run: str, split: str, stage: str) -> tuple[RunFolder, str]:
@@ -238,12 +239,12 @@ class Scores:
             dataset.save_label_map(LabelMap(indices, name))
 
     def has_counts(self, run: str, split: str, stage: str = "") -> bool:
-        """Return whether a run has counts of a split; their classes may have changed since."""
+        """Return whether a run has counts of a split's images; their classes may have changed since."""
         try:
-            self._find(run, split, stage)
+            folder, stage = self._find(run, split, stage)
+            return not self._runs.scored_images.unlike_split(folder, split, stage)
         except SegcoreError:
             return False
-        return True
 
     @writes("start a prediction")
     def ensure_predictions(
@@ -265,24 +266,20 @@ class Scores:
     def ensure_counts(
         self, runs: Sequence[str], split: str, progress: Progress | None = None
     ) -> None:
-        """Predict as :meth:`ensure_predictions`; where no engine is installed, counts of all images do.
+        """Predict as :meth:`ensure_predictions`, but only with runs that lack counts of the split.
 
         Raises:
             SegcoreError: As :meth:`ensure_predictions`.
         """
-        able = bool(self._runs.engines())
-        lacking = [run for run in runs if able or not self._is_counted(run, split)]
+        lacking = [run for run in runs if not self._is_counted(run, split)]
         self.ensure_predictions(lacking, split, progress)
 
     def _is_counted(self, run: str, split: str) -> bool:
-        """Return whether every image that could be predicted has counts, made since the run ended."""
+        """Return whether a run has counts of a split that are younger than its network."""
         if not self.has_counts(run, split):
             return False
         counted, ended = self.holder(run, split), self._runs.open(run).status().finished
-        if counted.id != run and (counted.status().started or 0.0) < (ended or 0.0):
-            return False
-        samples = self._datasets.open(self._runs.open(run).config.dataset).predictable(split)
-        return {sample.id for sample in samples} <= set(self.sample_ids(run, split))
+        return counted.id == run or (counted.status().started or 0.0) >= (ended or 0.0)
 
     def drawn_by(self, run: str, sample_ids: Sequence[str], by: str | None = None) -> DrawnBy:
         """Return the groups that a run's intervals draw, as its dataset defines them."""
@@ -318,7 +315,8 @@ class Scores:
             groups=drawn.groups,
             dataset=self._shared_name(dataset, split),
         )
-        return dataclasses.replace(report, drawn=drawn.note)
+        protocol = dataclasses.replace(report.protocol, seen=self.seen(run, split, stage))
+        return dataclasses.replace(report, drawn=drawn.note, protocol=protocol)
 
     def compare(
         self, run: str, other: str, split: str, stage: str = "", other_stage: str = ""
@@ -328,19 +326,13 @@ class Scores:
         Raises:
             SegcoreError: One has no counts of that split yet.
         """
-        chosen = [
-            sentence
-            for sentence in (
-                self.chosen_here(run, split, stage),
-                self.chosen_here(other, split, other_stage),
-            )
-            if sentence
+        reports = self.report(run, split, stage), self.report(other, split, other_stage)
+        said = [
+            self.chosen_here(run, split, stage),
+            self.chosen_here(other, split, other_stage),
+            *(report.protocol.seen for report in reports),
         ]
-        return compare_reports(
-            self.report(run, split, stage),
-            self.report(other, split, other_stage),
-            chosen=" ".join(dict.fromkeys(chosen)),
-        )
+        return compare_reports(*reports, chosen=" ".join(dict.fromkeys(filter(None, said))))
 
     def coverage(
         self,
@@ -412,6 +404,15 @@ class Scores:
         names, theirs = self.counts(other, split, other_stage)
         places = {name: position for position, name in enumerate(names)}
         return counts, theirs.select([places[name] for name in ids]), groups
+
+    def seen(self, run: str, split: str, stage: str = "") -> str:
+        """Say how many of the scored images a run's training has seen; "" where none is known.
+
+        Raises:
+            SegcoreError: The run has no counts of that split yet.
+        """
+        holder, stage = self._counted(run, split, stage)
+        return self._runs.scored_images.seen(self._runs.open(run), holder, split, stage)
 
     def chosen_here(self, run: str, split: str, stage: str = "") -> str:
         """Say where a run's members or CRF were chosen on this very split; "" where they were not.

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from segcore.data.dataset.split_history import change_splits, undo_splits
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
 from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.folder.seen_samples import note_seen
 from segcore.runs.machine import engines
+from segcore.workspace import Workspace
 from segcore.workspace.runs.runs import prediction_id
 from tests.promises import SCORES
 
@@ -124,6 +127,50 @@ def test_without_an_engine_counts_do_in_place_of_a_prediction(
     trained.workspace.runs.open(member).write_status(finished=began + 1)  # resumed since
     with pytest.raises(SegcoreError, match="Expected an engine, found none"):
         scores.ensure_counts([member], "test")
+
+
+def test_scores_of_an_earlier_split_are_refused_and_made_again(trained, started) -> None:
+    scores, runs, (member, _) = trained.workspace.scores, trained.workspace.runs, trained.members
+    before = scores.report(member, "test").to_json()
+    tiny = trained.workspace.datasets.open("tiny")
+    splits = {s.id: s.split for s in tiny.samples}
+    now, gone = next(s for s in splits if splits[s] == "train"), "test/scene_0"
+    change_splits(tiny, splits | {now: "test", gone: "train"}, "by hand")
+    for run in (member, trained.ensemble):
+        assert not scores.has_counts(run, "test")
+        with pytest.raises(SegcoreError, match="of which 2 are among the 3 that it has now"):
+            scores.report(run, "test")
+    on = {row.run: row.scored_on for row in runs.rows()}
+    assert on[prediction_id(member, "test")] == "an earlier test, own size"
+    assert on[member] == "validation, 32 x 64"  # that of the training itself
+    undo_splits(trained.workspace.datasets.open("tiny"))
+    assert scores.report(member, "test").to_json() == before
+    assert not any(row.earlier for row in runs.rows())
+
+    held = runs.open(prediction_id(member, "test"))
+    ids, counts = held.read_counts("test", "prediction")
+    held.write_counts("test", "prediction", ids[:2], counts.select([0, 1]))  # as of another split
+    assert started == [] and not scores.has_counts(member, "test")
+    assert runs.predict(member, "test") == held.id  # every image is on disk, so it only counts
+    assert held.status().state == "queued"
+
+
+def test_images_that_training_has_seen_are_named_with_the_score(trained) -> None:
+    scores, runs = trained.workspace.scores, trained.workspace.runs
+    first, second = map(runs.open, trained.members)
+    note_seen(first, ["train/scene_0", "test/scene_1"], ["validation/scene_0", "test/scene_2"])
+    said = (
+        "Of these images 1 was trained on and 1 was used to choose the epoch: the scores flatter."
+    )
+    assert scores.report(first.id, "test").protocol.seen == said
+    assert scores.report(first.id, "test").summary().how_sure.startswith(said)
+    assert scores.report(f"{first.id}--test", "test").protocol.seen == said
+    assert scores.report(second.id, "test").protocol.seen == ""
+    assert scores.report(trained.ensemble, "test").protocol.seen == said
+    assert scores.compare(first.id, second.id, "test").chosen == said  # so nothing is judged
+    note_seen(first, ["test/scene_2"], [])  # resumed after another change of the splits
+    again = Workspace(trained.workspace.folder).scores.seen(first.id, "test")
+    assert again == "Of these images 2 were trained on: the scores flatter."
 
 
 def test_a_merge_becomes_a_label_map_of_indices(trained, made_up) -> None:
