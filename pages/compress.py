@@ -139,7 +139,7 @@ with choice:
 
 with top, session.errors_shown():
     found = queries.merge(run, split, groups, prior, importance, apart)
-verdict = advice.judge(found, groups, by_id, split)
+verdict = advice.judge(found, groups, by_id, split, what_if.verdicts)
 boxes = {
     "recommended": (st.success, ":material/check_circle:"),
     "rejected": (st.warning, ":material/cancel:"),
@@ -194,7 +194,8 @@ elif tabs["Back off"].open:
         back_off.show(run, split, splits)
 elif tabs["Holdout check"].open:
     with tabs["Holdout check"]:
-        summary.reported(run, split, splits, groups, by_id, (prior, importance))
+        terms = prior, importance, apart, float(rate)
+        summary.reported(run, split, splits, groups, by_id, terms)
 else:
     with tabs["Tree and confusion"], session.errors_shown():
         summary.tree(what_if, label_set, cached_scores.confusion(run, split), groups)

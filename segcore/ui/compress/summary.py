@@ -260,9 +260,18 @@ def reported(
     splits: Sequence[str],
     groups: Groups,
     names: Mapping[int, str],
-    terms: tuple[str, Importance],
+    terms: tuple[str, Importance, Groups, float],
 ) -> None:
-    """Report on another split what was chosen on this one, side by side."""
+    """Report on another split what was chosen on this one, side by side.
+
+    Args:
+        run: Id of the run whose labels are merged.
+        split: The split that the merge is chosen on.
+        splits: All splits.
+        groups: Groups of class ids.
+        names: Class names by id, in index order.
+        terms: Entropy weighting, importance, pairs that never meet, trade-off rate.
+    """
     others = [s for s in splits if s != split and session.workspace().scores.has_counts(run, s)]
     if not others:
         st.info(
@@ -280,8 +289,9 @@ def reported(
         )
     )
     with session.errors_shown():
-        here, there = (queries.merge(run, s, groups, *terms) for s in (split, other))
-    verdict = judge(there, groups, names, other)
+        here, there = (queries.merge(run, s, groups, *terms[:2]) for s in (split, other))
+        pairs = queries.what_if(run, other, *terms)[0].verdicts
+    verdict = judge(there, groups, names, other, pairs)
     kinds = {"recommended": st.success, "rejected": st.warning}
     kinds.get(verdict.kind, st.info)(f"On {session.plain(other)}: {verdict.sentence}")
     _both_splits(f"selected on {split}", here, f"checked on {other}", there)

@@ -30,17 +30,25 @@ class Verdict:
     sentence: str
 
 
-def judge(report: MapReport, groups: Groups, names: Mapping[int, str], split: str) -> Verdict:
+def judge(
+    report: MapReport,
+    groups: Groups,
+    names: Mapping[int, str],
+    split: str,
+    pairs: Sequence[MergeVerdict] = (),
+) -> Verdict:
     """Say whether a merge is advised on a split.
 
     It is recommended where the whole 95 % intervals of the lift over random merges and of the
-    change in chance-adjusted accuracy lie above 0; rejected where one lies below 0.
+    change in chance-adjusted accuracy lie above 0, and the advice on each pair that it joins is to
+    merge; rejected where one interval lies below 0.
 
     Args:
         report: Scores of the merge on that split.
         groups: Groups of class ids.
         names: Class names by id, in index order.
         split: Name of the split.
+        pairs: Advice on pairs of labels on the same split.
     """
     merged = [group for group in groups if len(group) > 1]
     reason = _why_silent(report, merged, names, split)
@@ -51,15 +59,9 @@ def judge(report: MapReport, groups: Groups, names: Mapping[int, str], split: st
     title = ", ".join(" + ".join(session.plain(names[i]) for i in group) for group in merged)
     change = " to ".join(formatting.number(one.honest_accuracy, 2) for one in (before, after))
     if lift.low > 0 and honest.low > 0:
-        stable = report.stability.pairs
-        often = f", stable in {formatting.percent(stable)} of the resamples"
-        gained = formatting.points(after.accuracy - before.accuracy)
-        kept = formatting.percent(after.retained_entropy)
-        return Verdict(
-            "recommended",
-            f"**Merge {title}**: {gained} accuracy, keeps {kept} of the entropy"
-            f"{often if isfinite(stable) else ''}.",
-        )
+        doubt = _doubt(merged, list(names), pairs)
+        lead = f"**{doubt}** {title}" if doubt else f"**Merge {title}**"
+        return Verdict("undecided" if doubt else "recommended", f"{lead}: {_figures(report)}.")
     if honest.high <= 0 or after.honest_accuracy <= before.honest_accuracy:
         return Verdict(
             "rejected",
@@ -73,6 +75,33 @@ def judge(report: MapReport, groups: Groups, names: Mapping[int, str], split: st
         f"({ends(lift)}) or of the change in chance-adjusted accuracy "
         f"({ends(honest, signed=True)}) contains 0.",
     )
+
+
+DOUBTS = {
+    "collect": "Too little data to advise a merge.",
+    "train": "Not advised before the labels are learned.",
+    "ensemble": "Not advised: only some members confuse these labels.",
+    "keep": "Not advised: some of these labels are distinct.",
+}
+"""Why a merge is not recommended while the advice on one of its pairs is this action."""
+
+
+def _doubt(
+    merged: Sequence[Sequence[int]], ids: Sequence[int], pairs: Sequence[MergeVerdict]
+) -> str:
+    """Return why the advice on the pairs of a merge speaks against it; "" where none does."""
+    inside = [p for p in pairs if any({ids[i] for i in p.pair} <= set(g) for g in merged)]
+    against = {pair.action for pair in inside if not pair.green}
+    return next((DOUBTS[action] for action in DOUBTS if action in against), "")
+
+
+def _figures(report: MapReport) -> str:
+    """Write what a merge gains and keeps, and how often resampled images choose it again."""
+    gained = formatting.points(report.after.accuracy - report.before.accuracy)
+    kept = formatting.percent(report.after.retained_entropy)
+    same = report.stability.same
+    again = f", chosen again in {formatting.percent(same)} of the resamples"
+    return f"{gained} accuracy, keeps {kept} of the entropy{again if isfinite(same) else ''}"
 
 
 def ends(interval: Interval, *, signed: bool = False) -> str:

@@ -1,6 +1,7 @@
 """Advice on a merge is given only where the model, the classes and the scores can bear it."""
 
 from math import nan
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -36,15 +37,41 @@ def found(before=None, after=None, honest=(0.05, 0.15), lift=(0.2, 0.4), class_p
     )
 
 
-def judge(groups=GROUPS, **changes):
-    return verdict.judge(found(**changes), groups, NAMES, "validation")
+def judge(groups=GROUPS, pairs=(), **changes):
+    return verdict.judge(found(**changes), groups, NAMES, "validation", pairs)
+
+
+def pair_advice(action, pair=(1, 2)):
+    """The advice on a pair of class indices; only what the headline reads."""
+    return SimpleNamespace(pair=pair, action=action, green=action == "merge")
 
 
 def test_a_merge_that_all_speaks_for_is_recommended_with_its_figures() -> None:
     given = judge()
     assert given.kind == "recommended"
-    for words in ("forest + shrub", "+6.0 pp", "92.0 %", "88.0 %"):
+    for words in ("forest + shrub", "+6.0 pp", "92.0 %", "again in 50.0 %"):
         assert words in given.sentence
+    assert "88.0 %" not in given.sentence  # of the pairs: not how often this very merge is chosen
+
+
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [
+        ("collect", "Too little data to advise"),
+        ("train", "before the labels are learned"),
+        ("ensemble", "only some members"),
+        ("keep", "distinct"),
+    ],
+)
+def test_the_headline_is_never_greener_than_the_pairs_it_joins(action, words) -> None:
+    given = judge(pairs=[pair_advice("merge", (0, 1)), pair_advice(action)])
+    assert given.kind == "undecided" and words in given.sentence
+    assert "forest + shrub: +6.0 pp accuracy" in given.sentence  # it still says what was found
+
+
+def test_advice_on_other_pairs_leaves_the_headline_as_it_is() -> None:
+    pairs = [pair_advice("merge"), pair_advice("collect", (0, 1)), pair_advice("keep", (2, 3))]
+    assert judge(pairs=pairs).kind == "recommended"
 
 
 @pytest.mark.parametrize(
