@@ -125,9 +125,14 @@ def verdict(score: str, gain: Interval, chosen_on: str = "") -> str:
     change = f"{score} changes by {formatting.points(gain.value, 2, unit=' points')}"
     if gain.is_known:
         change += f" ({100 * gain.level:g} % interval {gain.range(2, signed=True)})"
+    if chosen_on and gain.value < 0:
+        return (
+            f"Even on {chosen_on}, where it was chosen, the CRF loses: {change}. "
+            "Leave it off unless another score matters more."
+        )
     if chosen_on:
         return (
-            f"Chosen on {chosen_on}, so not judged there: {change}, which is too good. "
+            f"Chosen on {chosen_on}, so not judged there: {change}, which likely flatters it. "
             "Apply it to a split where nothing was chosen."
         )
     if not gain.is_known:

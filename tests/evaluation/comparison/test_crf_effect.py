@@ -106,5 +106,13 @@ def test_nothing_is_judged_where_it_was_chosen(ends, word):
     assert word not in sentence and sentence.startswith("Chosen on validation, so not judged")
 
 
+def test_a_loss_where_it_was_chosen_is_no_flattery():
+    lost = Interval.from_difference({"difference": -0.0372, "interval": (-0.0715, 0.0132)})
+    sentence = verdict("mean IoU", lost, chosen_on="validation")
+    assert "the CRF loses" in sentence and "Leave it off" in sentence and "-3.72" in sentence
+    assert "flatters" not in sentence
+    assert "flatters" in verdict("mean IoU", gain((0.001, 0.01)), chosen_on="validation")
+
+
 def test_too_few_images_are_not_judged():
     assert verdict("mean IoU", gain((None, None))).startswith("Too few images")
