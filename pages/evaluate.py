@@ -42,7 +42,7 @@ if not split_predictions.offer((run,), split):
 
 with session.errors_shown():
     stages = workspace.scores.stages(run, split)
-    start = cached_scores.usual_stage(run, split)
+    start = workspace.scores.usual_stage(run, split)
     stage = start
     if len(stages) > 1:
         session.prepare("stage", stages, start)
@@ -61,7 +61,7 @@ with session.errors_shown():
     interval_groups.choose(run, dataset.name, split, stage)
     report = cached_scores.report(run, split, stage)
 with four:
-    overview.downloads(run, split, dataset.name)
+    overview.downloads(run, split, stage, dataset.name)
 workspace.checklist.note("judge", dataset.name)
 summary = cached_scores.summary(run, split, stage)
 low, high = summary.interval["mean_iou"]
@@ -106,7 +106,7 @@ elif tabs["Calibration and label errors"].open:
             label_errors.show(report, run, split)
 else:
     with tabs["Overview"]:
-        overview.show(report, summary, run, split)
+        overview.show(report, summary, run, split, stage)
         interval_groups.coverage(run, split, stage, report.label_set.class_names)
         st.subheader("Boundaries", anchor=False)
         boundary.show(report, summary, run, split, stage)

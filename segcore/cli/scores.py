@@ -15,6 +15,7 @@ from segcore.evaluation.counts.bootstrap import MINIMUM
 from segcore.evaluation.counts.coverage import score_coverage
 from segcore.formatting import number, percent, span
 from segcore.labels import plural
+from segcore.workspace.scores.reports import STAGE_TITLES
 
 FEW_GROUPS = f" A split of fewer than {MINIMUM} groups resamples single images."
 OVER = (IMAGES, *GROUPINGS)
@@ -205,6 +206,12 @@ def _report_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--split", default="test")
     parser.add_argument(
+        "--stage",
+        choices=STAGE_TITLES,
+        default="",
+        help="output that leads (default: with CRF or filter where the run has one)",
+    )
+    parser.add_argument(
         "--out",
         required=True,
         metavar="FILE",
@@ -221,15 +228,16 @@ def _report(options: Options) -> dict[str, Any]:
     workspace = workspace_of(options)
     workspace.scores.ensure_counts(options.runs, options.split, progress=ProgressLine("Predicting"))
     files = [Path(options.out)]
-    workspace.reports.write(files[0], workspace.reports.page(options.runs, options.split))
+    shown = options.runs, options.split, options.stage
+    workspace.reports.write(files[0], workspace.reports.page(*shown))
+    document = workspace.reports.document(*shown)
     if options.csv:
         files.append(Path(options.csv))
-        workspace.reports.write(
-            files[1], workspace.scores.report(options.runs[0], options.split).label_scores()
-        )
+        first = next(iter(document.reports.values()))
+        workspace.reports.write(files[1], first.label_scores())
     return {
         "files": [str(file) for file in files],
-        **workspace.reports.document(options.runs, options.split).to_json(),
+        **document.to_json(),
     }
 
 

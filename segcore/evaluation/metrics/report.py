@@ -12,7 +12,7 @@ from segcore.evaluation.counts import scores
 from segcore.evaluation.counts.bootstrap import Interval, bootstrap
 from segcore.evaluation.counts.confusion import ConfusionMatrix
 from segcore.evaluation.counts.sample_counts import SampleCounts
-from segcore.labels import LabelSet
+from segcore.labels import LabelSet, color_to_hex
 from segcore.text_files import as_json, format_rows
 
 ABSENT_CLASS_POLICY = (
@@ -44,6 +44,7 @@ class Protocol:
         absent_class: What happens to a class that is in neither truth nor prediction.
         truth: Sum of true pixels of each class, in index order.
         seen: How many of the images training has seen, as a sentence; "" where none is known.
+        ignored: Name and colour of the classes that are not scored.
     """
 
     dataset: str
@@ -55,15 +56,19 @@ class Protocol:
     absent_class: str = ABSENT_CLASS_POLICY
     truth: tuple[int, ...] = ()
     seen: str = ""
+    ignored: tuple[str, ...] = ()
 
     def sentence(self) -> str:
         """State the protocol in words."""
         where = f"{self.size[0]} x {self.size[1]} pixels" if self.size else "each mask's own size"
         source = f" of {self.dataset}" if self.dataset else ""
+        left_out = f"mask value {self.ignore_index} is not scored"
+        if self.ignored:
+            left_out = f"ignored: {', '.join(self.ignored)}"
         return (
             f"Counted on {self.num_samples} images of split {self.split or 'all'}{source} "
             f"at {where}; "
-            f"mask value {self.ignore_index} is not scored; {len(self.class_names)} "
+            f"{left_out}; {len(self.class_names)} "
             f"classes. {self.absent_class}"
         )
 
@@ -346,6 +351,7 @@ def evaluate(
         label_set.ignore_index,
         tuple(label_set.class_names),
         truth=tuple(counts.sum((0, 2)).tolist()),
+        ignored=tuple(f"{c.name} ({color_to_hex(c.color)})" for c in label_set.ignored),
     )
     return Report(
         protocol,

@@ -14,7 +14,7 @@ from segcore.evaluation.metrics.report import Report
 from segcore.evaluation.pages.document import render
 from segcore.evaluation.pages.report_charts import Depth
 from segcore.formatting import number, p_value, percent, points
-from segcore.labels import color_to_hex
+from segcore.labels import LabelSet, color_to_hex
 
 MAX_CELLS = 40
 """Confusion matrices up to this many classes are a table; above, the largest cells are listed."""
@@ -52,6 +52,7 @@ def build_page(
     reports: Mapping[str, Report],
     *,
     title: str = "Evaluation",
+    output: str = "",
     facts: Mapping[str, str] | None = None,
     config: Mapping[str, Any] | None = None,
     pictures: Sequence[Picture] = (),
@@ -63,6 +64,7 @@ def build_page(
         reports: Reports by the name of the run, the first being the one that others are compared
             with.
         title: Heading.
+        output: What the first report scores: "Ensemble", "+ CRF".
         facts: Short facts by name: library versions, fingerprint of the dataset, date, device.
         config: The run's config, printed as JSON.
         pictures: Pictures, embedded.
@@ -83,13 +85,21 @@ def build_page(
     return render(
         "report.html",
         title=title,
+        output=output,
         first=first.to_json(),
+        legend=_legend(first.label_set),
         facts=dict(facts or {}),
         comparison=_comparison(reports) if len(reports) > 1 else None,
         runs=[_one(name, report, depths.get(name, Depth())) for name, report in reports.items()],
         pictures=pictures,
         config=json.dumps(config, indent=1, ensure_ascii=False, default=str) if config else "",
     )
+
+
+def _legend(labels: LabelSet) -> list[tuple[str, str]]:
+    """Colour in the pictures and name of each class; ignored ones are painted black."""
+    scored = [(color_to_hex(one.color), one.name) for one in labels.classes]
+    return scored + [("#000000", f"{one.name} (ignored)") for one in labels.ignored]
 
 
 def _one(name: str, report: Report, depth: Depth) -> dict[str, Any]:

@@ -21,7 +21,7 @@ SIDE = 220
 """Longer side of a thumbnail, pixels."""
 
 
-def show(report: Report, summary: Summary, run: str, split: str) -> None:
+def show(report: Report, summary: Summary, run: str, split: str, stage: str) -> None:
     """Draw the tab.
 
     Args:
@@ -29,13 +29,14 @@ def show(report: Report, summary: Summary, run: str, split: str) -> None:
         summary: The same as plain numbers.
         run: Id of the run.
         split: Name of the split.
+        stage: What was scored.
     """
     chart, table = st.columns([2, 3], gap="medium")
     with chart:
         _bars(report, summary.classes)
     with table:
         _table(report, summary.classes, f"{model_id(run)}-{split}")
-    _worst(summary.images, run, split)
+    _worst(summary.images, run, split, stage)
 
 
 def _bars(report: Report, classes: Sequence[ClassScores]) -> None:
@@ -117,17 +118,20 @@ def _table(report: Report, classes: Sequence[ClassScores], name: str) -> None:
     )
 
 
-def _worst(images: Sequence[ImageScores], run: str, split: str) -> None:
+def _worst(images: Sequence[ImageScores], run: str, split: str, stage: str) -> None:
     st.markdown(
         "**Worst images**",
         help="By the mean IoU of the image. It averages the classes in that image, while the score "
         "of the split adds up the pixels of all images first: so the two differ.",
     )
     workspace = session.workspace()
+    st.caption("The overlay is the prediction. Click a score to open the image in Compare.")
     columns = st.columns(WORST, gap="small")
     for column, image in zip(columns, images[:WORST], strict=False):
         with column:
-            picture = _thumbnail(workspace, run, split, image.id, _stamp(run, split))
+            picture = _thumbnail(
+                workspace, run, split, stage, image.id, workspace.scores.stamp(run, split, stage)
+            )
             if picture is not None:
                 st.image(picture, width="stretch", alt=f"Image {image.id} with its prediction")
             if st.button(
@@ -159,13 +163,9 @@ def _worst(images: Sequence[ImageScores], run: str, split: str) -> None:
             cached_scores.look_at(run, split, images[chosen[0]].id)
 
 
-def _stamp(run: str, split: str) -> str:
-    return session.workspace().scores.stamp(run, split)
-
-
 @st.cache_data(max_entries=200, max_size="60MB", show_spinner=False)
 def _thumbnail(
-    _workspace: Workspace, run: str, split: str, sample: str, stamp: str
+    _workspace: Workspace, run: str, split: str, stage: str, sample: str, stamp: str
 ) -> np.ndarray | None:
     """A thumbnail with the prediction laid over it where that is on disk; None without an image."""
     scenes = _workspace.scenes
@@ -174,7 +174,7 @@ def _thumbnail(
     except SegcoreError:
         return None
     try:
-        mask = scenes.prediction(run, split, sample)
+        mask = _workspace.reports.predicted(run, split, sample, stage)
     except SegcoreError:  # counted, but not kept on disk
         return image
     painted = pictures.shrink(pictures.paint(mask, _workspace.scores.label_set(run)), SIDE)
@@ -183,18 +183,19 @@ def _thumbnail(
     return (0.55 * image + 0.45 * painted).astype(np.uint8)
 
 
-def downloads(run: str, split: str, dataset: str) -> None:
+def downloads(run: str, split: str, stage: str, dataset: str) -> None:
     """Offer the report as one HTML file and as JSON, in a menu.
 
     Args:
         run: Id of the run.
         split: Name of the split.
+        stage: The output that leads the report.
         dataset: Name of the dataset, for the checklist.
     """
     workspace, stem = session.workspace(), model_id(run)
 
     def page() -> bytes:
-        written = workspace.reports.page([run], split).encode()
+        written = workspace.reports.page([run], split, stage).encode()
         workspace.checklist.note("report", dataset)
         return written
 
@@ -214,7 +215,7 @@ def downloads(run: str, split: str, dataset: str) -> None:
         st.download_button(
             "Download report (JSON)",
             lambda: json.dumps(
-                workspace.reports.document([run], split).to_json(), indent=1
+                workspace.reports.document([run], split, stage).to_json(), indent=1
             ).encode(),
             f"{stem}-{split}-report.json",
             "application/json",

@@ -24,6 +24,7 @@ from segcore.ui.shared import session
 from segcore.ui.shared.run_names import output_name, short_name
 from segcore.workspace import Workspace
 from segcore.workspace.scores.pixel_metrics import Measured
+from segcore.workspace.scores.reports import STAGE_TITLES
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -159,23 +160,9 @@ def named(runs: Sequence[str], split: str) -> dict[str, tuple[str, str]]:
     return {output_name(short[run], stage): (run, stage) for run in runs for stage in stages[run]}
 
 
-STAGES = {"prediction": "Prediction", "ensemble": "Ensemble", "crf": "+ CRF", "filter": "+ Filter"}
-"""What the stages of a run are called, by name."""
-
-
 def stage_title(stage: str) -> str:
     """Return what a stage is called; one that this version does not know keeps its own name."""
-    return STAGES.get(stage, stage)
-
-
-def usual_stage(run: str, split: str) -> str:
-    """Return the stage that a run is named for: after its CRF or filter where it has one.
-
-    Raises:
-        SegcoreError: The run has no counts of that split yet.
-    """
-    stages = session.workspace().scores.stages(run, split)
-    return next((s for s in ("crf", "filter") if s in stages), stages[0])
+    return STAGE_TITLES.get(stage, stage)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -1,7 +1,7 @@
 """Reports for reviewers, comparisons of runs, and scores of slices of a split."""
 
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -85,6 +85,14 @@ PICTURES = 6
 
 PICTURE_WIDTH = 320
 
+STAGE_TITLES = {
+    "prediction": "Prediction",
+    "ensemble": "Ensemble",
+    "crf": "+ CRF",
+    "filter": "+ Filter",
+}
+"""What the stages of a run are called, by name."""
+
 
 class Reports:
     """Reports made from the scores, the scenes and the configs of a workspace."""
@@ -133,78 +141,80 @@ class Reports:
                 facts |= {f"{run}, views": views} if views else {}
         return facts
 
-    def reports(self, runs: Sequence[str], split: str, stage: str = "") -> dict[str, Report]:
-        """Return the reports of runs over a split, by run; all stages unless one is chosen.
+    def reports(self, runs: Sequence[str], split: str) -> dict[str, Report]:
+        """Return the reports of all outputs of runs over a split, by title.
 
         Raises:
             SegcoreError: No run, or one has no counts of that split yet.
         """
-        reports = {}
-        for run in _headings(runs):
-            for one in [stage] if stage else self._scores.stages(run, split):
-                reports[self._title(run, one, stage)] = self._scores.report(run, split, one)
-        return reports
+        return self._reports_of(self._outputs(list(_headings(runs)), split, ""), split)
+
+    def _outputs(self, runs: Sequence[str], split: str, stage: str) -> dict[str, tuple[str, str]]:
+        """All outputs of some runs as (run, stage) by title; of each run the chosen one first."""
+        outputs = {}
+        for run in runs:
+            stages = self._scores.stages(run, split)
+            lead = stage if stage in stages else self._scores.usual_stage(run, split)
+            for one in sorted(stages, key=lambda s: s != lead):
+                outputs[self._title(run, one)] = run, one
+        return outputs
 
     def page(self, runs: Sequence[str], split: str, stage: str = "") -> str:
         """Return a self-contained HTML page about runs; the first is compared with the others.
+
+        Args:
+            runs: Ids of runs.
+            split: Name of the split.
+            stage: The output of each run that leads its others; "" takes the one that the run is
+                named for.
 
         Raises:
             SegcoreError: No run, or one has no counts of that split yet.
         """
         headings = _headings(runs)
-        reports = {
-            name.replace(run, headings[run], 1): report
-            for run in headings
-            for name, report in self.reports([run], split, stage).items()
+        outputs = {
+            title.replace(run, headings[run], 1): (run, one)
+            for title, (run, one) in self._outputs(runs, split, stage).items()
         }
-        depth = {
-            name.replace(run, headings[run], 1): measured.for_page()
-            for run in headings
-            for name, measured in self._depths([run], split, stage).items()
-        }
+        lead = next(iter(outputs.values()))[1]
         configs = {run: to_json(self._runs.open(run).config) for run in runs}
         dataset = self._scenes.dataset_of(runs[0]).name
-        title = f"{', '.join(headings.values())}: evaluation on {dataset}, split {split}"
-        pictures = self._pictures(runs[0], split, stage)
         return build_page(
-            reports,
-            title=title,
+            self._reports_of(outputs, split),
+            title=f"{', '.join(headings.values())}: evaluation on {dataset}, split {split}",
+            output=STAGE_TITLES.get(lead, lead),
             facts=self.facts(runs, split),
             config=configs,
-            pictures=pictures,
-            depth=depth,
+            pictures=self._pictures(runs[0], split, lead),
+            depth={name: one.for_page() for name, one in self._depths(outputs, split).items()},
         )
 
-    def _depths(self, runs: Sequence[str], split: str, stage: str) -> dict[str, Measurements]:
-        pairs = [
-            (run, one)
-            for run in runs
-            for one in ([stage] if stage else self._scores.stages(run, split))
-        ]
+    def _reports_of(self, outputs: Mapping[str, tuple[str, str]], split: str) -> dict[str, Report]:
         return {
-            self._title(run, one, stage): depth
-            for run, one in pairs
-            if (depth := self._measured(run, split, one)) != Measurements()
+            title: self._scores.report(run, split, one) for title, (run, one) in outputs.items()
         }
 
+    def _depths(
+        self, outputs: Mapping[str, tuple[str, str]], split: str
+    ) -> dict[str, Measurements]:
+        measured = {title: self._measured(run, split, one) for title, (run, one) in outputs.items()}
+        return {title: depth for title, depth in measured.items() if depth != Measurements()}
+
     @staticmethod
-    def _title(run: str, one: str, stage: str) -> str:
-        return run if one in ("prediction", stage) else f"{run} ({one})"
+    def _title(run: str, one: str) -> str:
+        return run if one == "prediction" else f"{run} ({one})"
 
     def document(self, runs: Sequence[str], split: str, stage: str = "") -> ReportDocument:
-        """Return what :meth:`page` shows.
-
-        Raises:
-            SegcoreError: No run, or one has no counts of that split yet.
-        """
-        reports = self.reports(runs, split, stage)
+        """Return what :meth:`page` shows; arguments and errors as there."""
+        outputs = self._outputs(list(_headings(runs)), split, stage)
+        reports = self._reports_of(outputs, split)
         (_, first), *others = reports.items()
         return ReportDocument(
             split,
             self.facts(runs, split),
             {run: self._runs.open(run).config for run in runs},
             reports,
-            self._depths(runs, split, stage),
+            self._depths(outputs, split),
             {name: compare_reports(report, first) for name, report in others},
         )
 
@@ -340,7 +350,7 @@ class Reports:
             true = self._scenes.truth(dataset.name, sample.id, label_map)
             total += count_by_size(
                 true,
-                self._predicted(run, split, sample.id, stage),
+                self.predicted(run, split, sample.id, stage),
                 label_set.num_classes,
                 label_set.ignore_index,
             )
@@ -348,7 +358,18 @@ class Reports:
                 progress(number + 1, len(samples), sample.id)
         return total, len(samples)
 
-    def _predicted(self, run: str, split: str, sample: str, stage: str) -> npt.NDArray[Any]:
+    def predicted(self, run: str, split: str, sample: str, stage: str = "") -> npt.NDArray[Any]:
+        """Return the mask of one output of a run, (H, W) uint8 or uint16 indices.
+
+        Args:
+            run: Id of the run.
+            split: Name of the split.
+            sample: Id of the image.
+            stage: What was scored.
+
+        Raises:
+            SegcoreError: The mask is neither on disk nor can it be computed.
+        """
         config = self._runs.open(run).config
         if stage == "crf" and isinstance(config, EvaluateConfig):
             return self._scenes.crf_mask(run, split, sample, config.crf)
@@ -357,8 +378,11 @@ class Reports:
         return self._scenes.prediction(run, split, sample)
 
     def _pictures(self, run: str, split: str, stage: str) -> list[Picture]:
-        """Return pictures of the hardest images: image, ground truth and prediction, stacked."""
+        """Return pictures of the hardest images of an output: it is stacked under the others."""
         report = self._scores.report(run, split, stage)
+        before = self._scores.stages(run, split)[0]
+        stages = list(dict.fromkeys([before, stage]))
+        titles = ["image", "ground truth", *(STAGE_TITLES.get(s, s) for s in stages)]
         dataset, label_map, label_set = (
             self._scenes.dataset_of(run),
             self._scenes.label_map_of(run),
@@ -376,11 +400,11 @@ class Reports:
             panels = [
                 self._scenes.image(dataset.name, name),
                 colored(self._scenes.truth(dataset.name, name, label_map), label_set),
-                colored(self._predicted(run, split, name, stage), label_set),
+                *(colored(self.predicted(run, split, name, s), label_set) for s in stages),
             ]
             caption = (
-                f"{name}: mean IoU {formatting.percent(scored[position])}. Above the image, "
-                "then the true and the predicted mask."
+                f"{name}: mean IoU {formatting.percent(scored[position])}. "
+                f"From above: {', '.join(titles)}."
             )
             pictures.append(
                 Picture(caption, encode_png(np.concatenate([_shrunk(panel) for panel in panels])))

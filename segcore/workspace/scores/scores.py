@@ -201,6 +201,15 @@ class Scores:
         folder, first = self._counted(run, split, "")
         return [first, *(s for s in folder.stages(split) if s != first)]
 
+    def usual_stage(self, run: str, split: str) -> str:
+        """Return the stage that a run is named for: after its CRF or filter where it has one.
+
+        Raises:
+            SegcoreError: The run has no counts of that split yet.
+        """
+        stages = self.stages(run, split)
+        return next((s for s in ("crf", "filter") if s in stages), stages[0])
+
     def stamp(self, run: str, split: str, stage: str = "") -> str:
         """Return a key for caches: it changes with a run's counts, its classes, and what is drawn.
 

@@ -8,7 +8,9 @@ import pytest
 
 from segcore.errors import SegcoreError
 from segcore.evaluation.counts.confusion import count_confusion
-from segcore.workspace.scores.reports import colored
+from segcore.formatting import percent
+from segcore.labels import color_to_hex
+from segcore.workspace.scores.reports import STAGE_TITLES, colored
 
 
 def test_a_page_fetches_nothing_and_says_what_was_measured(trained) -> None:
@@ -41,7 +43,7 @@ def test_the_document_holds_the_same_numbers(trained) -> None:
     workspace = trained.workspace
     made = workspace.reports.document([trained.ensemble, *trained.members], "test").to_json()
     json.dumps(made, allow_nan=False)
-    names = [f"{trained.ensemble} (ensemble)", f"{trained.ensemble} (crf)", *trained.members]
+    names = [f"{trained.ensemble} (crf)", f"{trained.ensemble} (ensemble)", *trained.members]
     assert list(made["reports"]) == names and list(made["against_first"]) == names[1:]
     for name, stage in ((trained.ensemble, "ensemble"), (trained.ensemble, "crf")):
         assert (
@@ -51,9 +53,34 @@ def test_the_document_holds_the_same_numbers(trained) -> None:
     assert set(made["configs"]) == {trained.ensemble, *trained.members}
 
 
-def test_one_stage_alone(trained) -> None:
-    made = trained.workspace.reports.document([trained.ensemble], "test", "crf").to_json()
-    assert list(made["reports"]) == [trained.ensemble] and made["against_first"] == {}
+@pytest.mark.parametrize(
+    ("stage", "leads"), [("", "crf"), ("crf", "crf"), ("ensemble", "ensemble")]
+)
+def test_the_chosen_output_leads_and_is_named(trained, stage, leads) -> None:
+    workspace, run = trained.workspace, trained.ensemble
+    made = workspace.reports.document([run], "test", stage).to_json()
+    assert next(iter(made["reports"])) == f"{run} ({leads})"
+    assert leads == stage or workspace.scores.usual_stage(run, "test") == leads
+    page = workspace.reports.page([run], "test", stage)
+    score = workspace.scores.report(run, "test", leads).interval().value
+    assert re.search(rf'class="headline"><b>{percent(score)}</b>', page)
+    assert f"Output: {STAGE_TITLES[leads]}." in page
+    shown = "Ensemble, + CRF" if leads == "crf" else "Ensemble"
+    captions = re.findall("<figcaption>(.*?)</figcaption>", page)
+    assert len(captions) == 3 and all(c.endswith(f"truth, {shown}.") for c in captions)
+
+
+def test_pictures_have_a_legend_and_the_statement_names_what_is_ignored(trained) -> None:
+    workspace, run = trained.workspace, trained.members[0]
+    labels = workspace.scores.label_set(run)
+    page = workspace.reports.page([run], "test")
+    legend = re.search(r'<p class="legend">(.*?)</p>', page).group(1)
+    for one in labels.classes:
+        assert f'background:{color_to_hex(one.color)}"></span>{one.name} ' in legend
+    for one in labels.ignored:
+        assert f"{one.name} (ignored)" in legend
+        assert f"ignored: {one.name} ({color_to_hex(one.color)})" in page
+    assert labels.ignored and "mask value" not in page
 
 
 def test_nothing_to_report_on_is_told(trained) -> None:
