@@ -7,7 +7,13 @@ from segcore.data.balance.crop_shares import CropShares, measure_crops
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.dataset.split_history import PastSplits, read_split_history, undo_splits
 from segcore.data.splits.folds import fold_name, folds_of, write_folds
-from segcore.data.splits.splits import SplitPart, default_method, make_folds, split_report
+from segcore.data.splits.splits import (
+    SplitPart,
+    default_method,
+    groups_by_split,
+    make_folds,
+    split_report,
+)
 from segcore.workspace.datasets.datasets import Datasets, Progress
 from segcore.workspace.rights import writes
 from segcore.workspace.runs.runs import Runs
@@ -39,11 +45,13 @@ class Fold:
         name: Name of its dataset.
         splits: Samples of each split.
         report: What each split holds.
+        groups: Names of the groups in each split; empty where single samples were drawn.
     """
 
     name: str
     splits: dict[str, int]
     report: list[SplitPart]
+    groups: dict[str, list[str]]
 
     def to_json(self) -> dict[str, Any]:
         """Return the fold as a JSON-ready mapping."""
@@ -144,7 +152,8 @@ class Splits:
         for number, splits in enumerate(assigned, 1):
             report = split_report(dataset, splits, counts)
             sizes = {part.split: part.num_samples for part in report}
-            rows.append(Fold(fold_name(name, number), sizes, report))
+            groups = groups_by_split(dataset, splits, method, group_by)
+            rows.append(Fold(fold_name(name, number), sizes, report, groups))
         return Folds(name, method, seed, rows)
 
     def crops(

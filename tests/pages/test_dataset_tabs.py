@@ -1,6 +1,8 @@
 """The dataset page's tabs: each shows what the workspace measured, and what it changes is changed on disk."""
 
 import dataclasses
+import re
+from dataclasses import replace
 
 import pytest
 
@@ -207,7 +209,36 @@ def test_folds_are_written_as_data_sets_and_a_change_of_splits_is_undone(
     workspace.datasets.make_splits("tiny", "random", {"train": 0.5, "test": 0.5}, 3)
     at.run()
     button(at, "Undo splits").click().run()
+    assert workspace.datasets.open("tiny").fingerprint != before  # asked first
+    at.button(key="confirm_undo_splits").click().run()
     assert not at.exception and workspace.datasets.open("tiny").fingerprint == before
+
+
+def test_undoing_splits_that_runs_were_trained_on_warns_first(trained, open_page) -> None:
+    trained.workspace.datasets.make_splits("tiny", "random", {"train": 0.5, "test": 0.5}, 3)
+    at = open_page("dataset", dataset="tiny", show="Splits")
+    button(at, "Undo splits").click().run()
+    words = " ".join(m.value for m in at.markdown)
+    assert "were trained on the current splits" in words and "Every sample returns" in words
+
+
+def test_a_grouped_preview_names_the_groups(workspace, open_page, read) -> None:
+    dataset = workspace.datasets.open("tiny")
+    samples = tuple(replace(s, group=f"Tile {i // 3 + 1}") for i, s in enumerate(dataset.samples))
+    replace(dataset, samples=samples).save()
+    at = open_page("dataset", dataset="tiny", show="Splits")
+    assert "split_groups" not in {box.key for box in at.selectbox}  # stratified uses none
+    read.check(at.selectbox(key="split_method").set_value("grouped").run())
+    assert at.selectbox(key="split_groups").options[0] == "Auto-detect: folders"
+    read.check(button(at, "Preview splits").click().run())
+    lines = next(m.value for m in at.markdown if "**train**: " in m.value).split("  \n")
+    assert sorted(name for line in lines for name in re.findall(r"Tile \d", line)) == [
+        f"Tile {t}" for t in range(1, 5)
+    ]
+    assert lines[2].startswith("**test**: Tile") and "25.0 % of the images, 15 % asked" in lines[2]
+    assert any("A single group in validation, test" in c.value for c in at.caption)
+    read.check(button(at, "Save splits").click().run())
+    assert at.selectbox(key="shift_groups").value == "folder"
 
 
 def test_classes_are_merged_step_by_step_and_taken_back(workspace, open_page) -> None:

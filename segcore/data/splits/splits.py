@@ -241,12 +241,59 @@ def groups_of(dataset: Dataset, group_by: str) -> list[list[int]]:
     Raises:
         SegcoreError: There is no such grouping.
     """
+    of = GROUPINGS[grouping_of(dataset, group_by)]
+    return _alike([of(sample) for sample in dataset.samples])
+
+
+def grouping_of(dataset: Dataset, group_by: str = "") -> str:
+    """Return the name in :data:`GROUPINGS` by which :func:`groups_of` groups a dataset.
+
+    Raises:
+        SegcoreError: There is no such grouping.
+    """
     if group_by and group_by not in GROUPINGS:
         raise unknown("grouping", group_by, GROUPINGS)
-    chosen = group_by or (
-        "folder" if len({group_by_folder(s) for s in dataset.samples}) > 1 else "prefix"
-    )
-    return _alike([GROUPINGS[chosen](sample) for sample in dataset.samples])
+    folders = len({group_by_folder(sample) for sample in dataset.samples})
+    return group_by or ("folder" if folders > 1 else "prefix")
+
+
+def groups_by_split(
+    dataset: Dataset, splits: Mapping[str, str], method: str, group_by: str = ""
+) -> dict[str, list[str]]:
+    """Return the names of the groups in each split, in the dataset's order.
+
+    Args:
+        dataset: The dataset.
+        splits: Sample id to split.
+        method: How they were made: empty but for "grouped".
+        group_by: As :func:`groups_of` takes it.
+
+    Raises:
+        SegcoreError: There is no such grouping.
+    """
+    return _names(dataset, splits, grouping_of(dataset, group_by)) if method == "grouped" else {}
+
+
+def _names(dataset: Dataset, splits: Mapping[str, str], grouping: str) -> dict[str, list[str]]:
+    names: dict[str, dict[str, None]] = {}
+    for sample in dataset.samples:
+        if splits.get(sample.id):
+            names.setdefault(splits[sample.id], {})[GROUPINGS[grouping](sample)] = None
+    return {split: list(groups) for split, groups in names.items()}
+
+
+def kept_whole(dataset: Dataset) -> str:
+    """Return the first of :data:`GROUPINGS` that no split of a dataset cuts; "" where there is none.
+
+    Groups of single samples are none, and neither are groups that are the splits themselves.
+    """
+    splits = {sample.id: sample.split for sample in dataset.samples if sample.split}
+    for grouping in GROUPINGS:
+        parts = _names(dataset, splits, grouping)
+        names = [name for groups in parts.values() for name in groups]
+        if len(parts) < len(set(names)) == len(names) < len(splits):
+            return grouping
+    return ""
 
 
 def _alike(names: Sequence[str]) -> list[list[int]]:

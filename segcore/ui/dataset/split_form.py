@@ -1,6 +1,6 @@
 """Creating train/val/test splits or k folds, with a preview before they are saved."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,14 @@ from streamlit.delta_generator import DeltaGenerator
 from segcore import formatting
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.splits.blocks import Blocks
-from segcore.data.splits.splits import GROUPINGS, METHODS, SplitPart, default_method
+from segcore.data.splits.splits import (
+    GROUPINGS,
+    METHODS,
+    SplitPart,
+    default_method,
+    grouping_of,
+)
+from segcore.labels import list_names, plural
 from segcore.ui.dataset import charts
 from segcore.ui.shared import session, tables
 from segcore.ui.shared.dataset_scans import stamp, table_behind
@@ -23,6 +30,8 @@ SHIFT = (
     "Total variation between the class frequencies of the split and of the full "
     "dataset: 0 is identical; lower is better."
 )
+NAMED = 8
+"""Groups of a split that the preview names."""
 
 
 @dataclass(frozen=True)
@@ -102,25 +111,14 @@ def _ask(dataset: Dataset) -> Wish | None:
             "the Train page and takes no disk space."
         ),
     )
-    with st.form("make_splits", border=True):
+    with st.container(border=True):
         one, two, three, four, five = st.columns([3, 3, 2, 2, 2], vertical_alignment="bottom")
         windows = default_method(dataset) == "blocks"
         st.session_state.setdefault("split_method", "blocks" if windows else "stratified")
         method = one.selectbox(
             "Method", list(METHODS), format_func=str.capitalize, key="split_method"
         )
-        group_by = two.selectbox(
-            "Groups",
-            ["", *GROUPINGS],
-            format_func=lambda g: {
-                "": "Auto-detect",
-                "folder": "folders",
-                "prefix": "drives (name before the number)",
-                "scene": "scenes (whole rasters)",
-            }[g],
-            key="split_groups",
-            help="Only for the grouped method: frames that stay together.",
-        )
+        group_by = _ask_groups(dataset, two) if method == "grouped" else ""
         sizes = _ask_folds(dataset, three, four) if kind == FOLDS else _ask_percentages(three, four)
         seed = int(
             five.number_input(
@@ -132,17 +130,36 @@ def _ask(dataset: Dataset) -> Wish | None:
                 help="The same seed gives the same splits.",
             )
         )
-        gap = _ask_gap() if windows and kind == PARTS else 0
+        gap = _ask_gap() if method == "blocks" and kind == PARTS else 0
         st.caption(
             "  \n".join(
                 f"**{known.capitalize()}**: {meaning}" for known, meaning in METHODS.items()
             )
         )
-        asked = st.form_submit_button("Preview splits", icon=":material/call_split:")
-    wish = Wish(dataset.name, str(method), str(group_by), seed, gap=gap, **sizes)
+        asked = st.button("Preview splits", key="preview_splits", icon=":material/call_split:")
+    wish = Wish(dataset.name, str(method), group_by, seed, gap=gap, **sizes)
     if asked:
         st.session_state["proposed_splits"] = wish
     return wish if st.session_state.get("proposed_splits") == wish else None
+
+
+def _ask_groups(dataset: Dataset, place: DeltaGenerator) -> str:
+    """Ask what stays together; return a name in ``splits.GROUPINGS``, or "" for what fits."""
+    titles = {
+        "folder": "folders",
+        "prefix": "drives (name before the number)",
+        "scene": "scenes (whole rasters)",
+    }
+    titles[""] = f"Auto-detect: {titles[grouping_of(dataset)]}"
+    return str(
+        place.selectbox(
+            "Groups",
+            ["", *GROUPINGS],
+            format_func=titles.__getitem__,
+            key="split_groups",
+            help="Images of one group stay in one split.",
+        )
+    )
 
 
 def _ask_gap() -> int:
@@ -157,8 +174,8 @@ def _ask_gap() -> int:
             key="split_gap",
             width=220,
             help=(
-                "Only for the blocks method: windows nearer than this to a window of another split "
-                "are left without a split, those of train first."
+                "Windows nearer than this to a window of another split are left without a split, "
+                "those of train first."
             ),
         )
     )
@@ -209,20 +226,15 @@ def _propose(dataset: Dataset, wish: Wish, name: str) -> None:
             f"The validation part of each of the {wish.folds} folds; the rest is for "
             f"training{held}:"
         )
+        _groups({f.name: f.groups.get("validation", []) for f in proposal.folds}, rows, {})
         report(dataset, rows, f"{name}-proposed-folds", "Folds, preview")
     else:
+        asked = {"validation": wish.validation, "test": wish.test}
+        _groups(proposal.groups, proposal.report, asked)
         report(dataset, proposal.report, f"{name}-proposed-splits", "Splits, preview")
-        learned = [
-            r.run for r in workspace.runs.rows() if r.dataset == dataset.name and r.kind == "train"
-        ]
-        if learned:
-            st.warning(
-                (
-                    f"{len(learned)} runs were trained on the current splits. Their scores on the "
-                    "new validation and test splits would include images that they were trained on."
-                ),
-                icon=":material/warning:",
-            )
+        warning = trained_on(dataset)
+        if warning:
+            st.warning(warning, icon=":material/warning:")
     label = f"Save {wish.folds} folds" if wish.folds else "Save splits"
     if st.button(label, type="primary", icon=":material/check:"):
         with session.errors_shown(), st.spinner("Writing …"):
@@ -230,6 +242,46 @@ def _propose(dataset: Dataset, wish: Wish, name: str) -> None:
         del st.session_state["proposed_splits"]
         st.toast(f"{wish.folds} folds saved as datasets." if wish.folds else "Splits saved.")
         st.rerun()
+
+
+def trained_on(dataset: Dataset) -> str:
+    """Say what other splits mean for the runs that were trained on these; "" where there are none."""
+    rows = session.workspace().runs.rows()
+    runs = sum(row.dataset == dataset.name and row.kind == "train" for row in rows)
+    if not runs:
+        return ""
+    return (
+        f"{plural(runs, 'run')} {'was' if runs == 1 else 'were'} trained on the current splits. "
+        "Scores on other validation and test splits would include images that were trained on."
+    )
+
+
+def _groups(
+    groups: Mapping[str, Sequence[str]], rows: Sequence[SplitPart], asked: Mapping[str, int]
+) -> None:
+    """Say which groups go where, and where whole groups miss the share that was asked for.
+
+    Args:
+        groups: Names of the groups by split.
+        rows: What each split holds.
+        asked: Per cent of the samples that were asked for, of the splits to score on.
+    """
+    lines = []
+    for row in rows:
+        names = [session.plain(name) or "top folder" for name in groups.get(row.split, ())]
+        if not names:
+            continue
+        share = formatting.percent(row.share)
+        missed = row.split in asked and abs(100 * row.share - asked[row.split]) >= 1
+        wanted = f"; {share} of the images, {asked[row.split]} % asked" if missed else ""
+        lines.append(f"**{session.plain(row.split)}**: {list_names(names, NAMED)}{wanted}")
+    st.markdown("  \n".join(lines))
+    alone = [split for split in asked if len(groups.get(split, ())) == 1]
+    if alone:
+        st.caption(
+            f"A single group in {session.plain(', '.join(alone))}: scores there say little about "
+            "other groups. Ask for a larger share."
+        )
 
 
 def report(dataset: Dataset, rows: Sequence[SplitPart], name: str, alt: str) -> None:

@@ -7,9 +7,9 @@ import streamlit as st
 from segcore.catalog import BALANCE_MODES
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.splits.shift import Shift
-from segcore.data.splits.splits import GROUPINGS, SplitPart
+from segcore.data.splits.splits import GROUPINGS, SplitPart, kept_whole
 from segcore.ui.dataset import charts, split_form
-from segcore.ui.shared import manual, session
+from segcore.ui.shared import confirm, manual, session
 from segcore.ui.shared.dataset_scans import stamp, table_behind
 from segcore.workspace import Workspace
 
@@ -78,16 +78,25 @@ def _way_back(dataset: Dataset) -> None:
             f"Created by: **{session.plain(how)}**. Before: {session.plain(earlier[-1].how)} "
             f"({last})."
         )
-        if st.button(
+        confirm.button(
             "Undo splits",
-            key="undo_splits",
+            "undo_splits",
+            about=(dataset.name, dataset.fingerprint),
+            title="Go back to the previous splits?",
+            lost=lambda: [
+                f"Every sample returns to {session.plain(earlier[-1].how)} ({last}).",
+                *filter(None, [split_form.trained_on(dataset)]),
+            ],
+            confirm="Undo splits",
+            act=lambda: _undo(dataset.name),
             icon=":material/undo:",
             help="Restores the previous split of every sample, one step at a time.",
-        ):
-            with session.errors_shown():
-                workspace.splits.undo(dataset.name)
-            st.toast("Previous splits restored.")
-            st.rerun()
+        )
+
+
+def _undo(dataset: str) -> None:
+    session.workspace().splits.undo(dataset)
+    st.toast("Previous splits restored.")
 
 
 def _shift(dataset: Dataset, name: str) -> None:
@@ -129,9 +138,11 @@ def _ask_shift(dataset: Dataset) -> ShiftQuestion:
             key="shift_mode",
         )
     with four:
+        groupings = ["", *GROUPINGS]
         group_by = st.selectbox(
             "Permute",
-            ["", *GROUPINGS],
+            groupings,
+            groupings.index(kept_whole(dataset)),
             format_func=lambda g: {
                 "": "single images",
                 "folder": "whole folders",

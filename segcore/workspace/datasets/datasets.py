@@ -43,6 +43,7 @@ from segcore.data.splits.splits import (
     GROUPINGS,
     SplitPart,
     default_method,
+    groups_by_split,
     make_splits,
     split_report,
 )
@@ -98,6 +99,7 @@ class NewSplits:
         seed: Seed of the draw.
         splits: Images of each split.
         report: What each split holds, see :func:`segcore.data.splits.splits.split_report`.
+        groups: Names of the groups in each split; empty where single images were drawn.
     """
 
     dataset: str
@@ -105,6 +107,7 @@ class NewSplits:
     seed: int
     splits: dict[str, int]
     report: list[SplitPart]
+    groups: dict[str, list[str]]
 
     def to_json(self) -> dict[str, Any]:
         """Return it as a JSON-ready mapping."""
@@ -403,6 +406,7 @@ class Datasets:
             seed=seed,
             splits={split: len(changed.select(split)) for split in changed.splits},
             report=split_report(dataset, assigned, counts),
+            groups=groups_by_split(dataset, assigned, method, group_by),
         )
 
     def interval_groups(self, name: str) -> IntervalGroups:

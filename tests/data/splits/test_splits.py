@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from segcore.data.dataset.dataset import Dataset, Sample
-from segcore.data.splits.splits import GROUPINGS, METHODS, make_folds, make_splits, split_report
+from segcore.data.splits.splits import (
+    GROUPINGS,
+    METHODS,
+    groups_by_split,
+    kept_whole,
+    make_folds,
+    make_splits,
+    split_report,
+)
 from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelSet
 
@@ -107,3 +115,20 @@ def test_mistakes_are_told(frames, counts, tmp_path):
         make_splits(dataset_of(["A_1", "A_2", "A_3"], tmp_path), "grouped")
     with pytest.raises(SegcoreError, match="2 folds"):
         make_folds(frames, 1)
+
+
+def test_groups_are_named_by_split_and_recognised_as_whole(tmp_path):
+    ids = [f"Tile {t}/{n}" for t in range(1, 9) for n in range(3)]
+    dataset = dataset_of(ids, tmp_path)
+    tiles = {i: "test" if i[5] in "38" else "train" for i in ids}
+    named = {"train": [f"Tile {t}" for t in (1, 2, 4, 5, 6, 7)], "test": ["Tile 3", "Tile 8"]}
+    assert groups_by_split(dataset, tiles, "grouped") == named
+    assert groups_by_split(dataset, tiles, "stratified") == {}
+    assert kept_whole(dataset.with_splits(tiles)) == "folder"
+    cut = {**tiles, "Tile 3/0": "train"}
+    assert kept_whole(dataset.with_splits(cut)) == ""
+
+
+def test_folders_that_are_the_splits_are_no_groups(tmp_path):
+    dataset = dataset_of([f"{s}/a{n}x" for s in ("train", "test") for n in range(4)], tmp_path)
+    assert kept_whole(dataset.with_splits({s.id: s.id[:4] for s in dataset.samples})) == ""
