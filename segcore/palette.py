@@ -50,9 +50,17 @@ def default_colors(n: int) -> list[Color]:
 BACKGROUND: Color = (88, 96, 104)
 """A quiet grey for classes that are no objects: the loudest colours are left to those that are."""
 
-BACKGROUND_NAMES = frozenset(
-    ("background", "_background_", "bg", "null", "none", "nothing", "unlabeled", "unlabelled")
-)
+UNLABELED_NAMES = frozenset(("null", "none", "nothing", "unlabeled", "unlabelled"))
+BACKGROUND_NAMES = UNLABELED_NAMES | {"background", "_background_", "bg"}
+
+
+def unlabeled(names: Sequence[str]) -> list[int]:
+    """Return the indices of the classes whose names say that nobody labelled them.
+
+    Args:
+        names: Class names in index order.
+    """
+    return [i for i, name in enumerate(names) if name.strip().lower() in UNLABELED_NAMES]
 
 
 def background(names: Sequence[str]) -> list[int]:

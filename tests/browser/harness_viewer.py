@@ -160,9 +160,13 @@ FRAMES = 6
 
 
 def quiet(label_set: LabelSet) -> LabelSet:
-    """The same classes, of which the first is background."""
-    first, *others = label_set.classes
-    return LabelSet((LabelClass(first.id, "background", first.color), *others), label_set.ignored)
+    """The same classes, of which the first is background and the second not labelled."""
+    first, second, *others = label_set.classes
+    named = (
+        LabelClass(first.id, "background", first.color),
+        LabelClass(second.id, "Unlabeled", second.color),
+    )
+    return LabelSet((*named, *others), label_set.ignored)
 
 
 def hostile(label_set: LabelSet) -> LabelSet:

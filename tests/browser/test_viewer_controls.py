@@ -78,6 +78,31 @@ def test_background_is_coloured_only_where_that_is_asked_for(page, viewer_url) -
     assert (pixels(page, 1)[y, x] != pixels(page, 0)[y, x]).any()
 
 
+def test_a_scored_class_is_never_struck_through(page, viewer_url) -> None:
+    page.goto(f"{viewer_url}/?quiet=1")
+    wait_painted(page, harness.read_frame(0)[0])
+    chip = page.locator(".chip", has_text="Unlabeled")
+    assert "off" in chip.get_attribute("class")  # not coloured, and yet scored
+    lines = chip.locator(".name").evaluate("(node) => getComputedStyle(node).textDecorationLine")
+    assert lines == "none"
+    expect(chip.locator(".note")).to_have_text("scored: ignore it?")
+    expect(page.locator(".chip", has_text="background").locator(".note")).to_be_hidden()
+
+
+def test_the_columns_of_the_legend_say_what_they_are(page, viewer_url) -> None:
+    open_viewer(page, viewer_url)
+    expect(page.locator(".legend .columns")).to_have_text("AreaIoU of Prediction")
+    expect(page.locator(".chip.void small")).to_have_text(re.compile("^area "))
+    assert page.get_by_label("Sort classes").locator("option").all_inner_texts() == [
+        "Sort: area",
+        "Sort: IoU",
+        "Sort: name",
+    ]
+    open_viewer(page, viewer_url, "panels=2")  # image and ground truth: nothing to judge
+    expect(page.locator(".legend .columns")).to_have_text("Area")
+    assert page.get_by_label("Sort classes").locator("option[value=iou]").is_disabled()
+
+
 def test_a_class_is_found_by_its_legend(page, viewer_url) -> None:
     open_viewer(page, viewer_url)
     scene = harness.make_scene(0, 4)

@@ -15,7 +15,10 @@ class Legend {
     this.reset = el("button", { type: "button", onclick: () => viewer.change({ colors: new Map() }) }, "Reset colours");
     this.head = el("div", { class: "group head" }, this.filter, this.sort, this.all, this.reset);
     this.key = el("ul", { class: "key", "aria-label": "Errors" });
-    this.node = el("div", { class: "legend" }, this.head, this.key, this.list);
+    this.areaTitle = el("span", {}, "Area");
+    this.iouTitle = el("span", {});
+    this.columns = el("div", { class: "columns" }, this.areaTitle, this.iouTitle);
+    this.node = el("div", { class: "legend" }, this.head, this.key, this.columns, this.list);
   }
 
   // Make the chips of a scene; those that stay keep their place in the document, so that focus stays too.
@@ -28,6 +31,9 @@ class Legend {
       this.chips.delete(index);
     }
     this.judge = scene.shown.find((panel) => isPlainMask(panel) && scene.comparable(panel)) ?? null;
+    this.areaTitle.classList.toggle("beside", Boolean(this.judge));
+    this.iouTitle.textContent = this.judge ? `IoU of ${this.judge.title}` : "";
+    this.sort.querySelector("[value=iou]").disabled = !this.judge;
     for (const [index, share] of present) {
       if (!this.chips.has(index)) this.chips.set(index, this.chip(index, scene.classes[index]));
       const chip = this.chips.get(index);
@@ -37,6 +43,7 @@ class Legend {
       chip.iou.textContent = iou === null ? "" : percent(iou);
       chip.iou.title = iou === null ? "" : `IoU of ${this.judge.title} in this image`;
       chip.score = iou ?? -1;
+      chip.note.hidden = !scene.unlabeled.includes(index);
     }
     this.filter.hidden = present.length < FILTER_FROM;
     this.sort.hidden = present.length < 2;
@@ -66,7 +73,7 @@ class Legend {
     if (!pixels) return;
     const name = scene.ignored.length ? scene.ignored.join(", ") : "Void";
     this.void = el("li", { class: "chip void" }, el("i", { class: "swatch hatched" }), el("span", { class: "name" }, `${name} (ignored)`),
-      el("small", {}, percent(pixels / (scene.width * scene.height))));
+      el("small", { title: "Percentage of all pixels" }, `area ${percent(pixels / (scene.width * scene.height))}`));
     this.list.append(this.void);
   }
 
@@ -79,12 +86,13 @@ class Legend {
     only.addEventListener("click", () => viewer.setSolo(index));
     const share = el("small", {});
     const iou = el("small", { class: "iou" });
-    const node = el("li", { class: "chip" }, el("span", { class: "swatch" }, color), show, share, iou, only);
+    const note = el("small", { class: "note", title: `${name} is scored like any class. Dataset, Classes ignores it.` }, "scored: ignore it?");
+    const node = el("li", { class: "chip" }, el("span", { class: "swatch" }, color), show, share, iou, only, note);
     node.addEventListener("pointerenter", (event) => event.pointerType !== "touch" && this.seek(index));
     node.addEventListener("pointerleave", () => this.seek(null));
     show.addEventListener("focus", () => show.matches(":focus-visible") && this.seek(index));
     show.addEventListener("blur", () => this.seek(null));
-    return { node, color, show, only, share, iou, name };
+    return { node, color, show, only, share, iou, note, name };
   }
 
   seek(index) {
@@ -114,6 +122,7 @@ class Legend {
     this.reset.hidden = !state.colors.size;
     this.head.hidden = [this.all, this.reset, this.filter, this.sort].every((part) => part.hidden);
     this.node.hidden = !this.chips.size && !this.void;
+    this.columns.hidden = !this.chips.size;
     const rows = verdictKey(scene, state);
     this.key.hidden = !rows.length;
     this.key.replaceChildren(...rows.map(([color, kind, words]) => {

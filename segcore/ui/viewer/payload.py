@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from segcore.errors import SegcoreError
 from segcore.labels import LabelSet, color_to_hex
-from segcore.palette import background, class_colors
+from segcore.palette import background, class_colors, unlabeled
 from segcore.ui.viewer.panels import Panel, Scene
 
 MAX_SIDE = 4096
@@ -94,6 +94,7 @@ def pack(scene: Scene, side: int = MAX_SIDE) -> bytes:
         "ignored": [c.name for c in label_set.ignored],
         "classes": label_set.class_names,
         "background": background(label_set.class_names),
+        "unlabeled": unlabeled(label_set.class_names),
         "levels": list(scene.levels),
         "facts": list(scene.facts),
         "palettes": {

@@ -4,7 +4,7 @@
 const FILLS = { fill: "Fill", outline: "Outlines", both: "Both" };
 const MODES = { grid: "Grid", swipe: "Swipe", blink: "Blink" };
 const PALETTES = { own: "Dataset colours", safe: "Colour-blind safe" };
-const SORTS = { area: "Area", iou: "IoU", name: "Name" };
+const SORTS = { area: "Sort: area", iou: "Sort: IoU", name: "Sort: name" };
 const MAX_ZOOM = 10_000;
 
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
