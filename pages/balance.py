@@ -29,6 +29,8 @@ if not dataset.splits:
         ("This dataset has no splits yet. Copies must stay in one split, so create splits first."),
         "pages/dataset.py",
         "Create splits",
+        dataset=name,
+        show="Splits",
     )
 
 request: Request = ask(dataset, statistics.select)

@@ -11,7 +11,19 @@ from segcore.workspace.demo import Demo
 from segcore.workspace.runs.runs import Runs
 
 FORMAT = 1
-STEPS = ("demo", "data", "health", "balance", "train", "watch", "look", "judge", "merge", "report")
+STEPS = (
+    "demo",
+    "data",
+    "health",
+    "splits",
+    "balance",
+    "train",
+    "watch",
+    "look",
+    "judge",
+    "merge",
+    "report",
+)
 NOTED = ("health", "balance", "watch", "look", "judge", "merge", "report")
 """Steps that leave no other trace: a page notes them when it shows what they ask for."""
 
@@ -52,9 +64,16 @@ class Checklist:
         facts = {
             "demo": self._demo.is_open(),
             "data": any(name != DEMO for name in self._datasets.names()),
+            "splits": any(self._is_split(name) for name in self._datasets.names()),
             "train": any(row.kind == "train" and row.dataset != DEMO for row in self._runs.rows()),
         }
         return {step: facts.get(step, step in noted) for step in STEPS}
+
+    def _is_split(self, name: str) -> bool:
+        """Whether one of the user's datasets has splits; a damaged one counts as having none."""
+        with contextlib.suppress(SegcoreError):
+            return name != DEMO and bool(self._datasets.open(name).splits)
+        return False
 
     def _read(self) -> set[str]:
         """Read the file; a damaged or newer one counts as empty, since only ticks are lost."""

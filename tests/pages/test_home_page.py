@@ -24,6 +24,7 @@ STEPS = [
     "Demo",
     "Your data",
     "Health",
+    "Splits",
     "Balance",
     "Train",
     "Monitor",
@@ -48,6 +49,7 @@ def test_no_step_is_done_in_an_empty_workspace(empty_workspace, open_page) -> No
 def test_data_and_runs_tick_their_steps(trained, open_page) -> None:
     assert [title for title, ticked in done(open_page("home")).items() if ticked] == [
         "Your data",
+        "Splits",
         "Train",
     ]
 

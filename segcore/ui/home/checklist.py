@@ -40,6 +40,13 @@ STEPS = {
         "data",
         (("show", "Health"),),
     ),
+    "splits": Step(
+        "Splits",
+        "Images to train on, to choose by and to test on; whole groups stay together.",
+        "pages/dataset.py",
+        "data",
+        (("show", "Splits"),),
+    ),
     "balance": Step(
         "Balance",
         "Which images to oversample for rare classes, and how far oversampling can go.",

@@ -95,11 +95,19 @@ def header(title: str, sentence: str) -> None:
     st.session_state[NOTICE] = st.empty()
 
 
-def empty(sentence: str, page: str, label: str) -> None:
-    """Say what is missing, link to the page that provides it, and end the page."""
+def empty(sentence: str, page: str, label: str, **query: str) -> None:
+    """Say what is missing, link to the page that provides it, and end the page.
+
+    Args:
+        sentence: What is missing.
+        page: File of the page.
+        label: Text of the link.
+        query: What the page opens with.
+    """
     with st.container(border=True):
         st.markdown(sentence)
-        st.page_link(page, label=label, icon=":material/arrow_forward:")
+        icon = ":material/arrow_forward:"
+        st.page_link(page, label=label, icon=icon, query_params=query or None)
     st.stop()
 
 
