@@ -112,6 +112,27 @@ def test_a_folder_is_imported_and_what_does_not_fit_is_listed(
     assert not read.check(at.switch_page("pages/dataset.py").run()).success
 
 
+def test_an_import_says_what_is_left_to_decide_and_leads_there(
+    empty_workspace, tmp_path, archive, open_page, read
+) -> None:
+    zipfile.ZipFile(io.BytesIO(archive)).extractall(tmp_path / "mine")
+    (tmp_path / "mine" / "classes.csv").write_text("id,name\n0,ground\n1,unlabeled\n2,tree\n")
+    at = open_page("dataset")
+    form(at)[0].set_value(str(tmp_path / "mine")).run()
+    form(at)[1].set_value("trees").run()
+    read.check(form(at)[2].click().run())
+    (box,) = [e for e in at.expander if "to decide" in e.label]
+    tasks = [m.value for m in at.markdown if m.value.startswith("- ")]
+    assert (
+        box.label == f"{len(tasks)} things to decide; 1 problem skipped or resolved automatically"
+    )
+    assert any("unlabeled" in task and "**set it to ignored" in task for task in tasks)
+    read.check(at.button(key="import_to_Splits").click().run())
+    assert any("Create splits" in s.value for s in at.subheader)
+    read.check(at.button(key="import_to_Classes").click().run())
+    assert any(b.label == "Save classes" for b in at.button)
+
+
 def test_an_archive_is_uploaded(empty_workspace, archive, open_page, read) -> None:
     at = open_page("dataset")
     (kind,) = [g for g in at.button_group if g.label == "Source"]

@@ -135,14 +135,37 @@ def outcome(dataset: str) -> None:
         icon=":material/check_circle:",
     )
     if report.problems:
-        with st.expander(
-            f"{plural(len(report.problems), 'problem')} skipped or resolved automatically",
-            icon=":material/info:",
-        ):
+        with st.expander(_title(report.problems), icon=":material/info:"):
             _list_problems(report.problems)
-    if st.button("Dismiss", type="tertiary", icon=":material/close:", key="import_seen"):
-        del st.session_state["import_report"]
-        st.rerun()
+            if any(problem.is_task for problem in report.problems):
+                _to_tab("Edit classes", "Classes", ":material/edit:")
+    with st.container(horizontal=True):
+        if not report.splits:
+            _to_tab("Create splits", "Splits", ":material/call_split:")
+        if st.button("Dismiss", type="tertiary", icon=":material/close:", key="import_seen"):
+            del st.session_state["import_report"]
+            st.rerun()
+
+
+def _to_tab(label: str, tab: str, icon: str) -> None:
+    """Draw a button that opens a tab of the page."""
+
+    def open_tab() -> None:
+        st.session_state["show"] = tab
+
+    st.button(label, key=f"import_to_{tab}", icon=icon, on_click=open_tab)
+
+
+def _title(problems: Sequence[Problem]) -> str:
+    """Say how many problems wait for the user, and how many do not."""
+    tasks = sum(problem.is_task for problem in problems)
+    counts = [
+        f"{plural(tasks, 'thing')} to decide" if tasks else "",
+        f"{plural(len(problems) - tasks, 'problem')} skipped or resolved automatically"
+        if len(problems) > tasks
+        else "",
+    ]
+    return "; ".join(filter(None, counts))
 
 
 @dataclass(frozen=True)
@@ -349,7 +372,7 @@ def _show_preview(seen: Preview) -> None:
         alt="The classes found",
     )
     if seen.problems:
-        st.caption(f"{plural(len(seen.problems), 'problem')} skipped or resolved automatically:")
+        st.caption(f"{_title(seen.problems)}:")
         _list_problems(seen.problems)
     st.caption(
         "Based on up to 32 samples; the import reads all of them. You can change names, "
@@ -358,10 +381,14 @@ def _show_preview(seen: Preview) -> None:
 
 
 def _list_problems(problems: Sequence[Problem]) -> None:
-    tables.draw(
-        [
-            {"sample": p.sample or "whole dataset", "what": p.what, "what to do": p.fix}
-            for p in problems
-        ],
-        alt="Skipped or decided at import",
-    )
+    for problem in problems:
+        if problem.is_task:
+            what = problem.what[:1].upper() + problem.what[1:]
+            st.markdown(f"- {session.plain(what)}: **{session.plain(problem.fix)}**.")
+    rows = [
+        {"sample": p.sample or "whole dataset", "what": p.what, "what to do": p.fix}
+        for p in problems
+        if not p.is_task
+    ]
+    if rows:
+        tables.draw(rows, alt="Skipped or decided at import")

@@ -28,6 +28,11 @@ class Problem:
         return Problem(sample, what or fix, fix if what else "")
 
     @property
+    def is_task(self) -> bool:
+        """Whether it leaves the user something to decide about the whole source."""
+        return not self.sample and bool(self.fix) and not self.fix.startswith("nothing")
+
+    @property
     def sentence(self) -> str:
         """One sentence, with the sample in front."""
         text = f"{self.what}: {self.fix}" if self.fix else self.what
