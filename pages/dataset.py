@@ -63,8 +63,8 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         part = statistics.select(split)
     summary = part.summary()
     st.markdown(
-        f"**{session.plain(name)}** · {summary.num_samples:,} images · "
-        f"{dataset.label_set.num_classes} classes · "
+        f"**{session.plain(name)}** · {formatting.plural(summary.num_samples, 'image')} · "
+        f"{formatting.plural(dataset.label_set.num_classes, 'class')} · "
         f"{formatting.frequency(summary.ignored_share)} of the pixels ignored",
         width="stretch",
     )
@@ -83,8 +83,8 @@ if st.query_params.get("import") == "dataset":
 unnamed = classes_tab.provisional(dataset.label_set)
 if unnamed:
     st.caption(
-        f":material/edit: {len(unnamed)} classes have a colour instead of a name. Name them on "
-        "the Classes tab."
+        f":material/edit: {formatting.plural(len(unnamed), 'class')} named by a colour only: enter "
+        "names on the Classes tab."
     )
 
 session.prepare("show", TABS)

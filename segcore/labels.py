@@ -39,6 +39,14 @@ def list_names(names: Sequence[str], most: int = MAX_NAMES) -> str:
     )
 
 
+def near_twins(names: Sequence[str]) -> list[str]:
+    """Return the names that differ from another one in case or spaces only."""
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        alike.setdefault(" ".join(name.casefold().split()), []).append(name)
+    return [name for twins in alike.values() if len(twins) > 1 for name in twins]
+
+
 def color_to_hex(color: Sequence[int]) -> str:
     """Write a colour as ``#rrggbb``."""
     return "#{:02x}{:02x}{:02x}".format(*(int(v) for v in color))

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from segcore.labels import LabelSet
+from segcore.ui.dataset import classes_tab
 from segcore.ui.shared import dataset_scans, session
 
 TABS = (
@@ -265,7 +267,53 @@ def test_classes_named_by_their_colour_ask_for_a_name(workspace, open_page) -> N
     labels = dataclasses.replace(dataset.label_set, classes=named)
     dataclasses.replace(dataset, label_set=labels).save()
     at = open_page("dataset", dataset="tiny", show="Classes")
-    assert "1 classes" in at.info[0].value and "8429f6" in at.info[0].value
+    assert at.info[0].value.startswith("1 class without") and "8429f6" in at.info[0].value
+    assert any("1 class named by a colour" in c.value for c in at.caption)
+
+
+def edit_classes(monkeypatch, **changed: dict) -> None:
+    """Let the table of classes come back with other cells, by class name."""
+    monkeypatch.setattr(
+        classes_tab,
+        "_editor",
+        lambda rows, key: [{**row, **changed.get(row["name"], {})} for row in rows],
+    )
+
+
+def test_a_name_given_twice_leaves_the_buttons_and_label_maps(open_page, monkeypatch) -> None:
+    edit_classes(monkeypatch, road={"name": "roof"})
+    at = open_page("dataset", dataset="tiny", show="Classes")
+    assert "once" in at.error[0].value and button(at, "Save classes").disabled
+    assert any("Label maps" in s.value for s in at.subheader)
+
+
+def test_names_that_differ_in_case_only_are_warned_of(open_page, monkeypatch) -> None:
+    edit_classes(monkeypatch, road={"name": "Roof"})
+    at = open_page("dataset", dataset="tiny", show="Classes")
+    (words,) = [w.value for w in at.warning]
+    assert "Roof" in words and "differ in case or spaces only" in words
+    assert not button(at, "Save classes").disabled
+
+
+def test_rewriting_masks_says_that_the_users_own_files_stay(open_page, monkeypatch) -> None:
+    edit_classes(monkeypatch, road={"ignored": True})
+    at = open_page("dataset", dataset="tiny", show="Classes")
+    assert "Your own files stay as they are" in at.warning[0].value
+    assert button(at, "Save classes").disabled and "to save" in at.checkbox[0].label
+
+
+def test_an_ignored_class_shows_its_share_of_the_pixels(workspace, open_page, monkeypatch) -> None:
+    dataset = workspace.datasets.open("tiny")
+    before = workspace.datasets.statistics("tiny")
+    pixels = dict(zip(dataset.label_set.class_ids, before.pixels, strict=True))
+    gone, *kept = dataset.label_set.classes
+    workspace.datasets.relabel("tiny", LabelSet(tuple(kept), (*dataset.label_set.ignored, gone)))
+    shown = []
+    monkeypatch.setattr(classes_tab, "_editor", lambda rows, key: shown.extend(rows) or rows)
+    open_page("dataset", dataset="tiny", show="Classes")
+    everything = before.pixels.sum() + before.ignored.sum()
+    (row,) = [row for row in shown if row["id"] == gone.id]
+    assert row["ignored"] and row["share"] == pytest.approx(100 * pixels[gone.id] / everything)
 
 
 def test_a_long_list_of_images_is_searched(workspace, open_page, read) -> None:

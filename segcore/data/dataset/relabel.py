@@ -39,6 +39,30 @@ def returnable(dataset: Dataset) -> tuple[LabelClass, ...]:
     return tuple(c for c in dataset.label_set.ignored if c.id in known)
 
 
+def ignored_pixels(dataset: Dataset, executor: Executor | None = None) -> dict[int, int]:
+    """Count the pixels of the classes of :func:`returnable`, by id; reads every kept mask.
+
+    Raises:
+        SegcoreError: The note about those masks is damaged, or one cannot be read.
+    """
+    classes = returnable(dataset)
+    if not classes:
+        return {}
+    origin = _origin(dataset)
+    counts = np.zeros(origin.label_set.ignore_index + 1, np.int64)
+    masks = [sample for sample in origin.samples if sample.mask is not None]
+    for row in scan(partial(_count, origin), masks, executor):
+        counts += row
+    place = {class_id: index for index, class_id in enumerate(origin.label_set.class_ids)}
+    return {one.id: int(counts[place[one.id]]) for one in classes}
+
+
+def _count(dataset: Dataset, sample: Sample) -> npt.NDArray[np.int64]:
+    """Pixels of each index of a mask, (``ignore_index`` + 1,)."""
+    mask = dataset.read_mask(sample)
+    return np.bincount(mask.ravel(), minlength=dataset.label_set.ignore_index + 1)
+
+
 def relabel(
     dataset: Dataset,
     label_set: LabelSet,

@@ -1,6 +1,7 @@
 """Editing classes: names, colours, order, which are ignored."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,10 +11,20 @@ from segcore.data.dataset.dataset import Dataset
 from segcore.data.dataset.relabel import returnable
 from segcore.data.statistics.statistics import ClassStatistics
 from segcore.errors import SegcoreError
-from segcore.labels import LabelClass, LabelSet, color_to_hex, hex_to_color
+from segcore.labels import (
+    LabelClass,
+    LabelSet,
+    color_to_hex,
+    hex_to_color,
+    list_names,
+    near_twins,
+    plural,
+)
 from segcore.palette import recolored
 from segcore.ui.dataset import label_maps
 from segcore.ui.shared import pictures, session, tables
+from segcore.ui.shared.dataset_scans import stamp
+from segcore.workspace import Workspace
 
 
 def show(dataset: Dataset, statistics: ClassStatistics) -> None:
@@ -30,14 +41,15 @@ def show(dataset: Dataset, statistics: ClassStatistics) -> None:
     labels = dataset.label_set
     restorable = _restorable(dataset)
     _ask_for_names(labels)
-    rows = class_rows(labels, restorable, statistics)
+    rows = class_rows(labels, restorable, statistics, _ignored_pixels(dataset, restorable))
     edited = _editor(rows, f"classes_{dataset.fingerprint[:12]}")
     _ignored_at_import([c for c in labels.ignored if c not in restorable])
     try:
         wished = edited_labels(labels, edited)
     except SegcoreError as error:
-        st.error(str(error), icon=":material/error:")
-        return
+        st.error(session.plain(str(error)), icon=":material/error:")
+        wished = labels
+    _warn_of_twins(wished)
     rewrites = wished.class_ids != labels.class_ids
     agreed = not rewrites or _agree(dataset, labels, wished)
     _buttons(dataset, wished, disabled=wished == labels or not agreed)
@@ -59,16 +71,49 @@ def _ask_for_names(labels: LabelSet) -> None:
     if unnamed:
         st.info(
             (
-                f"{len(unnamed)} classes occur in the masks without a declaration, so they are "
-                f"named after their colours: {session.plain(', '.join(unnamed[:12]))}. Filter "
-                "the Images tab by class to identify each, then enter its name or ignore it."
+                f"{plural(len(unnamed), 'class', 'es')} without a declaration in the masks, named "
+                f"by colour: {session.plain(list_names(unnamed, 12))}. Filter the Images tab by "
+                "class to identify each, then enter its name or ignore it."
             ),
             icon=":material/edit:",
         )
 
 
+def _warn_of_twins(labels: LabelSet) -> None:
+    """Name classes that differ in case or spaces only."""
+    twins = near_twins([one.name for one in labels.classes + labels.ignored])
+    if twins:
+        st.warning(
+            f"{session.plain(list_names(twins))} differ in case or spaces only and stay different "
+            "classes. Rename them, or merge them by a label map.",
+            icon=":material/warning:",
+        )
+
+
+MOST_COUNTED = 2000
+"""Images up to which the pixels of ignored classes are counted to show them."""
+
+
+def _ignored_pixels(dataset: Dataset, restorable: tuple[LabelClass, ...]) -> dict[int, int]:
+    if not restorable or len(dataset.samples) > MOST_COUNTED:
+        return {}
+    try:
+        return _counted(session.workspace(), dataset.name, stamp(dataset))
+    except SegcoreError as error:
+        st.warning(session.plain(str(error)), icon=":material/warning:")
+        return {}
+
+
+@st.cache_data(max_entries=20, show_spinner="Counting ignored pixels …")
+def _counted(_workspace: Workspace, dataset: str, stamp: str) -> dict[int, int]:
+    return _workspace.datasets.ignored_pixels(dataset)
+
+
 def class_rows(
-    labels: LabelSet, restorable: tuple[LabelClass, ...], statistics: ClassStatistics
+    labels: LabelSet,
+    restorable: tuple[LabelClass, ...],
+    statistics: ClassStatistics,
+    ignored: Mapping[int, int],
 ) -> list[dict[str, Any]]:
     """Return the rows of the editable table: scored classes, then those that may be scored again.
 
@@ -76,8 +121,13 @@ def class_rows(
         labels: The label set.
         restorable: Its ignored classes that can be scored again.
         statistics: Counts of the whole dataset.
+        ignored: Pixels of the ignored classes by id, where they are known.
     """
-    total = max(1, int(statistics.pixels.sum()))
+    scored = max(1, int(statistics.pixels.sum()))
+    pixels = {known.id: int(n) for known, n in zip(labels.classes, statistics.pixels, strict=True)}
+    everything = scored + int(statistics.ignored.sum())
+    shares = {i: 100 * n / scored for i, n in pixels.items()}
+    shares |= {i: 100 * n / everything for i, n in ignored.items()}
     return [
         {
             "order": index + 1,
@@ -86,9 +136,7 @@ def class_rows(
             "name": known.name,
             "color": color_to_hex(known.color),
             "ignored": index >= labels.num_classes,
-            "share": 100 * int(statistics.pixels[index]) / total
-            if index < labels.num_classes
-            else None,
+            "share": shares.get(known.id),
         }
         for index, known in enumerate(labels.classes + restorable)
     ]
@@ -116,7 +164,10 @@ def _editor(rows: list[dict[str, Any]], key: str) -> list[dict[str, Any]]:
             ),
             "ignored": st.column_config.CheckboxColumn("Ignored", width="small"),
             "share": st.column_config.NumberColumn(
-                "Pixels", format=tables.FREQUENCY, width="small"
+                "Pixels",
+                format=tables.FREQUENCY,
+                width="small",
+                help="Share of the scored pixels; of an ignored class, share of all pixels.",
             ),
         },
         alt="Editable table of classes",
@@ -216,7 +267,10 @@ def _pick_color(dataset: Dataset) -> None:
 def _agree(dataset: Dataset, before: LabelSet, after: LabelSet) -> bool:
     gone = [c.name for c in before.classes if c.id not in after.class_ids]
     runs = [r.run for r in session.workspace().runs.rows() if r.dataset == dataset.name]
-    consequences = f"Every mask of {session.plain(dataset.name)} will be rewritten."
+    consequences = (
+        f"Every mask of {session.plain(dataset.name)} will be rewritten: the copies in the "
+        "workspace. Your own files stay as they are."
+    )
     if gone:
         consequences += (
             f" The pixels of {session.plain(', '.join(gone))} are kept aside, so these "
@@ -224,12 +278,12 @@ def _agree(dataset: Dataset, before: LabelSet, after: LabelSet) -> bool:
         )
     if runs:
         consequences += (
-            f" {len(runs)} runs were trained on the current classes and will no longer fit. "
+            f" {plural(len(runs), 'run')} trained on the current classes will no longer fit. "
             "Consider importing the dataset again under another name."
         )
     consequences += " Existing balance plans and label maps may no longer fit."
     st.warning(consequences, icon=":material/warning:")
-    return st.checkbox("Rewrite the masks", key="agree_rewrite")
+    return st.checkbox("Rewrite the masks (needed to save)", key="agree_rewrite")
 
 
 def _save(dataset: Dataset, label_set: LabelSet) -> None:

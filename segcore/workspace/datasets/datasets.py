@@ -17,7 +17,7 @@ from segcore.data.balance.plans import BalancePlan
 from segcore.data.balance.rules import plan_by_rule
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.dataset.journal import kept
-from segcore.data.dataset.relabel import relabel
+from segcore.data.dataset.relabel import ignored_pixels, relabel
 from segcore.data.dataset.split_history import change_splits
 from segcore.data.dataset.staging import Staging, broken_off, remove_whole, throw_away
 from segcore.data.formats.exporters import export_dataset
@@ -448,6 +448,14 @@ class Datasets:
         rows = dict(zip(statistics.sample_ids, statistics.counts, strict=True))
         nothing = np.zeros(statistics.label_set.num_classes, np.int64)
         return np.array([rows.get(s.id, nothing) for s in self.open(name).samples])
+
+    def ignored_pixels(self, name: str) -> dict[int, int]:
+        """Count the pixels of the ignored classes that can be scored again, by id.
+
+        Raises:
+            SegcoreError: There is no such dataset, or a kept mask cannot be read.
+        """
+        return ignored_pixels(self.open(name))
 
     @writes("change classes", "Changed the classes of the dataset {name}")
     def relabel(self, name: str, label_set: LabelSet, progress: Progress | None = None) -> Dataset:

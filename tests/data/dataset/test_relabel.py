@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from segcore.data.dataset.dataset import Dataset
-from segcore.data.dataset.relabel import ORIGIN, relabel, returnable
+from segcore.data.dataset.relabel import ORIGIN, ignored_pixels, relabel, returnable
 from segcore.data.dataset.writing import ArraySample, write_dataset
 from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelSet
@@ -47,6 +47,12 @@ def test_order_and_ignoring_rewrite_masks_there_and_back(dataset):
         again.read_mask(again.sample("x/y")), [[0, 255, 1, 255], [1, 1, 255, 0]]
     )
     assert Dataset.open(dataset.folder).fingerprint == again.fingerprint
+
+
+def test_pixels_of_ignored_classes_are_counted_where_masks_know_them(dataset):
+    assert ignored_pixels(dataset) == {}  # "void" was ignored at import
+    changed = relabel(dataset, LabelSet((C,), (VOID, A, B)))
+    assert ignored_pixels(changed) == {A.id: 2 * 2, B.id: 2 * 2}
 
 
 def mask_folders(dataset):

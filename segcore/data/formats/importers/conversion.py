@@ -30,7 +30,7 @@ from segcore.data.formats.importers.report import Problem
 from segcore.data.formats.importers.source import Layout, Pair
 from segcore.data.statistics.mask_runs import runs_of
 from segcore.errors import SegcoreError
-from segcore.labels import color_to_hex, list_names, plural
+from segcore.labels import color_to_hex, list_names, near_twins, plural
 
 MOSTLY_IGNORED = 0.4
 
@@ -213,10 +213,7 @@ def _undecided(number: int, stored: bool) -> Problem:
 
 def _alike(labelling: Labelling) -> list[Problem]:
     """Name classes that differ in case or spaces only."""
-    names: dict[str, list[str]] = {}
-    for one in labelling.label_set.classes:
-        names.setdefault(" ".join(one.name.casefold().split()), []).append(one.name)
-    twins = [repr(name) for own in names.values() if len(own) > 1 for name in own]
+    twins = [repr(name) for name in near_twins(labelling.label_set.class_names)]
     what = f"classes differ in case or spaces only: {list_names(twins)}"
     fix = "give them one name where they were annotated, or merge them by a label map"
     return [Problem("", what, fix)] if twins else []
