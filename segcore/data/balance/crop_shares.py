@@ -1,5 +1,6 @@
 """Pixel shares in crops around rare classes, measured on the masks themselves."""
 
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -41,6 +42,26 @@ class CropShares:
             name: earth_mover_distance(getattr(self, name))
             for name in ("whole", "anywhere", "round_class")
         }
+
+
+def balanced_from(crops: Mapping[float, CropShares]) -> float | None:
+    """Return the largest crop from which on class-centred crops balance the pixels.
+
+    They do where their distance is below that of whole images and of crops anywhere.
+
+    Args:
+        crops: Shares by side of the window over that of the mask.
+
+    Returns:
+        A side for which, and for all smaller ones, this holds; None where even the smallest fails.
+    """
+    best = None
+    for side in sorted(crops):
+        reached = crops[side].distances()
+        if reached["round_class"] >= min(reached["whole"], reached["anywhere"]):
+            break
+        best = side
+    return best
 
 
 def measure_crops(

@@ -94,7 +94,8 @@ class BalancePlan:
                 "an image contains "
                 f"{self.labels_per_image:.1f} of {len(self.target)} classes on average and "
                 "repeats the frequent ones too. "
-                f"Class-centred crops or class weights in the loss can.{missing}"
+                "Class weights in the loss can, and so can class-centred crops where they are "
+                f"small enough.{missing}"
             )
         bound = ""
         if self.floor is not None:

@@ -1,10 +1,13 @@
 """What helps where oversampling cannot: class weights, class-centred crops, other strategies."""
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from segcore.catalog import AUGMENTATIONS, CLASS_WEIGHTS
 from segcore.data.augmentation.transforms import PRESETS
 from segcore.data.balance.class_weights import RULES, class_weights
+from segcore.data.balance.crop_shares import CropShares, balanced_from
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.statistics.statistics import ClassStatistics
 from segcore.ui.shared import session, tables
@@ -72,12 +75,12 @@ def _about_crops(part: ClassStatistics) -> None:
     """Say what class-centred crops do, which augmentation makes them, and who gains most."""
     presets = [AUGMENTATIONS[p].title for p in PRESETS if "class_crop" in PRESETS[p]]
     st.markdown(
-        "A crop centred on a class leaves out most frequent pixels, so it changes the "
-        "pixel frequencies where repeating whole images cannot. Every class is equally "
-        "likely to be the centre."
+        "A small crop centred on a class leaves out most frequent pixels, so it changes the "
+        "pixel frequencies where repeating whole images cannot; a large one hardly does. Every "
+        "class is equally likely to be the centre."
     )
     st.caption(
-        f"The augmentation {' and '.join(presets)} cuts such crops. Choose it on the "
+        f"Augmentation preset that cuts such crops: {' or '.join(presets)}. Choose it on the "
         "Train page and preview it below."
     )
     rare = rarest(part)
@@ -108,8 +111,7 @@ def _measured_crops(dataset: Dataset, split: str, names: list[str], name: str) -
     whole = crops[0.5].whole.tolist()
     st.markdown(
         f"Measured on {crops[0.5].masks:,} masks with four crops each. Pixel imbalance "
-        f"of whole images: **{reached[0.5]['whole']:.3f}**. The smaller the crop, the "
-        "more its central class counts."
+        f"of whole images: **{reached[0.5]['whole']:.3f}**. {crops_verdict(crops)}"
     )
     rows = [
         {
@@ -151,6 +153,24 @@ def _measured_crops(dataset: Dataset, split: str, names: list[str], name: str) -
             for c, n in enumerate(names)
         ],
         f"{name}-windows",
+    )
+
+
+def crops_verdict(crops: Mapping[float, CropShares]) -> str:
+    """Say from which size on class-centred crops balance the pixels, as measured.
+
+    Args:
+        crops: Shares by side of the crop over that of the image.
+    """
+    side = balanced_from(crops)
+    if side is None:
+        smallest = round(1 / min(crops))
+        return (
+            f"Not even crops of 1/{smallest} of a side balance the pixels here: weight the classes."
+        )
+    return (
+        f"Class-centred crops of 1/{round(1 / side)} of a side or less are better balanced than "
+        "whole images and than crops anywhere."
     )
 
 

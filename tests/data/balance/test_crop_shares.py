@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from segcore.data.balance.crop_shares import measure_crops
+from segcore.data.balance.crop_shares import CropShares, balanced_from, measure_crops
 from segcore.data.dataset.writing import ArraySample, write_dataset
 from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelSet
@@ -39,3 +39,17 @@ def test_a_window_as_large_as_the_mask_changes_nothing_and_one_pixel_makes_class
     assert again.round_class.tolist() == point.round_class.tolist()
     with pytest.raises(SegcoreError, match="at most 1"):
         measure_crops(dataset, "train", 0)
+
+
+def shares_of_two(whole: float, anywhere: float, round_class: float) -> CropShares:
+    """Shares of two classes at these distances from equal ones."""
+    parts = (np.array([0.5 + d, 0.5 - d]) for d in (whole, anywhere, round_class))
+    return CropShares(*parts, masks=8)
+
+
+def test_crops_balance_from_the_size_on_below_which_all_do() -> None:
+    worse, better = shares_of_two(0.3, 0.25, 0.27), shares_of_two(0.3, 0.25, 0.1)
+    assert balanced_from({0.5: worse, 0.25: worse, 0.125: better}) == 0.125
+    assert balanced_from({0.5: better, 0.25: better, 0.125: better}) == 0.5
+    assert balanced_from({0.5: better, 0.25: worse, 0.125: better}) == 0.125
+    assert balanced_from({0.5: better, 0.25: better, 0.125: worse}) is None
