@@ -72,7 +72,9 @@ def test_a_base_without_its_weights_says_what_is_missing(workspace, open_page) -
     at = open_page("ablation")
     at.selectbox(key="study_file").set_value("deck-cpu").run()
     assert any("SqueezeNet 1.1" in info.value for info in at.info)
-    assert not [b for b in at.button if b.label == "Start ablation"]
+    assert not any("shell" in info.value or "--" in info.value for info in at.info)
+    (start,) = [b for b in at.button if b.label == "Start ablation"]
+    assert start.disabled and "another template" in start.help
 
 
 def test_an_ablation_shows_what_it_found_and_how_far_it_is(kept, open_page) -> None:

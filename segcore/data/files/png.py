@@ -17,7 +17,7 @@ cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # damage is a
 MAX_PIXELS = 100_000_000
 """Largest height times width that is decoded."""
 
-TILING = "import it by windows (--windows 512, in the form under File matching), or scale it down"
+TILING = "import it by windows (--windows 512), or scale it down"
 
 
 def check_pixels(height: int, width: int, name: str) -> None:

@@ -8,7 +8,9 @@ import streamlit as st
 
 from segcore.config.ablation import Ablation, ablation_from_json
 from segcore.errors import SegcoreError
+from segcore.formatting import plural
 from segcore.ui.shared import session, start_button
+from segcore.ui.shared.page_words import on_page
 from segcore.workspace.ablations.table import Plan
 
 OWN = "Upload a template"
@@ -45,10 +47,16 @@ def show() -> None:
         )
         progress = workspace.ablations.progress(plan)
     except SegcoreError as error:
-        st.info(str(error), icon=":material/info:")
+        st.info(on_page(str(error)), icon=":material/info:")
+        st.button(
+            "Start ablation",
+            key="study_start",
+            disabled=True,
+            help="Give what is missing above, or choose another template.",
+        )
         return
     st.caption(
-        f"{len(ablation.rows)} variants plus baseline. Models still to train: "
+        f"{plural(len(ablation.rows), 'variant')} plus baseline. Models still to train: "
         f"{progress.to_train}. Existing runs are reused."
     )
     start_button.draw(
@@ -131,7 +139,9 @@ def _start(plan: Plan, rows: list[str]) -> None:
     queued = session.workspace().ablations.start(plan, rows)
     session.request("recipe_study", plan.name)
     st.toast(
-        f"{len(queued)} runs queued" if queued else "All its runs exist already or are running"
+        f"{plural(len(queued), 'run')} queued"
+        if queued
+        else "All its runs exist already or are running"
     )
 
 

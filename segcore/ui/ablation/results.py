@@ -56,7 +56,11 @@ def _progress(plan: Plan, before: Progress) -> None:
     ):
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center", key="study_progress"):
-        waits = f", {len(now.pending)} runs queued or running" if now.pending else ""
+        waits = (
+            f", {formatting.plural(len(now.pending), 'run')} queued or running"
+            if now.pending
+            else ""
+        )
         st.progress(now.done / max(now.total, 1), text=f"{now.done} of {now.total} scores{waits}")
         if now.pending:
             if st.button(

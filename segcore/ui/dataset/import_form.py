@@ -21,6 +21,7 @@ from segcore.data.formats.importers.windows import LEAST_SIZE, MOST_SIZE
 from segcore.errors import SegcoreError
 from segcore.formatting import plural
 from segcore.ui.shared import pictures, session, tables
+from segcore.ui.shared.page_words import on_page
 from segcore.ui.shared.sources import Source
 
 
@@ -49,7 +50,7 @@ def form() -> None:
                 with source.files() as files:
                     _import(files, name, copy, rules.read())
             except SegcoreError as error:
-                st.error(session.plain(str(error)), icon=":material/error:")
+                st.error(session.plain(on_page(str(error))), icon=":material/error:")
         previewed = source.given and st.button(
             "Preview",
             icon=":material/visibility:",
@@ -337,7 +338,7 @@ def _preview(source: Source, rules: _Rules) -> None:
         with st.spinner("Reading a few samples …"), source.files() as files:
             preview = session.workspace().datasets.preview(files, rules.read())
     except SegcoreError as error:
-        st.error(session.plain(str(error)), icon=":material/error:")
+        st.error(session.plain(on_page(str(error))), icon=":material/error:")
     else:
         _show_preview(preview)
 
@@ -384,9 +385,9 @@ def _list_problems(problems: Sequence[Problem]) -> None:
     for problem in problems:
         if problem.is_task:
             what = problem.what[:1].upper() + problem.what[1:]
-            st.markdown(f"- {session.plain(what)}: **{session.plain(problem.fix)}**.")
+            st.markdown(f"- {session.plain(what)}: **{session.plain(on_page(problem.fix))}**.")
     rows = [
-        {"sample": p.sample or "whole dataset", "what": p.what, "what to do": p.fix}
+        {"sample": p.sample or "whole dataset", "what": p.what, "what to do": on_page(p.fix)}
         for p in problems
         if not p.is_task
     ]

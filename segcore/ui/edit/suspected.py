@@ -70,7 +70,7 @@ def _work(dataset: Dataset, made: WorkList) -> str | None:
     if large:
         st.caption(
             f"{plural(large, 'image')} with a side above {viewer.EDIT_SIDE} pixels left out: to edit "
-            "their masks, cut them into tiles before the import; rasters, with --windows."
+            "their masks, cut them into tiles before the import; rasters, by a window size."
         )
     at = _next_open(dataset, made, int(st.session_state.get(AT, 0)))
     if at is None:

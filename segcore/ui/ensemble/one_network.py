@@ -13,6 +13,7 @@ from segcore.errors import SegcoreError
 from segcore.ui.ensemble.selection import Choice
 from segcore.ui.shared import background_tasks, manual, run_progress, session, tables
 from segcore.ui.shared.command_line import student_command
+from segcore.ui.shared.page_words import on_page
 from segcore.workspace.ensembles.network_verdict import NetworkVerdict
 
 ROLES = {"student": "Distilled", "average": "Averaged weights"}
@@ -59,7 +60,7 @@ def _distil(choice: Choice) -> None:
     try:
         config = workspace.one_networks.student(choice.members, values, weight, unlabelled)
     except SegcoreError as error:
-        st.warning(session.plain(str(error)), icon=":material/warning:")
+        st.warning(session.plain(on_page(str(error))), icon=":material/warning:")
         return
     count = len(choice.members)
     if st.button(
@@ -136,7 +137,7 @@ def _average(choice: Choice) -> None:
     try:
         workspace.one_networks.check_average(choice.members)
     except SegcoreError as error:
-        st.info(session.plain(str(error)), icon=":material/info:")
+        st.info(session.plain(on_page(str(error))), icon=":material/info:")
         return
     if st.button("Average weights", icon=":material/functions:", key="average", width="stretch"):
         with session.errors_shown():

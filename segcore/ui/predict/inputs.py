@@ -8,6 +8,7 @@ import streamlit as st
 from segcore.data.files.uploads import MAX_BYTES, MAX_FILES, Upload
 from segcore.errors import SegcoreError
 from segcore.ui.shared import session, tables
+from segcore.ui.shared.page_words import on_page
 from segcore.workspace.predictions.batches import MOST_BATCHES, Batch, Progress
 
 KEY = "batch"
@@ -89,7 +90,7 @@ def _bring_in(accept: Callable[[Progress], Batch]) -> None:
     try:
         batch = accept(progress)
     except SegcoreError as error:
-        st.error(session.plain(str(error)), icon=":material/error:")
+        st.error(session.plain(on_page(str(error))), icon=":material/error:")
         return
     finally:
         bar.empty()

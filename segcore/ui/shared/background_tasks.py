@@ -9,6 +9,7 @@ import streamlit as st
 from segcore import acting
 from segcore.errors import SegcoreError
 from segcore.ui.shared import run_progress, session
+from segcore.ui.shared.page_words import on_page
 
 Result = TypeVar("Result")
 Progress = Callable[[int, int, str], None]
@@ -79,7 +80,7 @@ def passed(
         board.passes.pop(key, None)
         if not isinstance(error, SegcoreError):
             raise error
-        st.error(str(error), icon=":material/error:")
+        st.error(on_page(str(error)), icon=":material/error:")
         return None
     return cast("Result", one.future.result())
 

@@ -14,6 +14,7 @@ from segcore.errors import SegcoreError
 from segcore.labels import LabelSet, color_to_hex
 from segcore.text_files import format_rows
 from segcore.ui.shared import login
+from segcore.ui.shared.page_words import on_page
 from segcore.ui.shared.run_names import called, shown
 from segcore.workspace import Workspace
 from segcore.workspace.demo import NAME as DEMO
@@ -66,7 +67,7 @@ def errors_shown() -> Iterator[None]:
     try:
         yield
     except SegcoreError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(on_page(str(error)), icon=":material/error:")
         st.stop()
 
 

@@ -219,7 +219,7 @@ def _packed(scene: Scene) -> bytes:
     if max(height, width) > EDIT_SIDE:
         raise SegcoreError(
             f"Expected a mask of at most {EDIT_SIDE} pixels a side to edit, received {height} x "
-            f"{width}: cut it into tiles before the import; rasters, with --windows."
+            f"{width}: cut it into tiles before the import; rasters, by a window size."
         )
     return pack(scene, EDIT_SIDE)
 

@@ -380,7 +380,9 @@ def _import_into(
         loose = len(samples) - sum(splits.values())
         if splits and loose:
             what = f"{plural(loose, 'image')} without a split, unlike the others"
-            problems.append(Problem("", what, "make splits (segscope split), or move them"))
+            problems.append(
+                Problem("", what, "make splits (in the shell segscope split), or move them")
+            )
         reported = (*layout.problems, *labelling.problems, *problems)
         about = kept.bands.sentence if kept else ""
         report = ImportReport(

@@ -49,7 +49,7 @@ MAX_LISTED = 12
 MOST_STRANGE = 0.05
 """Share of the masks that may hold an id which a publication's classes lack, by mistake."""
 
-NAME_THEM = "name them: segscope classes NAME --rename, or on the page Dataset"
+NAME_THEM = "name them (in the shell segscope classes NAME --rename)"
 
 GROUND_NAMES = frozenset(("background", "_background_", "bg", "other", "unlabelled", "unlabeled"))
 VOID_NAMES = frozenset(
@@ -338,7 +338,7 @@ def _instances_sentence(survey: Survey, what: str) -> str:
         f"Expected one {what[:-1]} for each class, received {len(ids)} {what}, of which "
         f"{len(once)} are in one mask only ({shown} in {survey.example[some]}): they look like "
         "instance numbers; give each class one number, or say that each is a class "
-        "(--many-classes, or 'Each number is a class' on the page)."
+        "(--many-classes)."
     )
 
 

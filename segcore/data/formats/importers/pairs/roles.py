@@ -220,7 +220,7 @@ def _refuse_rivals(
     ways = [f"--masks {name}" for name in folders] + [f"--mask-suffix={end}" for end in endings]
     raise SegcoreError(
         f"Expected one kind of masks, received {len(kinds)} that fit the images, {shown}: choose "
-        f"with {' or '.join(ways)} (Mask folder on the page)."
+        f"with {' or '.join(ways)}."
     )
 
 
