@@ -210,7 +210,7 @@ class Ablation:
             )
         if not _NAME.fullmatch(self.name):
             raise SegcoreError(
-                "Expected a name of letters, digits, '.', '_' and '-' for an ablation, "
+                "Expected a name of letters, digits, '.', '_' and '-', no spaces, for an ablation, "
                 f"received {self.name!r}: choose another."
             )
         names = [BASE, *(row.name for row in self.rows)]

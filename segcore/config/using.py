@@ -144,6 +144,6 @@ class EvaluateConfig:
             check_weights(self.weights, self.rule, len(self.members))
         if self.name and not _NAME.fullmatch(self.name):
             raise SegcoreError(
-                "Expected a name of up to 60 letters, digits, '.', '_' and '-', without "
+                "Expected a name of up to 60 letters, digits, '.', '_' and '-', no spaces, without "
                 f"'--', received {self.name!r}: choose such a name."
             )

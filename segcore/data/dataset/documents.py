@@ -39,8 +39,8 @@ def check_name(name: str, kind: str = "dataset") -> str:
     """
     if not NAME_RULE.fullmatch(name):
         raise SegcoreError(
-            f"Expected a {kind} name of 1 to 64 letters, digits, '-', '_' or '.' (no '.' "
-            f"first), received {name!r}: choose another."
+            f"Expected a {kind} name of 1 to 64 letters, digits, '-', '_' or '.' (no spaces, no "
+            f"'.' first), received {name!r}: choose another."
         )
     return name
 

@@ -291,14 +291,13 @@ class DifferencePlan:
             if self.pair:
                 return "These two never differ, so no number of images shows a difference."
             return f"All {self.unit} score alike, so their spread says nothing about how many it takes."
-        between = (
-            "between these two runs" if self.pair else "between two runs as unlike as two test sets"
-        )
+        two = "these two runs" if self.pair else "two runs"
+        most = "" if self.pair else " at most"
         return (
-            f"A difference of {self.points:g} point{'' if self.points == 1 else 's'} {between} "
-            f"needs about {self.needed:,} test "
-            f"{self.unit} to be distinguished from chance (now {self.now:,}, enough for "
-            f"{self.smallest:.1f} points)."
+            f"To tell {two} apart that differ by {self.points:g} "
+            f"point{'' if self.points == 1 else 's'} takes about {self.needed:,} test "
+            f"{self.unit}{most}; the {self.now:,} here show differences from "
+            f"{self.smallest:.1f} points on."
         )
 
     def to_json(self) -> dict[str, Any]:

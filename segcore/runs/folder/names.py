@@ -22,7 +22,7 @@ def check_run_id(text: str) -> str:
     """
     if not is_run_id(text):
         raise SegcoreError(
-            f"Expected a run id of letters, digits, '.', '_' and '-', received {text!r}: "
+            f"Expected a run id of letters, digits, '.', '_' and '-', no spaces, received {text!r}: "
             "choose such a name."
         )
     return text
@@ -36,7 +36,7 @@ def check_run_name(text: str) -> str:
     """
     if not is_run_id(text) or len(text) > 60 or "--" in text:
         raise SegcoreError(
-            "Expected a name of up to 60 letters, digits, '.', '_' and '-', without '--', received "
+            "Expected a name of up to 60 letters, digits, '.', '_' and '-', no spaces, without '--', received "
             f"{text[:80]!r}: choose such a name."
         )
     return text

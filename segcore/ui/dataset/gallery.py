@@ -39,17 +39,13 @@ def show(dataset: Dataset, split: str | None) -> None:
     pages = -(-len(samples) // per_page)
     asked = st.session_state.get("sample") or st.query_params.get("sample")
     key = f"gallery_page_{dataset.name}"
-    session.prepare(key, range(1, pages + 1))
-    if key not in st.session_state and asked in samples:
-        st.session_state[key] = samples.index(asked) // per_page + 1
+    start = samples.index(asked) // per_page + 1 if asked in samples else 1
     with st.container(
         horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
     ):
         overlay = st.toggle("Masks", value=True, key="gallery_masks", persist_state="session")
         st.caption(f"{len(samples):,} images")
-        number = 1
-        if pages > 1:
-            number = int(st.pagination(pages, key=key) or 1)
+        number = pictures.choose_page(pages, key, start)
     shown = samples[per_page * (number - 1) : per_page * number]
     with st.container(key="gallery"):
         _grid(dataset, shown, overlay)

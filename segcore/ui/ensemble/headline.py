@@ -67,7 +67,9 @@ def _combine(choice: Choice, split: str) -> str | None:
 def _save(choice: Choice, split: str) -> str | None:
     """Draw the popover that saves the members under a name; return the run of that name, if any."""
     with st.popover("Save", icon=":material/save:", help="Save the ensemble as a model"):
-        name = st.text_input("Name", key="ensemble_name", max_chars=60).strip()
+        name = st.text_input(
+            "Name", key="ensemble_name", max_chars=60, placeholder="letters, digits, . _ - only"
+        ).strip()
         run = None
         if name:
             try:

@@ -56,7 +56,7 @@ def _bars(report: Report, classes: Sequence[ClassScores]) -> None:
     absent = [c.name for c in classes if c.iou is None]
     if absent:
         st.caption(
-            f"{len(absent)} classes neither occur in this split nor are predicted: "
+            f"{formatting.plural(len(absent), 'class')} without a true or predicted pixel here: "
             f"{session.plain(', '.join(absent[:12]))}{' …' if len(absent) > 12 else ''}."
         )
 

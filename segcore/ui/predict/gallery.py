@@ -39,10 +39,7 @@ def show(run: str, batch: Batch, options: PredictOptions, key: str) -> None:
         place = predictions.answer_folder(run, batch, options).id
     st.markdown(f"**Results** ({len(done)} of {len(batch.images)} images)")
     per_page = ROW * ROWS
-    pages, number = -(-len(done) // per_page), 1
-    if pages > 1:
-        session.prepare("own_page", range(1, pages + 1))
-        number = int(st.pagination(pages, key="own_page") or 1)
+    number = pictures.choose_page(-(-len(done) // per_page), "own_page")
     shown = done[per_page * (number - 1) : per_page * number]
     for start in range(0, len(shown), ROW):
         columns = st.columns(ROW, gap="small")

@@ -1,10 +1,11 @@
-"""Small still pictures: painted masks, overlays, thumbnails, colour swatches."""
+"""Small still pictures: painted masks, overlays, thumbnails, colour swatches, and pages of them."""
 
 import base64
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+import streamlit as st
 
 from segcore.data.dataset.dataset import Dataset
 from segcore.labels import LabelSet
@@ -82,3 +83,24 @@ def swatch(color: str) -> str:
         f"<rect x='1' y='1' width='26' height='16' rx='3' fill='{color}' stroke='#888'/></svg>"
     )
     return "data:image/svg+xml;base64," + base64.b64encode(drawn.encode()).decode()
+
+
+PAGE_BUTTON = 44
+"""Width of one button with its gap, CSS pixels."""
+
+
+def choose_page(pages: int, key: str, start: int = 1) -> int:
+    """Draw the numbers of pages, where there are several, and return the chosen one.
+
+    Args:
+        pages: How many there are.
+        key: Key of the widget.
+        start: The page that is shown first.
+    """
+    if pages < 2:
+        return 1
+    first = st.session_state.setdefault(f"{key}:first", start)
+    width = PAGE_BUTTON * (
+        min(pages, 7) + 2
+    )  # at its own width it leaves out numbers that have room
+    return int(st.pagination(pages, default=min(first, pages), width=width, key=key) or 1)

@@ -148,7 +148,7 @@ class Imports:
         how = how or HowToImport()
         if not _NAME.fullmatch(name):
             raise SegcoreError(
-                "Expected a name of up to 60 letters, digits, '.', '_' and '-', without "
+                "Expected a name of up to 60 letters, digits, '.', '_' and '-', no spaces, without "
                 f"'--', received {name!r}: choose such a name."
             )
         further = self._further(name, dataset, how.split)
