@@ -199,6 +199,16 @@ def test_what_is_no_confusion_matrix_is_refused(shell, tmp_path: Path, text: str
     assert err.count("\n") == 1
 
 
+def test_shares_above_a_whole_are_named_in_per_cent(shell, source: Path) -> None:
+    shell("import", source, "--name", "tiny")
+    code, err = shell("split", "tiny", "--validation", 0.6, "--test", 0.6)
+    assert code == 2
+    assert err == (
+        "segscope: Expected shares of 0 % or more that sum to 100 %, received train -20 %, "
+        "validation 60 %, test 60 %: lower the other shares.\n"
+    )
+
+
 def test_nothing_to_list_is_an_empty_list(shell) -> None:
     assert shell("runs") == {"runs": []}
     assert shell("datasets") == []

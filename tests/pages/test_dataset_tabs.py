@@ -117,7 +117,7 @@ def test_shares_above_a_whole_are_refused(open_page) -> None:
     at.number_input(key="split_validation").set_value(60)
     at.number_input(key="split_test").set_value(60)
     button(at, "Preview splits").click().run()
-    assert "sum to 1" in at.error[0].value
+    assert "received train -20 %, validation 60 %, test 60 %" in at.error[0].value
 
 
 def test_colours_that_stay_apart_are_a_click_away(workspace, open_page) -> None:

@@ -125,8 +125,10 @@ def _shares(fractions: Mapping[str, float]) -> dict[str, float]:
     shares = dict(fractions)
     whole = bool(np.isclose(sum(shares.values()), 1, atol=1e-6))
     if any(share < 0 for share in shares.values()) or not whole:
+        received = ", ".join(f"{split} {100 * share:.4g} %" for split, share in shares.items())
+        fix = "lower the other shares" if whole else "change some of them"
         raise SegcoreError(
-            f"Expected shares of 0 or more that sum to 1, received {shares}: correct them."
+            f"Expected shares of 0 % or more that sum to 100 %, received {received}: {fix}."
         )
     return {split: share for split, share in shares.items() if share > 0}
 
