@@ -6,14 +6,9 @@ from typing import Any
 from segcore.data.balance.crop_shares import CropShares, measure_crops
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.dataset.split_history import PastSplits, read_split_history, undo_splits
+from segcore.data.health.split_groups import choose_split, groups_in_splits, warn_of_torn
 from segcore.data.splits.folds import fold_name, folds_of, write_folds
-from segcore.data.splits.splits import (
-    SplitPart,
-    default_method,
-    groups_by_split,
-    make_folds,
-    split_report,
-)
+from segcore.data.splits.splits import SplitPart, make_folds, split_report
 from segcore.workspace.datasets.datasets import Datasets, Progress
 from segcore.workspace.rights import writes
 from segcore.workspace.runs.runs import Runs
@@ -67,12 +62,18 @@ class Folds:
         method: A name in ``splits.METHODS``.
         seed: Seed of the draw.
         folds: One entry a fold.
+        group_by: A name in ``splits.GROUPINGS`` for "grouped", else "".
+        reason: Why this method; "" where a person asked for it.
+        warning: One sentence on groups that the folds tear apart; "" where they do not.
     """
 
     dataset: str
     method: str
     seed: int
     folds: list[Fold]
+    group_by: str
+    reason: str
+    warning: str
 
     def to_json(self) -> dict[str, Any]:
         """Return the folds as ``segscope split --folds --json`` prints them."""
@@ -132,7 +133,7 @@ class Splits:
             folds: k, 2 or more.
             method: A name in ``splits.METHODS``; "" for the one that suits the dataset.
             seed: Seed of the draw.
-            group_by: A name in ``splits.GROUPINGS``, for "grouped".
+            group_by: A name in ``splits.GROUPINGS``, for "grouped"; "" for what intervals draw.
             hold_out: A current split that stays as it is in every fold, "test"; "" divides all
                 samples.
             save: Whether to write them; False only returns what they would be.
@@ -142,9 +143,10 @@ class Splits:
                 a fold's name is taken.
         """
         dataset, counts = self._datasets.open(name), self._datasets.counts_by_sample(name)
-        method = method or default_method(dataset)
+        choice = choose_split(dataset, folds, method, group_by, hold_out)
+        method, by = choice.method, choice.group_by
         assigned = make_folds(
-            dataset, folds, method, seed, counts=counts, group_by=group_by, hold_out=hold_out
+            dataset, folds, method, seed, counts=counts, group_by=by, hold_out=hold_out
         )
         if save:
             write_folds(dataset, assigned, self._datasets.folder, f"{method}, seed {seed}")
@@ -152,9 +154,10 @@ class Splits:
         for number, splits in enumerate(assigned, 1):
             report = split_report(dataset, splits, counts)
             sizes = {part.split: part.num_samples for part in report}
-            groups = groups_by_split(dataset, splits, method, group_by)
+            groups = groups_in_splits(dataset, splits, by) if by else {}
             rows.append(Fold(fold_name(name, number), sizes, report, groups))
-        return Folds(name, method, seed, rows)
+        warning = warn_of_torn(dataset, method, assigned)
+        return Folds(name, method, seed, rows, by, choice.reason, warning)
 
     def crops(
         self, name: str, split: str, progress: Progress | None = None

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -110,6 +111,29 @@ def test_splits_are_proposed_then_kept(workspace, open_page) -> None:
         3,
         3,
     ] and dataset.fingerprint != before
+
+
+def test_the_method_suits_each_dataset_and_one_that_tears_groups_apart_warns(
+    workspace, open_page
+) -> None:
+    dataset = workspace.datasets.open("tiny")
+    tiles = [dataclasses.replace(s, group=f"Tile {n // 3}") for n, s in enumerate(dataset.samples)]
+    shutil.copytree(dataset.folder, dataset.folder.parent / "tiles")
+    dataclasses.replace(
+        dataset, name="tiles", folder=dataset.folder.parent / "tiles", samples=tuple(tiles)
+    ).save()
+    at = open_page("dataset", dataset="tiny", show="Splits")
+    assert at.selectbox(key="split_method").value == "stratified"
+    at.query_params["dataset"] = "tiles"
+    at.query_params["show"] = "Splits"
+    at.switch_page("pages/dataset.py").run()
+    assert at.selectbox(key="split_method").value == "grouped"
+    button(at, "Preview splits").click().run()
+    assert not at.exception and not at.warning
+    at.selectbox(key="split_method").set_value("random")
+    button(at, "Preview splits").click().run()
+    assert at.selectbox(key="split_method").value == "random"
+    assert "lie in several splits" in at.warning[0].value
 
 
 def test_shares_above_a_whole_are_refused(open_page) -> None:
@@ -229,7 +253,9 @@ def test_a_grouped_preview_names_the_groups(workspace, open_page, read) -> None:
     samples = tuple(replace(s, group=f"Tile {i // 3 + 1}") for i, s in enumerate(dataset.samples))
     replace(dataset, samples=samples).save()
     at = open_page("dataset", dataset="tiny", show="Splits")
-    assert "split_groups" not in {box.key for box in at.selectbox}  # stratified uses none
+    assert at.selectbox(key="split_method").value == "grouped"  # what suits these images
+    read.check(at.selectbox(key="split_method").set_value("stratified").run())
+    assert "split_groups" not in {box.key for box in at.selectbox}
     read.check(at.selectbox(key="split_method").set_value("grouped").run())
     assert at.selectbox(key="split_groups").options[0] == "Auto-detect: folders"
     read.check(button(at, "Preview splits").click().run())

@@ -18,7 +18,7 @@ VIEWER, EDITOR = Person("bert@example.org", "viewer"), Person("anna@example.org"
 READS = {
     "datasets": (
         "appearance copies counts_by_sample drawn_by health holding instances interrupted_imports interval_groups "
-        "names open plan_balance repeated rows shift statistics"
+        "names open plan_balance repeated rows shift split_choice statistics"
     ),
     "runs": (
         "backends check check_classes check_split dataset_of derived devices engines ids is_current kin members "

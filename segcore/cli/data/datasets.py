@@ -11,8 +11,13 @@ from segcore.cli.tables import table
 from segcore.data.balance.planner import parse_target
 from segcore.data.dataset.documents import check_name
 from segcore.data.formats.exporters import FORMS
+from segcore.data.health.split_groups import SplitChoice
 from segcore.data.splits.blocks import Blocks
 from segcore.formatting import frequency, number, percent
+from segcore.labels import list_names
+
+GROUPS = 12
+"""Groups of a split that are named in the text; ``--json`` lists all."""
 
 
 def _dataset_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,8 +80,8 @@ def _split_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--method",
         default="",
-        help="random, stratified, grouped or blocks (default: blocks for windows of rasters, else "
-        "stratified)",
+        help="random, stratified, grouped or blocks (default: blocks for windows of rasters, "
+        "grouped where images come in groups, else stratified)",
     )
     parser.add_argument(
         "--block",
@@ -104,7 +109,8 @@ def _split_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--group-by",
         default="",
-        help="with --method grouped: folder, prefix or scene (default: folder if there are several)",
+        help="what stays together: folder, prefix or scene (default: what segscope interval-groups "
+        "says)",
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
@@ -154,23 +160,27 @@ def _split(options: Options) -> dict[str, Any]:
 
 
 def _show_split(result: dict[str, Any]) -> str:
+    how = SplitChoice(result["method"], result.get("group_by", ""), result.get("reason", ""))
     if "folds" in result:
         lines = [
-            (
-                f"{len(result['folds'])} folds of {result['dataset']} ({result['method']}), "
-                "each a dataset of its own:"
-            )
+            f"{len(result['folds'])} folds of {result['dataset']} ({how}), each a dataset of its own:"
         ]
+        lines += [f"  {fold['name']}: {_sizes(fold['splits'])}" for fold in result["folds"]]
+    else:
+        lines = [f"{result['dataset']}: {_sizes(result['splits'])} ({how})."]
+        groups = result.get("groups", {})
         lines += [
-            f"  {fold['name']}: " + ", ".join(f"{k} {v}" for k, v in fold["splits"].items())
-            for fold in result["folds"]
+            f"  {s}: {list_names(groups[s], GROUPS)}" for s in result["splits"] if s in groups
         ]
-        return "\n".join([*lines, f"Train each: segscope train {result['folds'][0]['name']}"])
-    return (
-        f"{result['dataset']}: "
-        + ", ".join(f"{k} {v}" for k, v in result["splits"].items())
-        + f" ({result['method']})."
-    )
+    if result.get("warning"):
+        lines.append(f"Warning: {result['warning']}")
+    if "folds" in result:
+        lines.append(f"Train each: segscope train {result['folds'][0]['name']}")
+    return "\n".join(lines)
+
+
+def _sizes(splits: dict[str, int]) -> str:
+    return ", ".join(f"{split} {count}" for split, count in splits.items())
 
 
 def _balance_arguments(parser: argparse.ArgumentParser) -> None:

@@ -104,14 +104,18 @@ def _import(options: Options) -> dict[str, Any]:
         windows=Windows(options.windows, options.overlap, options.class_field),
         unlabelled=options.unlabelled,
     )
-    report = workspace_of(options).datasets.import_(
+    workspace = workspace_of(options)
+    report = workspace.datasets.import_(
         Path(options.source),
         options.name,
         rules,
         copy=not options.reference,
         progress=ProgressLine("Importing"),
     )
-    return report.to_json()
+    result = report.to_json()
+    if not any(result["splits"]):
+        result["next_split"] = str(workspace.datasets.split_choice(report.name))
+    return result
 
 
 def _show_import(result: dict[str, Any]) -> str:
@@ -139,8 +143,8 @@ def _show_import(result: dict[str, Any]) -> str:
         ]
         if len(problems) > 50:
             lines.append(f"  ... and {len(problems) - 50} more; --json lists all.")
-    if not any(result["splits"]):
-        lines.append(f"Next, make splits: segscope split {result['name']}")
+    if "next_split" in result:
+        lines.append(f"Next, make splits: segscope split {result['name']} ({result['next_split']})")
     return "\n".join(lines)
 
 

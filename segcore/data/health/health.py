@@ -5,7 +5,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,16 @@ import numpy.typing as npt
 
 from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.data.files.scanning import Progress
-from segcore.data.health.image_hashes import Hashes, hash_images, near_groups
+from segcore.data.health.findings import Evidence, Finding
+from segcore.data.health.image_hashes import hash_images, near_groups
+from segcore.data.health.interval_groups import interval_groups
 from segcore.data.health.sequences import (
     SharedSequence,
     find_sequences,
     neighbours,
     shared_sequences,
 )
+from segcore.data.health.split_groups import find_torn_groups
 from segcore.data.splits.blocks import neighbouring
 from segcore.data.statistics.statistics import ClassStatistics
 
@@ -36,63 +39,6 @@ TOUCHING_SHARE = 0.5
 
 PAIRS = 6
 """Pairs that a finding shows at most."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that the user should know.
-
-    Attributes:
-        check: Name of the check in :data:`CHECKS`.
-        level: "problem" (scores would be wrong), "warning" (look at it) or "note".
-        samples: Ids of the samples it concerns; those that belong together are adjacent.
-        what: One sentence: what is the matter.
-        fix: What to do about it.
-        pairs: Some pairs of these samples (or one of them and its neighbour) to compare.
-        split_method: Split method that would fix it, a name of ``splits.METHODS``; "" for none.
-    """
-
-    check: str
-    level: str
-    samples: tuple[str, ...]
-    what: str
-    fix: str
-    pairs: tuple[tuple[str, str], ...] = ()
-    split_method: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return ``{"check", "level", "samples", "what", "fix", "pairs"}``."""
-        return {
-            "check": self.check,
-            "level": self.level,
-            "samples": list(self.samples),
-            "what": self.what,
-            "fix": self.fix,
-            "pairs": [list(pair) for pair in self.pairs],
-        }
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What the checks look at.
-
-    Attributes:
-        dataset: The dataset.
-        statistics: Its class counts, a row for each of the N samples; zeros for one without a mask.
-        hashes: (N,) uint64 difference hashes of the images.
-        readable: (N,) bool: which images could be read.
-    """
-
-    dataset: Dataset
-    statistics: ClassStatistics
-    hashes: Hashes
-    readable: npt.NDArray[np.bool_]
-
-    def ids(self, chosen: npt.NDArray[np.bool_]) -> tuple[str, ...]:
-        """Ids of the chosen samples, (N,) bool."""
-        return tuple(
-            sample.id for sample, take in zip(self.dataset.samples, chosen, strict=True) if take
-        )
 
 
 def check_health(
@@ -323,6 +269,28 @@ def _describe(shared: SharedSequence, split_size: int) -> str:
     return sentence
 
 
+def find_groups_in_several_splits(evidence: Evidence) -> list[Finding]:
+    """Folders whose images lie in several splits; videos and windows have checks of their own."""
+    dataset = evidence.dataset
+    drawn = interval_groups(dataset)
+    if (drawn.by == "prefix" and not drawn.chosen) or any(s.window for s in dataset.samples):
+        return []
+    split_of = {sample.id: sample.split for sample in dataset.samples}
+    torn = find_torn_groups(dataset, [split_of])
+    if not torn.members:
+        return []
+    ids = tuple(i for members in torn.members.values() for i in members)
+    pairs = tuple(
+        _two_of([dataset.sample(i) for i in members])
+        for members in [*torn.members.values()][:PAIRS]
+    )
+    fix = (
+        f"split by whole groups (method 'grouped', by {torn.by}): images of one group are alike, so "
+        "scores and intervals flatter"
+    )
+    return [Finding("groups", "warning", ids, str(torn), fix, pairs, "grouped")]
+
+
 def find_neighbouring_windows(evidence: Evidence) -> list[Finding]:
     """Windows of one raster that touch or overlap and are in different splits."""
     samples = evidence.dataset.samples
@@ -408,6 +376,7 @@ CHECKS: dict[str, Callable[[Evidence], list[Finding]]] = {
     "bare_masks": find_bare_masks,
     "duplicates": find_duplicates,
     "sequences": find_shared_sequences,
+    "groups": find_groups_in_several_splits,
     "neighbours": find_neighbouring_windows,
     "classes": find_missing_classes,
 }

@@ -114,12 +114,6 @@ def _kept_together(
     return [[i] for i in range(len(dataset.samples))]
 
 
-def default_method(dataset: Dataset) -> str:
-    """Return the method that suits a dataset: blocks where its samples are windows of rasters."""
-    windows = bool(dataset.samples) and all(s.window is not None for s in dataset.samples)
-    return "blocks" if windows else "stratified"
-
-
 def _shares(fractions: Mapping[str, float]) -> dict[str, float]:
     """Check the shares of the splits and drop those of 0."""
     shares = dict(fractions)
@@ -257,23 +251,6 @@ def grouping_of(dataset: Dataset, group_by: str = "") -> str:
         raise unknown("grouping", group_by, GROUPINGS)
     folders = len({group_by_folder(sample) for sample in dataset.samples})
     return group_by or ("folder" if folders > 1 else "prefix")
-
-
-def groups_by_split(
-    dataset: Dataset, splits: Mapping[str, str], method: str, group_by: str = ""
-) -> dict[str, list[str]]:
-    """Return the names of the groups in each split, in the dataset's order.
-
-    Args:
-        dataset: The dataset.
-        splits: Sample id to split.
-        method: How they were made: empty but for "grouped".
-        group_by: As :func:`groups_of` takes it.
-
-    Raises:
-        SegcoreError: There is no such grouping.
-    """
-    return _names(dataset, splits, grouping_of(dataset, group_by)) if method == "grouped" else {}
 
 
 def _names(dataset: Dataset, splits: Mapping[str, str], grouping: str) -> dict[str, list[str]]:

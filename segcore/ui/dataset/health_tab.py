@@ -7,8 +7,9 @@ import numpy.typing as npt
 import streamlit as st
 
 from segcore.data.dataset.dataset import Dataset
-from segcore.data.health.health import Finding
+from segcore.data.health.findings import Finding
 from segcore.errors import SegcoreError
+from segcore.ui.dataset import split_form
 from segcore.ui.shared import pictures, session, tables
 from segcore.ui.shared.dataset_scans import LISTED, measured, stamp, table_behind
 
@@ -155,7 +156,7 @@ def _card(dataset: Dataset, finding: Finding, number: int, tab_key: str) -> None
                 key=f"mend_{number}",
                 icon=":material/call_split:",
                 on_click=_go,
-                args=(tab_key, method),
+                args=(tab_key, method, dataset.name),
             )
 
 
@@ -186,9 +187,9 @@ def _named(dataset: Dataset, sample: str) -> str:
     return session.plain(f"{sample} ({split})" if split else sample)
 
 
-def _go(tab_key: str, method: str) -> None:
+def _go(tab_key: str, method: str, dataset: str) -> None:
     st.session_state[tab_key] = SPLITS_TAB
-    st.session_state["split_method"] = method
+    split_form.propose_method(dataset, method)
 
 
 def _sentence(text: str) -> str:

@@ -9,20 +9,15 @@ from streamlit.delta_generator import DeltaGenerator
 
 from segcore import formatting
 from segcore.data.dataset.dataset import Dataset
+from segcore.data.health.split_groups import choose_split
 from segcore.data.splits.blocks import Blocks
-from segcore.data.splits.splits import (
-    GROUPINGS,
-    METHODS,
-    SplitPart,
-    default_method,
-    grouping_of,
-)
+from segcore.data.splits.splits import GROUPINGS, METHODS, SplitPart
 from segcore.labels import list_names, plural
 from segcore.ui.dataset import charts
 from segcore.ui.shared import session, tables
 from segcore.ui.shared.dataset_scans import stamp, table_behind
 from segcore.workspace import Workspace
-from segcore.workspace.datasets.datasets import NewSplits
+from segcore.workspace.datasets.new_splits import NewSplits
 from segcore.workspace.splits import Folds
 
 PARTS, FOLDS = "Train/val/test", "K-fold"
@@ -98,6 +93,17 @@ def show(dataset: Dataset, name: str) -> None:
     _folds(dataset, name)
 
 
+def propose_method(dataset: str, method: str) -> None:
+    """Choose the method in the form.
+
+    Args:
+        dataset: Name of the dataset that it is for: another one starts with what suits it.
+        method: A name in ``splits.METHODS``.
+    """
+    st.session_state["split_method_of"] = dataset
+    st.session_state["split_method"] = method
+
+
 def _ask(dataset: Dataset) -> Wish | None:
     kind = st.segmented_control(
         "Kind",
@@ -113,8 +119,9 @@ def _ask(dataset: Dataset) -> Wish | None:
     )
     with st.container(border=True):
         one, two, three, four, five = st.columns([3, 3, 2, 2, 2], vertical_alignment="bottom")
-        windows = default_method(dataset) == "blocks"
-        st.session_state.setdefault("split_method", "blocks" if windows else "stratified")
+        if st.session_state.get("split_method_of") != dataset.name:
+            suited = session.workspace().datasets.split_choice(dataset.name)
+            propose_method(dataset.name, suited.method)
         method = one.selectbox(
             "Method", list(METHODS), format_func=str.capitalize, key="split_method"
         )
@@ -150,7 +157,7 @@ def _ask_groups(dataset: Dataset, place: DeltaGenerator) -> str:
         "prefix": "drives (name before the number)",
         "scene": "scenes (whole rasters)",
     }
-    titles[""] = f"Auto-detect: {titles[grouping_of(dataset)]}"
+    titles[""] = f"Auto-detect: {titles[choose_split(dataset, 2, 'grouped').group_by]}"
     return str(
         place.selectbox(
             "Groups",
@@ -235,6 +242,8 @@ def _propose(dataset: Dataset, wish: Wish, name: str) -> None:
         warning = trained_on(dataset)
         if warning:
             st.warning(warning, icon=":material/warning:")
+    if proposal.warning:
+        st.warning(session.plain(proposal.warning), icon=":material/warning:")
     label = f"Save {wish.folds} folds" if wish.folds else "Save splits"
     if st.button(label, type="primary", icon=":material/check:"):
         with session.errors_shown(), st.spinner("Writing …"):

@@ -10,6 +10,7 @@ from segcore.config import ModelConfig, TrainConfig
 from segcore.config.schema import Setting, settings
 from segcore.config.training import MAX_SIZE
 from segcore.config.tuning import trial_config
+from segcore.data.splits.splits import METHODS
 from segcore.errors import SegcoreError
 from segcore.ui.shared import session
 from segcore.ui.train import presets
@@ -207,9 +208,13 @@ def offer_splits(dataset: str) -> None:
             "the best epoch."
         )
         one, two, three = st.columns(3)
+        with session.errors_shown():
+            suited = session.workspace().datasets.split_choice(dataset).method
+        methods = [method for method in METHODS if method != "blocks" or suited == "blocks"]
         method = one.selectbox(
             "Method",
-            ["stratified", "random", "grouped"],
+            methods,
+            methods.index(suited),
             help="Grouped keeps related images, such as those of one folder, in one split.",
         )
         validation = two.number_input(
@@ -223,5 +228,7 @@ def offer_splits(dataset: str) -> None:
                 "test": test / 100,
             }
             with session.errors_shown():
-                session.workspace().datasets.make_splits(dataset, method, fractions, 0)
+                made = session.workspace().datasets.make_splits(dataset, method, fractions, 0)
+            if made.warning:
+                st.toast(session.plain(made.warning), icon=":material/warning:")
             st.rerun()

@@ -18,7 +18,6 @@ from segcore.data.balance.rules import plan_by_rule
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.dataset.journal import kept
 from segcore.data.dataset.relabel import ignored_pixels, relabel
-from segcore.data.dataset.split_history import change_splits
 from segcore.data.dataset.staging import Staging, broken_off, remove_whole, throw_away
 from segcore.data.formats.exporters import export_dataset
 from segcore.data.formats.importers import (
@@ -29,7 +28,8 @@ from segcore.data.formats.importers import (
     import_dataset,
     preview,
 )
-from segcore.data.health.health import Finding, check_health
+from segcore.data.health.findings import Finding
+from segcore.data.health.health import check_health
 from segcore.data.health.interval_groups import (
     DrawnBy,
     IntervalGroups,
@@ -37,16 +37,10 @@ from segcore.data.health.interval_groups import (
     drawn_by,
     interval_groups,
 )
+from segcore.data.health.split_groups import SplitChoice, choose_split
 from segcore.data.splits.blocks import Blocks
 from segcore.data.splits.shift import Shift, measure_shift
-from segcore.data.splits.splits import (
-    GROUPINGS,
-    SplitPart,
-    default_method,
-    groups_by_split,
-    make_splits,
-    split_report,
-)
+from segcore.data.splits.splits import GROUPINGS
 from segcore.data.statistics.appearance import ImageStatistics, collect_appearance
 from segcore.data.statistics.instances import InstanceStatistics, collect_instances
 from segcore.data.statistics.statistics import FILE_NAME as COUNTS_FILE
@@ -54,6 +48,7 @@ from segcore.data.statistics.statistics import ClassStatistics, collect_statisti
 from segcore.errors import SegcoreError, unknown
 from segcore.labels import LabelSet
 from segcore.runs.dispatch.executors import cluster_executor
+from segcore.workspace.datasets.new_splits import NewSplits, SplitRules, draw_splits
 from segcore.workspace.rights import writes
 
 Progress = Callable[[int, int, str], None]
@@ -87,31 +82,6 @@ class DatasetRow:
     def to_json(self) -> dict[str, Any]:
         """Return the row as ``segscope datasets --json`` prints it; ``problem`` only if any."""
         return {name: value for name, value in vars(self).items() if name != "problem" or value}
-
-
-@dataclass(frozen=True)
-class NewSplits:
-    """Splits that were drawn.
-
-    Attributes:
-        dataset: Name of the dataset.
-        method: A name in ``splits.METHODS``.
-        seed: Seed of the draw.
-        splits: Images of each split.
-        report: What each split holds, see :func:`segcore.data.splits.splits.split_report`.
-        groups: Names of the groups in each split; empty where single images were drawn.
-    """
-
-    dataset: str
-    method: str
-    seed: int
-    splits: dict[str, int]
-    report: list[SplitPart]
-    groups: dict[str, list[str]]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as a JSON-ready mapping."""
-        return {**vars(self), "report": [vars(part) for part in self.report]}
 
 
 @dataclass(frozen=True)
@@ -384,30 +354,27 @@ class Datasets:
             method: A name in ``splits.METHODS``; "" for the one that suits the dataset.
             fractions: Split to share; they sum to 1.
             seed: Seed of the draw.
-            group_by: A name in ``splits.GROUPINGS``, for "grouped".
+            group_by: A name in ``splits.GROUPINGS``, for "grouped"; "" for what intervals draw.
             blocks: Size of blocks of windows and the gap between splits, for "blocks".
             save: Whether to save them; False only returns what they would be.
 
         Raises:
             SegcoreError: The method is unknown or the fractions do not add up.
         """
-        dataset, counts = self.open(name), self.counts_by_sample(name)
-        method = method or default_method(dataset)
-        how: dict[str, Any] = {"counts": counts, "group_by": group_by, "blocks": blocks}
-        assigned = make_splits(dataset, method, fractions, seed, **how)
-        changed = (
-            change_splits(dataset, assigned, f"{method}, seed {seed}")
-            if save
-            else dataset.with_splits(assigned)
-        )
-        return NewSplits(
-            dataset=name,
-            method=method,
-            seed=seed,
-            splits={split: len(changed.select(split)) for split in changed.splits},
-            report=split_report(dataset, assigned, counts),
-            groups=groups_by_split(dataset, assigned, method, group_by),
-        )
+        rules = SplitRules(method, fractions, seed, group_by, blocks)
+        return draw_splits(self.open(name), self.counts_by_sample(name), rules, save)
+
+    def split_choice(self, name: str, parts: int = 3) -> SplitChoice:
+        """Return how a dataset is split where no method is asked for.
+
+        Args:
+            name: Name of the dataset.
+            parts: Splits or folds to fill.
+
+        Raises:
+            SegcoreError: There is no such dataset.
+        """
+        return choose_split(self.open(name), parts)
 
     def interval_groups(self, name: str) -> IntervalGroups:
         """Return what a dataset's intervals draw: single images, or whole drives or tiles.

@@ -8,9 +8,9 @@ from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.data.dataset.writing import ArraySample, write_dataset
 from segcore.data.formats.importers import import_dataset
 from segcore.data.health import image_hashes
+from segcore.data.health.findings import Evidence
 from segcore.data.health.health import (
     CHECKS,
-    Evidence,
     check_health,
     find_neighbouring_windows,
 )

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from segcore.data.dataset.dataset import Dataset, Sample
+from segcore.data.health.split_groups import choose_split
 from segcore.data.splits.blocks import Blocks, choose_block_size, neighbouring, without_gap
-from segcore.data.splits.splits import default_method, group_by_scene, make_splits
+from segcore.data.splits.splits import group_by_scene, make_splits
 from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelSet
 
@@ -55,7 +56,7 @@ def test_neighbours_are_those_of_a_slow_twin(gap: int) -> None:
 
 def test_blocks_stay_whole_and_all_is_dealt() -> None:
     dataset = grid(24, 24)
-    assert default_method(dataset) == "blocks"
+    assert choose_split(dataset, 3).method == "blocks"
     splits = make_splits(dataset, "blocks", seed=1)
     assert len(splits) == len(dataset.samples)
     by_block: dict[str, set[str]] = {}
@@ -106,7 +107,6 @@ def test_scenes_and_whole_images() -> None:
     sample = grid(1, 1).samples[0]
     assert group_by_scene(sample) == "x"
     whole = Dataset(Path(), "d", LABELS, (Sample("a/b", "a/b.png", None, "", 4, 4),))
-    assert default_method(whole) == "stratified"
     assert group_by_scene(whole.samples[0]) == "a"
     with pytest.raises(SegcoreError, match="--windows"):
         make_splits(whole, "blocks", {"train": 1})

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from segcore.data.dataset.dataset import Dataset, Sample
+from segcore.data.health.split_groups import groups_in_splits
 from segcore.data.splits.splits import (
     GROUPINGS,
     METHODS,
-    groups_by_split,
     kept_whole,
     make_folds,
     make_splits,
@@ -122,8 +122,7 @@ def test_groups_are_named_by_split_and_recognised_as_whole(tmp_path):
     dataset = dataset_of(ids, tmp_path)
     tiles = {i: "test" if i[5] in "38" else "train" for i in ids}
     named = {"train": [f"Tile {t}" for t in (1, 2, 4, 5, 6, 7)], "test": ["Tile 3", "Tile 8"]}
-    assert groups_by_split(dataset, tiles, "grouped") == named
-    assert groups_by_split(dataset, tiles, "stratified") == {}
+    assert groups_in_splits(dataset, tiles, "folder") == named
     assert kept_whole(dataset.with_splits(tiles)) == "folder"
     cut = {**tiles, "Tile 3/0": "train"}
     assert kept_whole(dataset.with_splits(cut)) == ""
