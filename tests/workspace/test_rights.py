@@ -17,7 +17,7 @@ VIEWER, EDITOR = Person("bert@example.org", "viewer"), Person("anna@example.org"
 
 READS = {
     "datasets": (
-        "appearance copies counts_by_sample drawn_by health holding instances interrupted_imports interval_groups "
+        "appearance check_is_there copies counts_by_sample drawn_by health holding instances interrupted_imports interval_groups "
         "names open plan_balance repeated rows shift split_choice statistics"
     ),
     "runs": (

@@ -1,4 +1,4 @@
-"""Commands about datasets: stats, splits, balance, export, the demo."""
+"""Commands about datasets: list and delete, stats, balance, export, the demo."""
 
 import argparse
 from pathlib import Path
@@ -7,17 +7,14 @@ from typing import Any
 from segcore.catalog import BALANCE_MODES, BALANCE_RULES
 from segcore.cli.command import Command, Options, ProgressLine, workspace_of
 from segcore.cli.data.bands import band_table
+from segcore.cli.data.splits import SPLIT
 from segcore.cli.tables import table
 from segcore.data.balance.planner import parse_target
 from segcore.data.dataset.documents import check_name
 from segcore.data.formats.exporters import FORMS
-from segcore.data.health.split_groups import SplitChoice
-from segcore.data.splits.blocks import Blocks
+from segcore.errors import SegcoreError
 from segcore.formatting import frequency, number, percent
-from segcore.labels import list_names
-
-GROUPS = 12
-"""Groups of a split that are named in the text; ``--json`` lists all."""
+from segcore.labels import list_names, plural
 
 
 def _dataset_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,114 +70,6 @@ def _show_stats(result: dict[str, Any]) -> str:
     if "bands" in result:
         lines += ["", band_table(result["bands"])]
     return "\n".join(lines)
-
-
-def _split_arguments(parser: argparse.ArgumentParser) -> None:
-    _dataset_arguments(parser)
-    parser.add_argument(
-        "--method",
-        default="",
-        help="random, stratified, grouped or blocks (default: blocks for windows of rasters, "
-        "grouped where images come in groups, else stratified)",
-    )
-    parser.add_argument(
-        "--block",
-        type=int,
-        default=0,
-        metavar="PIXELS",
-        help="with --method blocks: side of a block (default: chosen at the import)",
-    )
-    parser.add_argument(
-        "--gap",
-        type=int,
-        default=0,
-        metavar="PIXELS",
-        help="with --method blocks: leave out windows nearer than this to another split's",
-    )
-    parser.add_argument(
-        "--validation",
-        type=float,
-        default=0.15,
-        help="share of samples for validation (default: 0.15)",
-    )
-    parser.add_argument(
-        "--test", type=float, default=0.15, help="share of samples for test (default: 0.15)"
-    )
-    parser.add_argument(
-        "--group-by",
-        default="",
-        help="what stays together: folder, prefix or scene (default: what segscope interval-groups "
-        "says)",
-    )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--folds",
-        type=int,
-        metavar="K",
-        help="make K datasets NAME-fold-1 ... instead; each part is the validation split once",
-    )
-    parser.add_argument(
-        "--keep-test",
-        action="store_true",
-        help="with --folds: keep the current test split in every fold",
-    )
-    parser.add_argument("--undo", action="store_true", help="undo the last change of the splits")
-
-
-def _split(options: Options) -> dict[str, Any]:
-    if options.undo:
-        changed = workspace_of(options).splits.undo(options.dataset)
-        return {
-            "dataset": options.dataset,
-            "method": "undone",
-            "splits": {s: len(changed.select(s)) for s in changed.splits},
-        }
-    if options.folds is not None:
-        return (
-            workspace_of(options)
-            .splits.make_folds(
-                options.dataset,
-                options.folds,
-                options.method,
-                options.seed,
-                group_by=options.group_by,
-                hold_out="test" if options.keep_test else "",
-            )
-            .to_json()
-        )
-    fractions = {
-        "train": 1 - options.validation - options.test,
-        "validation": options.validation,
-        "test": options.test,
-    }
-    how = {"group_by": options.group_by, "blocks": Blocks(options.block, options.gap)}
-    datasets = workspace_of(options).datasets
-    made = datasets.make_splits(options.dataset, options.method, fractions, options.seed, **how)
-    return made.to_json()
-
-
-def _show_split(result: dict[str, Any]) -> str:
-    how = SplitChoice(result["method"], result.get("group_by", ""), result.get("reason", ""))
-    if "folds" in result:
-        lines = [
-            f"{len(result['folds'])} folds of {result['dataset']} ({how}), each a dataset of its own:"
-        ]
-        lines += [f"  {fold['name']}: {_sizes(fold['splits'])}" for fold in result["folds"]]
-    else:
-        lines = [f"{result['dataset']}: {_sizes(result['splits'])} ({how})."]
-        groups = result.get("groups", {})
-        lines += [
-            f"  {s}: {list_names(groups[s], GROUPS)}" for s in result["splits"] if s in groups
-        ]
-    if result.get("warning"):
-        lines.append(f"Warning: {result['warning']}")
-    if "folds" in result:
-        lines.append(f"Train each: segscope train {result['folds'][0]['name']}")
-    return "\n".join(lines)
-
-
-def _sizes(splits: dict[str, int]) -> str:
-    return ", ".join(f"{split} {count}" for split, count in splits.items())
 
 
 def _balance_arguments(parser: argparse.ArgumentParser) -> None:
@@ -311,11 +200,48 @@ def _show_export(result: dict[str, Any]) -> str:
     return f"Wrote {result['dataset']} to {result['folder']} ({FORMS[result['form']].title})."
 
 
-def _datasets(options: Options) -> list[dict[str, Any]]:
-    return [row.to_json() for row in workspace_of(options).datasets.rows()]
+def _datasets_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", nargs="?", choices=["list", "delete"], default="list")
+    parser.add_argument("dataset", nargs="*", help="names of the datasets to delete, for good")
+    parser.add_argument(
+        "--yes",
+        action="store_true",
+        help="delete even datasets of runs, which then can only be listed and deleted",
+    )
 
 
-def _show_datasets(result: list[dict[str, Any]]) -> str:
+def _datasets(options: Options) -> list[dict[str, Any]] | dict[str, list[str]]:
+    workspace = workspace_of(options)
+    if options.action == "list":
+        if options.dataset:
+            raise SegcoreError(
+                f"Expected no name after list, received {' '.join(options.dataset)}: see "
+                f"segscope stats {options.dataset[0]} for one dataset."
+            )
+        return [row.to_json() for row in workspace.datasets.rows()]
+    if not options.dataset:
+        raise SegcoreError(
+            "Expected the dataset to delete, received none: name it, for example segscope datasets "
+            "delete DATASET."
+        )
+    names = list(dict.fromkeys(options.dataset))
+    for name in names:
+        workspace.datasets.check_is_there(name)
+        runs = [] if options.yes else [r.run for r in workspace.runs.rows() if r.dataset == name]
+        if runs:
+            raise SegcoreError(
+                f"Expected a dataset without runs, received {name!r}, without which "
+                f"{plural(len(runs), 'run')} ({list_names(runs, 3)}) could no longer be shown, "
+                "predicted or resumed: delete these first (segscope runs delete RUN), or add --yes."
+            )
+    for name in names:
+        workspace.datasets.delete(name)
+    return {"deleted": names}
+
+
+def _show_datasets(result: list[dict[str, Any]] | dict[str, list[str]]) -> str:
+    if isinstance(result, dict):
+        return f"Deleted {list_names(result['deleted'])}."
     if not result:
         return "No dataset yet: segscope import FOLDER --name NAME, or segscope demo."
     rows = [
@@ -355,16 +281,16 @@ def _show_demo(result: dict[str, Any]) -> str:
 
 
 DATASET_COMMANDS: dict[str, Command] = {
-    "datasets": Command("list the datasets", lambda parser: None, _datasets, _show_datasets),
+    "datasets": Command(
+        "list the datasets; delete some", _datasets_arguments, _datasets, _show_datasets
+    ),
     "stats": Command(
         "show class balance by pixel and by image, and imbalance measures",
         _stats_arguments,
         _stats,
         _show_stats,
     ),
-    "split": Command(
-        "make train, validation and test splits", _split_arguments, _split, _show_split
-    ),
+    "split": SPLIT,
     "balance": Command(
         "choose images to repeat so that classes are more balanced",
         _balance_arguments,

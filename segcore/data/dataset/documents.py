@@ -6,6 +6,7 @@ may be.
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,19 @@ def check_name(name: str, kind: str = "dataset") -> str:
             f"'.' first), received {name!r}: choose another."
         )
     return name
+
+
+def name_taken(name: str) -> SegcoreError:
+    """Build the error for the name of a new dataset that another one has."""
+    return SegcoreError(
+        f"Expected a new dataset name, received {name!r}, which exists: choose another name, or "
+        f"delete the old one ({deleting([name])})."
+    )
+
+
+def deleting(names: Sequence[str]) -> str:
+    """Return the command that deletes datasets."""
+    return f"segscope datasets delete {' '.join(names)}"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.data.dataset.dataset import Dataset, Sample, check_sample_id, digest_mask
-from segcore.data.dataset.documents import check_name
+from segcore.data.dataset.documents import check_name, name_taken
 from segcore.data.dataset.journal import Journal
 from segcore.data.dataset.staging import JOURNAL, Staging, reserve
 from segcore.data.files.images import encode_png, image_size
@@ -86,10 +86,7 @@ class DatasetWriter:
         self._key = key
         self._journal: Journal | None = None
         if self.folder.exists():
-            raise SegcoreError(
-                f"Expected a new dataset name, received {name!r}, which exists: choose "
-                "another name or delete the old one."
-            )
+            raise name_taken(name)
 
     def __enter__(self) -> "DatasetWriter":
         """Reserve the place and make the temporary folder, without what a killed import left there.

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from segcore.data.dataset.dataset import Dataset
+from segcore.data.dataset.documents import deleting
 from segcore.errors import SegcoreError, disk_error
 
 _CACHES = (
@@ -80,7 +81,7 @@ def write_folds(
     if taken:
         raise SegcoreError(
             f"Expected names that are free for the folds, but {taken[0]!r} exists: delete "
-            "the existing folds first."
+            f"the existing folds first ({deleting(taken)})."
         )
     drafts = [root / f".{target.name}.part" for target in targets]
     made = []

@@ -8,6 +8,7 @@ from typing import Any
 import numpy.typing as npt
 
 from segcore.data.dataset.dataset import Dataset
+from segcore.data.dataset.documents import deleting
 from segcore.data.dataset.split_history import read_split_history
 from segcore.data.splits.folds import fold_name, folds_of, write_folds
 from segcore.data.splits.splits import GROUPINGS, METHODS, groups_of, make_folds
@@ -121,7 +122,8 @@ def find_member_folds(dataset: Dataset, number: int, root: Path) -> MemberFolds:
 
 def _check(dataset: Dataset, number: int, folds: list[Dataset]) -> None:
     """Refuse existing folds that do not belong to members of this dataset."""
-    fix = f"delete the datasets {folds[0].name} to {folds[-1].name}, and they will be created again"
+    command = deleting([fold.name for fold in folds])
+    fix = f"delete its folds ({command}), and they will be created again"
     if len(folds) != number:
         raise SegcoreError(
             f"Expected {number} folds of {dataset.name!r}, found {len(folds)}: ask for "

@@ -122,20 +122,31 @@ class Datasets:
         Raises:
             SegcoreError: There is none of that name, or it cannot be read.
         """
-        known = self.names()
-        if name not in known:
-            if not known:
-                raise SegcoreError(
-                    f"Expected the dataset {name!r}, found none in {self.folder.parent}: "
-                    "import one first."
-                )
-            raise unknown("dataset", name, known)
+        self.check_is_there(name)
         file = self.folder / name / "dataset.json"
         try:
             changed = file.stat().st_mtime_ns
         except OSError as error:  # deleted since it was listed
-            raise unknown("dataset", name, [other for other in known if other != name]) from error
+            raise self._unknown(name) from error
         return _open(file.parent, changed)
+
+    def check_is_there(self, name: str) -> None:
+        """Refuse a name that no dataset has; a damaged dataset is there too.
+
+        Raises:
+            SegcoreError: There is none of that name.
+        """
+        if name not in self.names():
+            raise self._unknown(name)
+
+    def _unknown(self, name: str) -> SegcoreError:
+        known = [other for other in self.names() if other != name]
+        if not known:
+            return SegcoreError(
+                f"Expected the dataset {name!r}, found none in {self.folder.parent}: "
+                "import one first."
+            )
+        return unknown("dataset", name, known)
 
     def rows(self) -> list[DatasetRow]:
         """Return every dataset at a glance, sorted by name; a damaged one says what is wrong."""
@@ -227,8 +238,7 @@ class Datasets:
         Raises:
             SegcoreError: There is none of that name, or it cannot be removed.
         """
-        if name not in self.names():
-            raise unknown("dataset", name, self.names())
+        self.check_is_there(name)
         remove_whole(self.folder / name)
 
     def statistics(self, name: str, progress: Progress | None = None) -> ClassStatistics:

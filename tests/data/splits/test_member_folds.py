@@ -108,7 +108,7 @@ def test_folds_that_do_not_fit_are_refused(workspace) -> None:
     dataset = workspace.datasets.open("tiny")
     with pytest.raises(
         SegcoreError,
-        match="found 3: ask for 3 members, or delete the datasets tiny-fold-1 to tiny-fold-3",
+        match=r"delete its folds \(segscope datasets delete tiny-fold-1 tiny-fold-2 tiny-fold-3\)",
     ):
         find_member_folds(dataset, 5, root)
     other = dataset.with_splits(

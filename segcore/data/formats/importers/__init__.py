@@ -17,7 +17,7 @@ from segcore.data.bands.band_set import BandChoice
 from segcore.data.bands.display import FILE_NAME as BAND_DISPLAY
 from segcore.data.bands.display import read_picture
 from segcore.data.dataset.dataset import POOL, SPLITS, Sample
-from segcore.data.dataset.documents import check_name
+from segcore.data.dataset.documents import check_name, name_taken
 from segcore.data.dataset.staging import Staging, reserve
 from segcore.data.dataset.writing import DatasetWriter
 from segcore.data.files.archives import unpack
@@ -333,10 +333,7 @@ def _rasters(
 
 def _refuse_existing(destination: Path, name: str) -> None:
     if destination.exists():
-        raise SegcoreError(
-            f"Expected a new dataset name, received {name!r}, which exists: choose another "
-            "name or delete the old one."
-        )
+        raise name_taken(name)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,123 @@
+"""The command ``split``: splits and folds, and which groups went where."""
+
+import argparse
+from typing import Any
+
+from segcore.cli.command import Command, Options, workspace_of
+from segcore.data.health.split_groups import SplitChoice
+from segcore.data.splits.blocks import Blocks
+from segcore.labels import list_names
+
+GROUPS = 12
+"""Groups of a split that are named in the text; ``--json`` lists all."""
+
+
+def _split_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset", help="name of a dataset in the workspace")
+    parser.add_argument(
+        "--method",
+        default="",
+        help="random, stratified, grouped or blocks (default: blocks for windows of rasters, "
+        "grouped where images come in groups, else stratified)",
+    )
+    parser.add_argument(
+        "--block",
+        type=int,
+        default=0,
+        metavar="PIXELS",
+        help="with --method blocks: side of a block (default: chosen at the import)",
+    )
+    parser.add_argument(
+        "--gap",
+        type=int,
+        default=0,
+        metavar="PIXELS",
+        help="with --method blocks: leave out windows nearer than this to another split's",
+    )
+    parser.add_argument(
+        "--validation",
+        type=float,
+        default=0.15,
+        help="share of samples for validation (default: 0.15)",
+    )
+    parser.add_argument(
+        "--test", type=float, default=0.15, help="share of samples for test (default: 0.15)"
+    )
+    parser.add_argument(
+        "--group-by",
+        default="",
+        help="what stays together: folder, prefix or scene (default: what segscope interval-groups "
+        "says)",
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--folds",
+        type=int,
+        metavar="K",
+        help="make K datasets NAME-fold-1 ... instead; each part is the validation split once",
+    )
+    parser.add_argument(
+        "--keep-test",
+        action="store_true",
+        help="with --folds: keep the current test split in every fold",
+    )
+    parser.add_argument("--undo", action="store_true", help="undo the last change of the splits")
+
+
+def _split(options: Options) -> dict[str, Any]:
+    if options.undo:
+        changed = workspace_of(options).splits.undo(options.dataset)
+        return {
+            "dataset": options.dataset,
+            "method": "undone",
+            "splits": {s: len(changed.select(s)) for s in changed.splits},
+        }
+    if options.folds is not None:
+        return (
+            workspace_of(options)
+            .splits.make_folds(
+                options.dataset,
+                options.folds,
+                options.method,
+                options.seed,
+                group_by=options.group_by,
+                hold_out="test" if options.keep_test else "",
+            )
+            .to_json()
+        )
+    fractions = {
+        "train": 1 - options.validation - options.test,
+        "validation": options.validation,
+        "test": options.test,
+    }
+    how = {"group_by": options.group_by, "blocks": Blocks(options.block, options.gap)}
+    datasets = workspace_of(options).datasets
+    made = datasets.make_splits(options.dataset, options.method, fractions, options.seed, **how)
+    return made.to_json()
+
+
+def _show_split(result: dict[str, Any]) -> str:
+    how = SplitChoice(result["method"], result.get("group_by", ""), result.get("reason", ""))
+    if "folds" in result:
+        lines = [
+            f"{len(result['folds'])} folds of {result['dataset']} ({how}), each a dataset of its own:"
+        ]
+        lines += [f"  {fold['name']}: {_sizes(fold['splits'])}" for fold in result["folds"]]
+    else:
+        lines = [f"{result['dataset']}: {_sizes(result['splits'])} ({how})."]
+        groups = result.get("groups", {})
+        lines += [
+            f"  {s}: {list_names(groups[s], GROUPS)}" for s in result["splits"] if s in groups
+        ]
+    if result.get("warning"):
+        lines.append(f"Warning: {result['warning']}")
+    if "folds" in result:
+        lines.append(f"Train each: segscope train {result['folds'][0]['name']}")
+    return "\n".join(lines)
+
+
+def _sizes(splits: dict[str, int]) -> str:
+    return ", ".join(f"{split} {count}" for split, count in splits.items())
+
+
+SPLIT = Command("make train, validation and test splits", _split_arguments, _split, _show_split)

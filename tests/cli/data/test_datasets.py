@@ -1,0 +1,73 @@
+"""Datasets are listed and deleted in the shell; what advises to delete one names the command."""
+
+from pathlib import Path
+
+import pytest
+
+from segcore.cli import main
+
+
+@pytest.fixture
+def shell(capsys: pytest.CaptureFixture[str]):
+    """Run a command in a workspace: exit code, output, error."""
+
+    def run(workspace, *words: object) -> tuple[int, str, str]:
+        code = 0
+        try:
+            main([*map(str, words), "--workspace", str(workspace.folder)])
+        except SystemExit as end:
+            code = int(end.code or 0)
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def test_a_dataset_is_deleted_and_others_stay(workspace, shell) -> None:
+    workspace.splits.make_folds("tiny", 2, "random", 0)
+    assert shell(workspace, "datasets", "delete", "tiny-fold-1", "tiny-fold-2") == (
+        0,
+        "Deleted tiny-fold-1, tiny-fold-2.\n",
+        "",
+    )
+    assert workspace.datasets.names() == ["tiny"]
+    assert workspace.history.actions(1)[0].what == "Deleted the dataset tiny-fold-2"
+
+
+def test_a_damaged_dataset_is_deleted_too(workspace, shell) -> None:
+    (workspace.datasets.folder / "tiny" / "dataset.json").write_text("{")
+    assert shell(workspace, "datasets", "delete", "tiny")[0] == 0
+    assert workspace.datasets.names() == []
+
+
+def test_nothing_is_deleted_where_one_name_is_wrong_or_missing(workspace, shell) -> None:
+    code, _, error = shell(workspace, "datasets", "delete", "tiny", "tinny")
+    assert code == 2 and error.startswith("segscope: Unknown dataset 'tinny'")
+    code, _, error = shell(workspace, "datasets", "delete")
+    assert code == 2 and "segscope datasets delete DATASET" in error
+    assert workspace.datasets.names() == ["tiny"]
+    code, _, error = shell(workspace, "datasets", "list", "tiny")
+    assert code == 2 and "segscope stats tiny" in error
+
+
+def test_a_dataset_of_runs_is_deleted_only_when_asked_twice(trained, shell) -> None:
+    workspace = trained.workspace
+    code, _, error = shell(workspace, "datasets", "delete", "tiny")
+    assert code == 2 and "add --yes" in error and error.count("\n") == 1
+    assert workspace.datasets.names() == ["tiny"]
+    assert shell(workspace, "datasets", "delete", "tiny", "--yes")[0] == 0
+    assert workspace.datasets.names() == [] and workspace.runs.ids()
+
+
+@pytest.mark.parametrize("words", [("import",), ("split", "tiny", "--folds", "2")])
+def test_a_name_that_is_taken_says_how_to_delete_it(
+    workspace, shell, tmp_path: Path, words
+) -> None:
+    workspace.splits.make_folds("tiny", 2, "random", 0)
+    if words == ("import",):
+        words = ("import", tmp_path, "--name", "tiny")
+    code, _, error = shell(workspace, *words)
+    command = error.partition("segscope datasets delete ")[2].partition(")")[0]
+    assert code == 2 and command in ("tiny", "tiny-fold-1 tiny-fold-2")
+    assert shell(workspace, "datasets", "delete", *command.split())[0] == 0
+    if words[0] == "split":
+        assert shell(workspace, *words)[0] == 0
