@@ -177,7 +177,7 @@ class RunFolder:
         if run.folder.exists():
             raise SegcoreError(
                 f"Expected a new run id, received {id!r}, which exists: choose another "
-                "name or delete that run."
+                f"name, or delete that run (segscope runs delete {id})."
             )
         try:
             disk.write_json(

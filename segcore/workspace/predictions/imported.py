@@ -187,7 +187,7 @@ class Imports:
         if not isinstance(config, ImportedConfig):
             raise SegcoreError(
                 f"Expected a new run id, received {name!r}, which exists: choose another "
-                "name or delete that run."
+                f"name, or delete that run (segscope runs delete {name})."
             )
         if config.dataset != dataset:
             raise SegcoreError(
@@ -197,7 +197,7 @@ class Imports:
         if run.stages(split):
             raise SegcoreError(
                 f"Expected a split that {name!r} does not hold yet, received {split!r}, which "
-                "exists there: choose another name or delete that run."
+                f"exists there: choose another name, or delete that run (segscope runs delete {name})."
             )
         return run
 

@@ -59,6 +59,7 @@ from segcore.data.formats.importers.pairs.pairing import Pairing
 from segcore.data.formats.importers.rasters import Rasters, convert_rasters, parse_bands
 from segcore.data.formats.importers.report import ImportReport, Problem
 from segcore.data.formats.importers.source import Layout, Pair, Reader, Source
+from segcore.data.formats.importers.two_datasets import refuse_two_datasets
 from segcore.data.formats.importers.windows import Windows, cut_windows
 from segcore.data.splits.blocks import scene_of
 from segcore.errors import SegcoreError
@@ -319,7 +320,9 @@ def _recognise(
     progress: Progress | None = None,
 ) -> Layout:
     class_field = rules.windows.class_field if rules.windows else ""
-    return recognise(source, staging, limit, progress, rules.pairing, class_field)
+    layout = recognise(source, staging, limit, progress, rules.pairing, class_field)
+    refuse_two_datasets(layout, source, unpacked=source.root == staging.unpacked)
+    return layout
 
 
 def _rasters(
