@@ -20,6 +20,10 @@ _MENDS = {
 }
 
 
+MOST_NAMES = 12
+"""Known names that an error lists."""
+
+
 class SegcoreError(Exception):
     """A mistake or condition that the user can fix.
 
@@ -38,26 +42,58 @@ def is_disk_full(error: BaseException) -> bool:
     return False
 
 
-def unknown(kind: str, name: object, known: Iterable[str]) -> SegcoreError:
+def unknown(
+    kind: str, name: object, known: Iterable[str], *, ordered: bool = False
+) -> SegcoreError:
     """Build the error for a name that is in no table.
 
     Args:
         kind: What the name should have been, in the singular ("architecture").
         name: What was received.
         known: The names that would have been accepted.
+        ordered: Whether they are listed in this order (newest first), not sorted.
 
     Returns:
         An error, to be raised by the caller, that suggests the nearest known name, or lists
-        the known names when none is near.
+        the known names when none is near: those that contain what was received first.
     """
-    names = sorted(set(known) - {name})
+    names = [one for one in dict.fromkeys(known) if one != name]
+    if not ordered:
+        names.sort()
+    holding = _containing(str(name), names)
     near = get_close_matches(str(name), names, n=1, cutoff=0.5)
-    if near:
+    if near or len(holding) == 1:
+        near = near or holding
         return SegcoreError(f"Unknown {kind} {name!r}: did you mean {near[0]!r}?")
     if not names:
         return SegcoreError(f"Unknown {kind} {name!r}: none exists yet, create one first.")
-    shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
-    return SegcoreError(f"Unknown {kind} {name!r}: expected one of {shown}.")
+    first = [*holding, *(one for one in names if one not in holding)]
+    rest = f" and {len(first) - MOST_NAMES} more" if len(first) > MOST_NAMES else ""
+    listed = ", ".join(first[:MOST_NAMES]) + rest
+    return SegcoreError(f"Unknown {kind} {name!r}: expected one of {listed}.")
+
+
+def _containing(text: str, names: Iterable[str]) -> list[str]:
+    """The names that contain a text of two characters or more, whatever the case."""
+    wanted = text.casefold()
+    return [one for one in names if wanted in one.casefold()] if len(wanted) > 1 else []
+
+
+def unknown_split(dataset: str, split: str, known: Iterable[str]) -> SegcoreError:
+    """Build the error for a split that a dataset lacks.
+
+    Args:
+        dataset: Name of the dataset.
+        split: What was received.
+        known: The dataset's splits, "" for samples without one.
+    """
+    splits = [one for one in known if one]
+    if not splits:
+        return SegcoreError(
+            f"Expected splits in the dataset {dataset!r}, found none: make them first (segscope "
+            f"split {dataset})."
+        )
+    return unknown("split", split, splits)
 
 
 def disk_error(what: str, path: Path | str, error: OSError) -> SegcoreError:

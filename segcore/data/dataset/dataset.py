@@ -28,7 +28,7 @@ from segcore.data.files.bands import RasterLook, load_look
 from segcore.data.files.borders import foreign_bytes
 from segcore.data.files.images import read_image, read_indices
 from segcore.data.files.windows import Window, read_window
-from segcore.errors import SegcoreError, unknown
+from segcore.errors import SegcoreError, unknown, unknown_split
 from segcore.labels import LabelMap, LabelSet
 
 VERSION = 2
@@ -302,7 +302,7 @@ class Dataset:
                     f"Expected a split whose images have masks, received {POOL!r}, whose images "
                     "have none: choose another, or label some of them first."
                 )
-            raise unknown("split", split, self.splits)
+            raise unknown_split(self.name, split, self.splits)
         if split not in self._by_split:
             self._by_split[split] = tuple(s for s in self.samples if s.split == split)
         return self._by_split[split]

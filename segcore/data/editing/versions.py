@@ -26,7 +26,7 @@ from segcore.data.dataset.relabel import rewrite_origin
 from segcore.data.editing.differences import ClassChange, class_changes
 from segcore.data.files.borders import foreign_bytes
 from segcore.data.files.images import encode_png, read_indices
-from segcore.errors import SegcoreError, unknown
+from segcore.errors import SegcoreError, unknown_split
 
 FOLDER = "mask_versions"
 FORMAT = 1
@@ -302,7 +302,7 @@ def _joined(dataset: Dataset, split: str) -> str:
     if not dataset.splits:
         return ""
     if split not in dataset.splits:
-        raise unknown("split", split, dataset.splits)
+        raise unknown_split(dataset.name, split, dataset.splits)
     return split
 
 

@@ -29,7 +29,7 @@ from segcore.data.statistics.imbalance import (
     shares_of,
 )
 from segcore.data.statistics.mask_runs import count_values
-from segcore.errors import SegcoreError, unknown
+from segcore.errors import SegcoreError, unknown, unknown_split
 from segcore.labels import LabelSet
 from segcore.text_files import as_json
 from segcore.whole_files import write_bytes
@@ -220,7 +220,7 @@ class ClassStatistics:
         if split is None:
             return self
         if split not in self.splits:
-            raise unknown("split", split, {s for s in self.splits if s})
+            raise unknown_split(self.dataset, split, self.splits)
         if split not in self._selected:
             rows = np.flatnonzero(np.array(self.splits) == split)
             self._selected[split] = self._rows(rows)

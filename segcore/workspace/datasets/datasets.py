@@ -144,7 +144,7 @@ class Datasets:
         if not known:
             return SegcoreError(
                 f"Expected the dataset {name!r}, found none in {self.folder.parent}: "
-                "import one first."
+                "import one first, or name another folder (--workspace DIR)."
             )
         return unknown("dataset", name, known)
 

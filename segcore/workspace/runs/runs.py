@@ -24,8 +24,8 @@ from segcore.data.balance.plans import BalancePlan
 from segcore.data.bands.learned import check_alike, load_learned
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.splits.folds import folds_of, parent_of
-from segcore.errors import SegcoreError, unknown
-from segcore.labels import LabelMap
+from segcore.errors import SegcoreError, unknown, unknown_split
+from segcore.labels import LabelMap, list_names
 from segcore.postprocess.ensemble import check_weights
 from segcore.postprocess.parameters import CRFParameters, MaskFilter
 from segcore.postprocess.submodels import needs_router, part_maps
@@ -92,13 +92,26 @@ class Runs:
             SegcoreError: There is none of that id, or its config cannot be read.
         """
         if not run or "/" in run or run.startswith(".") or not (self.folder / run).is_dir():
-            known = self.ids()
-            if not known:
-                raise SegcoreError(
-                    f"Expected the run {run!r}, found no run in {self._workspace}: train one first."
-                )
-            raise unknown("run", run, known)
+            raise self._unknown(run)
         return RunFolder.open(self.folder / run)
+
+    def _unknown(self, run: str) -> SegcoreError:
+        """Build the error for an id that no run has."""
+        if run in self._datasets.names():
+            own = [row.run for row in self.rows() if row.dataset == run]
+            fix = (
+                f"name one of its runs, such as {list_names(own, 3)}"
+                if own
+                else f"train on it first (segscope train {run})"
+            )
+            return SegcoreError(f"Expected a run, received {run!r}, which is a dataset: {fix}.")
+        known = self.ids()
+        if not known:
+            return SegcoreError(
+                f"Expected the run {run!r}, found no run in {self._workspace}: train one first, or "
+                "name another folder (--workspace DIR)."
+            )
+        return unknown("run", run, known, ordered=True)
 
     def check_classes(self, run: str) -> None:
         """Refuse a run whose dataset has other classes, or another order of them, than it had.
@@ -191,10 +204,7 @@ class Runs:
         """
         dataset = self._datasets.open(config.dataset)
         if not dataset.splits or dataset.splits == [""]:
-            raise SegcoreError(
-                f"Expected splits in the dataset {config.dataset!r}, found none: make "
-                f"them first (segscope split {config.dataset})."
-            )
+            raise unknown_split(config.dataset, "", ())
         for split in (config.train_split, config.validation_split):
             if split:
                 dataset.select(split)
