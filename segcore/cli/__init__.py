@@ -4,7 +4,6 @@ Each command prints a readable table, or with ``--json`` one JSON document and n
 standard output. A mistake that the user can fix ends in one line on standard error and exit code 2.
 """
 
-import argparse
 import atexit
 import gc
 import json
@@ -12,47 +11,12 @@ import os
 import sys
 from collections.abc import Sequence
 
-from segcore import __version__
-from segcore.cli.commands import COMMANDS, Command
+from segcore.cli.parsing import build_parser, parse
 from segcore.errors import SegcoreError
 from segcore.text_files import plain_text
+from segcore.workspace import workspace_folder
 
-
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser with every command of :data:`segcore.cli.commands.COMMANDS`."""
-    parser = argparse.ArgumentParser(
-        prog="segscope",
-        description=(
-            "Segscope: train, ensemble, inspect and evaluate semantic segmentation models."
-        ),
-        epilog=(
-            "Every command accepts --workspace DIR (default: $SEGCORE_WORKSPACE, else "
-            "./workspace) and --json."
-        ),
-    )
-    parser.add_argument("--version", action="version", version=f"Segscope {__version__}")
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, command in COMMANDS.items():
-        _add(subparsers, name, command)
-    return parser
-
-
-def _add(
-    subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, command: Command
-) -> None:
-    parser = subparsers.add_parser(
-        name, help=command.summary, description=command.summary, aliases=command.aliases
-    )
-    parser.add_argument(
-        "--workspace",
-        metavar="DIR",
-        help="the workspace folder (default: $SEGCORE_WORKSPACE, else ./workspace)",
-    )
-    parser.add_argument(
-        "--json", action="store_true", help="print one JSON document instead of a table"
-    )
-    command.arguments(parser)
-    parser.set_defaults(chosen=command)
+__all__ = ["build_parser", "main"]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -63,13 +27,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     if argv is None:
         atexit.register(gc.freeze)  # the process ends with the command: garbage need not be found
-    options = build_parser().parse_args(argv)
     try:
+        options = parse(sys.argv[1:] if argv is None else argv)
         result = options.chosen.run(options)
         text = (
             json.dumps(result, indent=2, allow_nan=False)
             if options.json
             else options.chosen.show(result)
+            or options.chosen.nothing.format(workspace=workspace_folder(options.workspace))
         )
         if text:
             print(plain_text(text), flush=True)

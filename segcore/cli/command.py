@@ -26,6 +26,8 @@ class Command:
         show: Turns that result into text for a person.
         aliases: Older names of the command that still work.
         exit_code: Turns the result into the program's exit code; None for 0.
+        nothing: What is printed where ``show`` has nothing to show, with the workspace's folder in
+            place of ``{workspace}``.
     """
 
     summary: str
@@ -34,6 +36,7 @@ class Command:
     show: Callable[[Any], str]
     aliases: tuple[str, ...] = ()
     exit_code: Callable[[Any], int] | None = None
+    nothing: str = ""
 
 
 def workspace_of(options: Options) -> Workspace:

@@ -28,7 +28,7 @@ def _run(options: Options) -> dict[str, Any]:
 
 def _show(result: dict[str, Any]) -> str:
     if not result["actions"]:
-        return "Nothing was noted yet."
+        return ""
     rows = [
         (datetime.fromtimestamp(row["time"]).strftime("%Y-%m-%d %H:%M"), row["who"], row["what"])
         for row in result["actions"]
@@ -37,5 +37,11 @@ def _show(result: dict[str, Any]) -> str:
 
 
 HISTORY_COMMANDS = {
-    "history": Command("show what was done in the workspace, and by whom", _arguments, _run, _show)
+    "history": Command(
+        "show what was done in the workspace, and by whom",
+        _arguments,
+        _run,
+        _show,
+        nothing="Nothing was noted in {workspace}; another folder: --workspace DIR",
+    )
 }

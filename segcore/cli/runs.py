@@ -74,7 +74,7 @@ def _show_runs(result: dict[str, Any]) -> str:
     if "exported" in result:
         return "\n".join(result["exported"])
     if not result["runs"]:
-        return "There are no runs yet. Start one with: segscope train DATASET"
+        return ""
     rows = [
         [
             r["run"],
@@ -117,5 +117,9 @@ RUN_COMMANDS: dict[str, Command] = {
         _runs_arguments,
         _runs,
         _show_runs,
+        nothing=(
+            "There are no runs yet in {workspace}. Start one with: segscope train DATASET; another "
+            "folder: --workspace DIR"
+        ),
     ),
 }

@@ -243,7 +243,7 @@ def _show_datasets(result: list[dict[str, Any]] | dict[str, list[str]]) -> str:
     if isinstance(result, dict):
         return f"Deleted {list_names(result['deleted'])}."
     if not result:
-        return "No dataset yet: segscope import FOLDER --name NAME, or segscope demo."
+        return ""
     rows = [
         [
             d["name"],
@@ -275,14 +275,27 @@ def _demo(options: Options) -> dict[str, Any]:
 
 
 def _show_demo(result: dict[str, Any]) -> str:
-    return (
-        f"The demo is dataset {result['dataset']!r} with the members {', '.join(result['runs'])}."
+    run = result["runs"][0]
+    return "\n".join(
+        [
+            f"The demo is dataset {result['dataset']!r} with {plural(len(result['runs']), 'member')}:",
+            *(f"  {one}" for one in result["runs"]),
+            f"Next, see its scores: segscope evaluate {run} --split test",
+            f"and what merging labels would bring: segscope compress {run} --split validation",
+        ]
     )
 
 
 DATASET_COMMANDS: dict[str, Command] = {
     "datasets": Command(
-        "list the datasets; delete some", _datasets_arguments, _datasets, _show_datasets
+        "list the datasets; delete some",
+        _datasets_arguments,
+        _datasets,
+        _show_datasets,
+        nothing=(
+            "No dataset yet in {workspace}: segscope import FOLDER --name NAME, or segscope demo; "
+            "another folder: --workspace DIR"
+        ),
     ),
     "stats": Command(
         "show class balance by pixel and by image, and imbalance measures",

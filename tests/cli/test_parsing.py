@@ -1,0 +1,143 @@
+"""What is typed wrongly is answered by one line that says what was meant; without a command there is help."""
+
+import json
+
+import pytest
+
+from segcore.cli import build_parser, main
+from segcore.cli.commands import COMMANDS
+from segcore.workspace.demo import ASSETS as DEMO
+from segcore.workspace.demo import DemoRuns
+
+
+@pytest.fixture
+def run(capsys):
+    def run(*words: object) -> tuple[int, str, str]:
+        code = 0
+        try:
+            main([str(word) for word in words])
+        except SystemExit as end:
+            code = int(end.code or 0)
+        return code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.mark.parametrize("words", [(), ("help",), ("--help",), ("--json",)])
+def test_no_command_or_help_lists_the_commands(run, words) -> None:
+    code, out, error = run(*words)
+    assert (code, error) == (0, "")
+    assert all(name in out for name in COMMANDS)
+
+
+def test_help_of_a_command(run) -> None:
+    code, out, _ = run("help", "stats")
+    assert code == 0 and out.startswith("usage: segscope stats") and "--split" in out
+    assert run("help", "statz")[2] == "segscope: Unknown command 'statz': did you mean 'stats'?\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("datsets",), "Unknown command 'datsets': did you mean 'datasets'?"),
+        (("zzz",), "Unknown command 'zzz': segscope help lists the commands."),
+        (
+            ("stats", "tiny", "--splitt", "train"),
+            "Unknown option '--splitt' of segscope stats: did you mean '--split'?",
+        ),
+        (
+            ("stats", "tiny", "--zzz=3"),
+            "Unknown option '--zzz=3' of segscope stats: segscope stats --help lists what it takes.",
+        ),
+        (
+            ("stats", "tiny", "more"),
+            "Expected no further word after segscope stats, received 'more': segscope stats --help "
+            "lists what it takes.",
+        ),
+        (
+            ("--split", "train", "stats", "tiny"),
+            "Expected a command before the option '--split': write it after the command.",
+        ),
+        (
+            ("--workspce", "x", "datasets"),
+            "Expected a command before the option '--workspce': did you mean '--workspace'?",
+        ),
+        (
+            ("stats",),
+            "The following arguments are required: dataset; see segscope stats --help.",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line(run, words, sentence) -> None:
+    assert run(*words) == (2, "", f"segscope: {sentence}\n")
+
+
+def test_the_workspace_may_stand_before_the_command(run, workspace, tmp_path) -> None:
+    for words in (
+        ("--workspace", workspace.folder, "--json", "datasets"),
+        (f"--workspace={workspace.folder}", "datasets", "--json"),
+        ("datasets", "--workspace", workspace.folder, "--json"),
+        ("--workspace", tmp_path / "other", "datasets", "--workspace", workspace.folder, "--json"),
+    ):
+        code, out, _ = run(*words)
+        assert code == 0 and [row["name"] for row in json.loads(out)] == ["tiny"]
+    assert not (tmp_path / "other").exists()
+
+
+def test_where_nothing_is_the_folder_is_named_and_how_to_choose_another(run, tmp_path) -> None:
+    folder = tmp_path / "empty"
+    for words in (("datasets",), ("runs",), ("history",)):
+        code, out, _ = run("--workspace", folder, *words)
+        assert code == 0 and f" in {folder}" in out
+        assert out.endswith("another folder: --workspace DIR\n")
+    for words in (("stats", "x"), ("train", "x"), ("evaluate", "x"), ("runs", "delete", "x")):
+        code, _, error = run("--workspace", folder, *words)
+        assert code == 2 and f" in {folder}: " in error
+        assert error.endswith("or name another folder (--workspace DIR).\n")
+
+
+def test_a_dataset_in_place_of_a_run_is_recognised(run, trained) -> None:
+    folder = trained.workspace.folder
+    code, _, error = run("evaluate", "tiny", "--workspace", folder)
+    assert code == 2 and error.startswith(
+        "segscope: Expected a run, received 'tiny', which is a dataset: name one of its runs, such as "
+    )
+    assert trained.members[0] in error or trained.ensemble in error
+
+
+def test_a_dataset_without_runs_is_to_be_trained_on(run, workspace) -> None:
+    assert run("report", "tiny", "--out", "r.html", "--workspace", workspace.folder)[2] == (
+        "segscope: Expected a run, received 'tiny', which is a dataset: train on it first (segscope "
+        "train tiny).\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "words", [("stats",), ("balance",), ("train", "--encoder", "tiny", "--weights", "none")]
+)
+def test_missing_splits_are_answered_with_the_command_that_makes_them(
+    run, workspace, words
+) -> None:
+    workspace.datasets.make_splits("tiny", "random", {"train": 0.5, "test": 0.5}, 0)
+    dataset = workspace.datasets.open("tiny")
+    dataset.with_splits({}).save()
+    flags = ("--split", "train") if words[0] != "train" else ()
+    code, _, error = run(words[0], "tiny", *words[1:], *flags, "--workspace", workspace.folder)
+    assert (code, error) == (
+        2,
+        "segscope: Expected splits in the dataset 'tiny', found none: make them first (segscope split "
+        "tiny).\n",
+    )
+
+
+def test_the_demo_says_what_to_do_next_with_commands_that_are_understood() -> None:
+    runs = sorted(one.parent.name for one in DEMO.glob("runs/*/config.json"))
+    members = tuple(run for run in runs if "--" not in run)
+    said = COMMANDS["demo"].show(DemoRuns("demo", members, None).to_json())
+    assert said.startswith("The demo is dataset 'demo' with 5 members:\n")
+    commands = [
+        line.partition(": segscope ")[2] for line in said.splitlines() if "segscope" in line
+    ]
+    assert len(commands) == 2
+    for command in commands:
+        assert build_parser().parse_args(command.split()).run in (members[0], [members[0]])
