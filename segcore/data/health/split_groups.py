@@ -51,8 +51,10 @@ class TornGroups:
 
     def __str__(self) -> str:
         """What is the matter, without a full stop; only where there is such a group."""
-        groups = f"{len(self.members)} of the {plural(self.total, 'group')} by {self.by}"
-        return f"images of {groups} ({list_names(list(self.members), 3)}) lie in several splits"
+        torn = len(self.members)
+        count = f"all {torn}" if torn == self.total else f"{torn} of the {self.total}"
+        groups = f"{count} groups" if self.total > 1 else "the only group"
+        return f"images of {groups} by {self.by} ({list_names(list(self.members), 3)}) lie in several splits"
 
 
 def choose_split(
