@@ -1,5 +1,6 @@
 """Class tables in the forms that people and tools write."""
 
+import numpy as np
 import pytest
 
 from segcore.data.formats.importers.class_tables import DeclaredClass, read_class_table
@@ -55,3 +56,21 @@ def test_every_form_is_read(tmp_path, file):
     text, rows = FORMS[file]
     (tmp_path / file).write_text(text, encoding="utf-8")
     assert read_class_table(tmp_path / file) == tuple(DeclaredClass(*row) for row in rows)
+
+
+@pytest.mark.parametrize("undeclared", [False, True])
+def test_a_class_whose_colour_occurs_nowhere_goes_only_where_table_and_masks_disagree(
+    folder, undeclared
+):
+    """What docs/how-to/rgb-masks.md says."""
+    mask = np.full((12, 14, 3), SKY, np.uint8)
+    mask[4:8] = ROAD
+    if undeclared:
+        mask[8:] = (3, 3, 3)
+    for number in range(3):
+        folder.photo(f"images/{number}.png", 12, 14)
+        folder.save(f"masks/{number}.png", mask)
+    folder.text("classes.csv", "name,color\nsky,#0080ff\nroad,#5a5a5a\ntree,#00ff00\n")
+    brought = folder.bring_in()
+    assert brought.names == (["sky", "road", "#030303"] if undeclared else ["sky", "road", "tree"])
+    assert ("left out: tree #00ff00" in brought.said) == undeclared
