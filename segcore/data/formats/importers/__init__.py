@@ -53,13 +53,13 @@ from segcore.data.formats.importers.annotations.unlabelled import part_unlabelle
 from segcore.data.formats.importers.classes.agreement import agree_on_labels, spread
 from segcore.data.formats.importers.classes.labelling import Labelling
 from segcore.data.formats.importers.classes.mask_codes import read_codes
+from segcore.data.formats.importers.classes.two_datasets import refuse_two_datasets
 from segcore.data.formats.importers.conversion import convert, key_of, to_indices
 from segcore.data.formats.importers.hints import describe
 from segcore.data.formats.importers.pairs.pairing import Pairing
 from segcore.data.formats.importers.rasters import Rasters, convert_rasters, parse_bands
 from segcore.data.formats.importers.report import ImportReport, Problem
 from segcore.data.formats.importers.source import Layout, Pair, Reader, Source
-from segcore.data.formats.importers.two_datasets import refuse_two_datasets
 from segcore.data.formats.importers.windows import Windows, cut_windows
 from segcore.data.splits.blocks import scene_of
 from segcore.errors import SegcoreError
