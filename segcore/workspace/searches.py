@@ -16,6 +16,7 @@ from segcore.runs.machine.engines import choose_engine
 from segcore.runs.queue import jobs
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.rights import writes
+from segcore.workspace.runs.refusals import refuse_plan
 from segcore.workspace.runs.runs import Runs
 
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -151,7 +152,7 @@ class Searches:
         for name in {config.base.balance_plan, *config.space.choices.get("balance_plan", ())} - {
             ""
         }:
-            dataset.load_plan(name)
+            refuse_plan(dataclasses.replace(config.base, balance_plan=name), dataset)
         base = dataclasses.replace(config.base, group="", member=0)
         run = self._new_id(f"{config.dataset}-tune")
         RunFolder.create(self._runs.folder, run, dataclasses.replace(config, base=base))

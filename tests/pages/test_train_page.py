@@ -284,6 +284,22 @@ def test_a_link_brings_a_label_map(workspace, started, open_page, read) -> None:
     assert parsed(at.code[0].value)[0].label_map == "merged"
 
 
+def test_a_plan_for_other_images_is_refused_with_a_link_to_plan_again(
+    workspace, started, open_page, read
+) -> None:
+    datasets = workspace.datasets
+    datasets.save_plan("tiny", "even", datasets.plan_balance("tiny", "train"))
+    config = dataclasses.replace(workspace.launch.suggest("tiny").config, balance_plan="even")
+    workspace.configs.save("planned", config)
+    datasets.make_splits("tiny", "random", {"train": 0.34, "validation": 0.66}, 3)
+    at = open_page("train")
+    at = read.check(at.button(key="load_config").click().run())
+    (refusal,) = [e.value.replace("\\", "") for e in at.error]
+    assert refusal.startswith("Balance plan 'even' was made for other images of train (")
+    assert at.button(key="start_training").disabled
+    assert [e.proto.label for e in at.get("page_link")] == ["Balance"]
+
+
 def test_a_size_that_does_not_divide_is_refused(workspace, open_page, read) -> None:
     at = open_page("train")
     read.check(field(at.number_input, "Height").set_value(50).run())

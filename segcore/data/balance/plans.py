@@ -7,6 +7,21 @@ from typing import Any
 from segcore.errors import SegcoreError
 
 VERSION = 1
+TOLERATED = 0.1
+"""Share of a split's images by which a plan may be out of date and still be trained with."""
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """How the images that a plan was made for differ from those of a split.
+
+    Attributes:
+        message: What differs, and the fix.
+        refuses: Whether too much differs to train with the plan.
+    """
+
+    message: str
+    refuses: bool
 
 
 @dataclass(frozen=True)
@@ -61,6 +76,34 @@ class BalancePlan:
         return [
             sample_id for sample_id in sample_ids for _ in range(self.repeats.get(sample_id, 1))
         ]
+
+    def mismatch(self, name: str, split: str, sample_ids: Sequence[str]) -> Mismatch | None:
+        """Return how the plan differs from the images of a split; None where it was made for them.
+
+        Args:
+            name: The plan's name, for the message.
+            split: Name of the split.
+            sample_ids: Its images with masks.
+        """
+        if self.split not in ("", split):
+            return Mismatch(
+                f"Expected a balance plan for the split {split!r}, received {name!r}, which is one "
+                f"for {self.split!r}: make one for this split, or choose none.",
+                True,
+            )
+        images = set(sample_ids)
+        unknown = len(images - self.repeats.keys())
+        gone = len(self.repeats.keys() - images) if self.split else 0
+        if not unknown and not gone:
+            return None
+        counts = [f"{unknown:,} of {len(images):,} are not in it"] * bool(unknown)
+        counts += [f"{gone:,} of its {len(self.repeats):,} are no longer there"] * bool(gone)
+        most = TOLERATED * max(len(images), len(self.repeats) if self.split else 0)
+        return Mismatch(
+            f"Balance plan {name!r} was made for other images of {split} ({', '.join(counts)}): "
+            "plan again.",
+            unknown + gone > most,
+        )
 
     @property
     def helpless(self) -> bool:

@@ -216,13 +216,16 @@ def with_masks(dataset: Dataset, split: str) -> list[Sample]:
     return samples
 
 
-def planned_samples(dataset: Dataset, split: str, plan: str = "") -> list[Sample]:
+def planned_samples(
+    dataset: Dataset, split: str, plan: str = "", notice: Callable[[str], None] = lambda line: None
+) -> list[Sample]:
     """Return a split's samples with masks, each as often as a saved balance plan repeats it.
 
     Args:
         dataset: The dataset with the samples and the plan.
         split: Name of the split.
         plan: Name of the plan; "" repeats nothing.
+        notice: Gets a sentence where the plan was made for other images of the split.
 
     Raises:
         SegcoreError: The split has no masks, or the plan is unknown, damaged, or for another split.
@@ -231,12 +234,12 @@ def planned_samples(dataset: Dataset, split: str, plan: str = "") -> list[Sample
     if not plan:
         return samples
     balance = BalancePlan.from_json(dataset.load_plan(plan))
-    if balance.split not in ("", split):
-        raise SegcoreError(
-            f"Expected a balance plan for the split {split!r}, received one for "
-            f"{balance.split!r}: make one for this split."
-        )
     by_id = {sample.id: sample for sample in samples}
+    mismatch = balance.mismatch(plan, split, list(by_id))
+    if mismatch and balance.split not in ("", split):
+        raise SegcoreError(mismatch.message)
+    if mismatch:
+        notice(mismatch.message)
     return [by_id[name] for name in balance.expand(list(by_id))]
 
 

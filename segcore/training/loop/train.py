@@ -133,7 +133,9 @@ class Training:
         check_batch_size(self.recipe.batch_size, strategy)
         bands = self._learn_bands(dataset)
         self.reader = self._open_reader(dataset, bands)
-        self.images = planned_samples(dataset, config.train_split, config.balance_plan)
+        self.images = planned_samples(
+            dataset, config.train_split, config.balance_plan, progress.log
+        )
         self.samples = self.images * max(1, self.recipe.crops)
         if config.balance_plan:
             progress.log(

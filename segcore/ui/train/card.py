@@ -42,14 +42,25 @@ def card(config: TrainConfig | None, members: int, problem: str) -> None:
     st.html(STYLE)
     with st.container(border=True, key="train_card"):
         fits = 1 <= members <= 100
-        refusal = ""
+        refusal, mismatch = "", None
         if config is None:
             st.warning(session.plain(problem), icon=":material/warning:")
         elif fits:
+            with session.errors_shown():
+                mismatch = session.workspace().launch.plan_mismatch(config)
             refusal = session.workspace().doctor.refusal(config)
+            if not refusal and mismatch and mismatch.refuses:
+                refusal = mismatch.message
             _before(config, members, refusal)
         if refusal:
             st.error(session.plain(refusal), icon=":material/block:")
+        if mismatch and config is not None:
+            st.page_link(
+                "pages/balance.py",
+                label="Balance",
+                icon=":material/balance:",
+                query_params={"dataset": config.dataset},
+            )
         _start(config if fits and not refusal else None, members)
 
 

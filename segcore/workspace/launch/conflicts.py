@@ -26,7 +26,7 @@ class Facts:
         devices: What the machine has.
         free_disk: Bytes that are free where the workspace lies.
         absent_classes: Classes that no image of the training split holds.
-        plan_split: Split that the chosen balance plan was made for; "" for any, or without a plan.
+        plan_notice: How the chosen balance plan differs from the training images; "" if it fits.
         repeated: Images of an epoch with the plan; None without one.
         cluster: Address of the cluster that runs may be handed to; "" for none.
         shrunken: Classes that nearly disappear at the size, seen in some training masks.
@@ -39,7 +39,7 @@ class Facts:
     devices: Sequence[Device]
     free_disk: int
     absent_classes: tuple[str, ...] = ()
-    plan_split: str = ""
+    plan_notice: str = ""
     repeated: int | None = None
     cluster: str = ""
     shrunken: Sequence[Shrinkage] = ()
@@ -104,11 +104,8 @@ def _data(config: TrainConfig, facts: Facts) -> list[str]:
             f"No image contains {list_names(facts.nowhere, 5)}, so the model cannot learn it. Add "
             "images of it, or merge labels."
         )
-    if config.balance_plan and facts.plan_split not in ("", config.train_split):
-        conflicts.append(
-            f"The balance plan was made for the split {facts.plan_split!r}: make one for "
-            f"{config.train_split!r}, or choose none."
-        )
+    if facts.plan_notice:
+        conflicts.append(facts.plan_notice)
     height, width = facts.image_size
     ratio = config.size[1] * height / (config.size[0] * width)
     if not 0.75 < ratio < 4 / 3:

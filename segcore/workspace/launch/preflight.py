@@ -9,7 +9,7 @@ from typing import Any
 
 from segcore.config import TrainConfig
 from segcore.data.augmentation.repeats import AugmentedCopy, preview_copies
-from segcore.data.balance.plans import BalancePlan
+from segcore.data.balance.plans import BalancePlan, Mismatch
 from segcore.data.statistics.shrinkage import Shrinkage, find_shrunken
 from segcore.data.statistics.statistics import load_statistics
 from segcore.errors import SegcoreError
@@ -27,6 +27,7 @@ from segcore.workspace.launch.predictions import bytes_after, queue_predictions
 from segcore.workspace.launch.suggestions import Suggestion, suggest_config
 from segcore.workspace.rights import writes
 from segcore.workspace.runs.members import describe
+from segcore.workspace.runs.refusals import plan_mismatch
 from segcore.workspace.runs.runs import Runs
 
 
@@ -110,6 +111,14 @@ class Launches:
         """
         return find_conflicts(config, self._facts(config), self.estimate(config), runs)
 
+    def plan_mismatch(self, config: TrainConfig) -> Mismatch | None:
+        """Return how a config's balance plan differs from the training images; None if it fits.
+
+        Raises:
+            SegcoreError: There is no such dataset, split or plan.
+        """
+        return plan_mismatch(config, self._datasets.open(config.dataset))
+
     def augmented(self, config: TrainConfig, sample: str, epochs: int) -> list[AugmentedCopy]:
         """Return a sample as the first epochs of a config will see it, drawn by its seed.
 
@@ -139,15 +148,13 @@ class Launches:
             if config.train_split in opened.splits
             else list(opened.samples)
         )
-        plan_split, repeated = "", None
-        if config.balance_plan:
+        notice, repeated = "", None
+        if config.balance_plan and config.train_split in opened.splits:
+            mismatch = plan_mismatch(config, opened)
+            notice = mismatch.message if mismatch and not mismatch.refuses else ""
             plan = BalancePlan.from_json(opened.load_plan(config.balance_plan))
-            plan_split = plan.split
-            repeated = (
-                len(plan.expand([s.id for s in samples if s.mask is not None]))
-                if plan_split in ("", config.train_split)
-                else None
-            )
+            if plan.split in ("", config.train_split):
+                repeated = len(plan.expand([s.id for s in samples if s.mask is not None]))
         crops = max(1, config.recipe.crops)
         if config.train_split in splits:
             splits[config.train_split] *= crops
@@ -160,7 +167,7 @@ class Launches:
             self._runs.devices(),
             free,
             self._absent(config, config.train_split),
-            plan_split,
+            notice,
             repeated,
             cluster,
             self._shrinkage(config),

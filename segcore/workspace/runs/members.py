@@ -101,5 +101,10 @@ def _hand_on(config: TrainConfig, names: Sequence[str], datasets: Datasets) -> N
             merge = source.load_label_map(config.label_map)
             if fold.label_maps().get(config.label_map) != merge:
                 fold.save_label_map(merge)
-        if config.balance_plan and config.balance_plan not in fold.plans():
-            fold.save_plan(config.balance_plan, source.load_plan(config.balance_plan))
+        if config.balance_plan:
+            plan = source.load_plan(config.balance_plan)
+            if (
+                config.balance_plan not in fold.plans()
+                or fold.load_plan(config.balance_plan) != plan
+            ):
+                fold.save_plan(config.balance_plan, plan)

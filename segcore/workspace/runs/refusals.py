@@ -1,13 +1,16 @@
 """Reasons to refuse a run before it is queued or read, each with its fix."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 from segcore.catalog.hub import is_hub
 from segcore.config import TrainConfig
 from segcore.config.requests import place_of
+from segcore.data.balance.plans import BalancePlan, Mismatch
 from segcore.data.dataset.dataset import Dataset
+from segcore.data.splits.folds import parent_of
 from segcore.errors import SegcoreError
 from segcore.formatting import GIB, gib
 from segcore.labels import LabelMap, LabelSet
@@ -105,6 +108,35 @@ def refuse_bands(config: TrainConfig, dataset: Dataset) -> None:
             f"({dataset.name!r}), received clahe, which evens the lightness of pictures: choose one "
             "of these."
         )
+
+
+def plan_mismatch(config: TrainConfig, dataset: Dataset) -> Mismatch | None:
+    """Return how a config's balance plan differs from the images it trains on; None if it fits.
+
+    A fold has the plan of its parent dataset, whose images it shares out anew: it is not refused.
+
+    Raises:
+        SegcoreError: There is no such split or plan, or the plan is damaged.
+    """
+    if not config.balance_plan:
+        return None
+    plan = BalancePlan.from_json(dataset.load_plan(config.balance_plan))
+    ids = [s.id for s in dataset.select(config.train_split) if s.mask is not None]
+    mismatch = plan.mismatch(config.balance_plan, config.train_split, ids)
+    if mismatch and parent_of(dataset) and plan.split in ("", config.train_split):
+        return replace(mismatch, refuses=False)
+    return mismatch
+
+
+def refuse_plan(config: TrainConfig, dataset: Dataset) -> None:
+    """Refuse a balance plan that was made for another split, or for other images of it.
+
+    Raises:
+        SegcoreError: As :func:`plan_mismatch`, or the plan does not fit.
+    """
+    mismatch = plan_mismatch(config, dataset)
+    if mismatch and mismatch.refuses:
+        raise SegcoreError(mismatch.message)
 
 
 def refuse_changed_classes(run: RunFolder, dataset: Dataset) -> None:

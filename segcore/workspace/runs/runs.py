@@ -20,7 +20,6 @@ from segcore.config import (
     shared_labels,
     to_json,
 )
-from segcore.data.balance.plans import BalancePlan
 from segcore.data.bands.learned import check_alike, load_learned
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.splits.folds import folds_of, parent_of
@@ -54,6 +53,7 @@ from segcore.workspace.runs.refusals import (
     refuse_bands,
     refuse_changed_classes,
     refuse_device,
+    refuse_plan,
 )
 from segcore.workspace.runs.rows import RunRow, run_row
 from segcore.workspace.runs.run_ids import evaluation_id as evaluation_id
@@ -212,13 +212,7 @@ class Runs:
         if config.label_map:
             labels = dataset.load_label_map(config.label_map).merge_label_set(labels)
         if config.balance_plan:
-            split = BalancePlan.from_json(dataset.load_plan(config.balance_plan)).split
-            if split not in ("", config.train_split):
-                raise SegcoreError(
-                    f"Expected a balance plan for the split {config.train_split!r}, "
-                    f"received {config.balance_plan!r}, which is one for "
-                    f"{split!r}: make one for this split."
-                )
+            refuse_plan(config, dataset)
         refuse(config, labels.num_classes, self.devices())
         refuse_bands(config, dataset)
         refuse_without_engine(config)

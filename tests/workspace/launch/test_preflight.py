@@ -188,7 +188,7 @@ RECIPE = CONFIG.recipe
             "left of pole (gone from 2 of 4 masks)",
         ),
         ({}, {"shrunken": (Shrinkage("dot", 4, 1, 2.5),)}, "dot (2.5 pixels in the median mask)"),
-        ({"balance_plan": "p"}, {"plan_split": "test"}, "made for the split 'test'"),
+        ({"balance_plan": "p"}, {"plan_notice": "Plan again."}, "Plan again."),
         (
             {"size": (256, 256)},
             {"image_size": (360, 720)},

@@ -214,6 +214,12 @@ def test_folds_know_the_label_map_and_the_plan(workspace, started) -> None:
         fold = workspace.datasets.open(workspace.runs.open(run).config.dataset)
         assert fold.load_label_map("merged").groups == ((0, 1), (2,), (3,))
         assert fold.load_plan("fair") == dataset.load_plan("fair")
+    workspace.datasets.save_plan(
+        "tiny", "fair", workspace.datasets.plan_balance("tiny", "train", "count", 2)
+    )
+    (again, *_) = workspace.runs.train(dataclasses.replace(BY_FOLD, balance_plan="fair"), 3)
+    fold = workspace.datasets.open(workspace.runs.open(again).config.dataset)
+    assert fold.load_plan("fair") == dataset.load_plan("fair")
 
 
 def test_a_clone_of_a_member_is_one_network(workspace, started) -> None:

@@ -3,10 +3,12 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 
 from segcore.cli import main
-from segcore.config import ModelConfig, RecipeConfig, TrainConfig
+from segcore.config import ModelConfig, Range, RecipeConfig, SearchSpace, TrainConfig, TuneConfig
+from segcore.data.balance.planner import BalanceGoal, plan_balance
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
 from segcore.postprocess.parameters import CRFParameters
@@ -75,6 +77,36 @@ def test_a_plan_for_another_split_is_refused_before_it_is_queued(workspace, star
     ):
         workspace.runs.train(dataclasses.replace(CONFIG, balance_plan="of_validation"))
     assert waiting(workspace) == [] and started == []
+
+
+def test_a_plan_for_images_that_left_the_split_is_refused(workspace, started) -> None:
+    """Six training images that were planned for; then four others, of which some are new."""
+    datasets = workspace.datasets
+    datasets.save_plan("tiny", "even", datasets.plan_balance("tiny", "train"))
+    planned = dataclasses.replace(CONFIG, balance_plan="even")
+    assert workspace.launch.plan_mismatch(planned) is None
+    datasets.make_splits("tiny", "random", {"train": 0.34, "validation": 0.66}, 3)
+    left = {s.id for s in datasets.open("tiny").select("train")}
+    unknown = len(left - datasets.open("tiny").load_plan("even")["repeats"].keys())
+    with pytest.raises(SegcoreError, match=f"other images of train .*{unknown} of {len(left)} are"):
+        workspace.runs.train(planned)
+    search = TuneConfig("tiny", planned, SearchSpace(learning_rate=Range(1e-4, 1e-2)))
+    with pytest.raises(SegcoreError, match="other images of train"):
+        workspace.searches.start(search)
+    assert waiting(workspace) == [] and started == []
+
+
+def test_a_plan_that_misses_few_images_is_named_before_the_start(workspace) -> None:
+    """The mismatch is counted by hand: 1 of 21 images is new, which is less than a tenth."""
+    ids = [f"{number}" for number in range(20)]
+    plan = plan_balance(np.ones((20, 2)), BalanceGoal(), sample_ids=ids, split="train")
+    assert plan.mismatch("p", "train", ids) is None
+    few = plan.mismatch("p", "train", [*ids, "new"])
+    assert not few.refuses and "(1 of 21 are not in it): plan again" in few.message
+    gone = plan.mismatch("p", "train", ids[:17])
+    assert gone.refuses and "(3 of its 20 are no longer there)" in gone.message
+    assert dataclasses.replace(plan, split="").mismatch("p", "train", ids[:3]) is None
+    assert plan.mismatch("p", "test", ids).refuses
 
 
 def test_without_a_validation_split_all_is_well(workspace, started) -> None:
