@@ -131,7 +131,7 @@ with right:
     st.subheader("Latest runs", anchor=False)
     queued = sum(r.status.state == "queued" for r in runs)
     begun = sorted(
-        (r for r in runs if r.status.state != "queued"),
+        (r for r in table.without_dependents(runs) if r.status.state != "queued"),
         key=lambda r: -(r.status.finished or r.status.started or r.status.created or 0.0),
     )
     recent = sorted(begun, key=lambda r: not r.status.is_active)[:8]

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from segcore.config import ModelConfig
+from segcore.config import ModelConfig, PredictConfig
 from segcore.data.synthetic import make_synthetic
 from segcore.ui.shared import session
 from segcore.ui.shared.run_names import middle
@@ -94,6 +94,18 @@ def test_tables_are_the_workspaces_rows(trained, open_page) -> None:
     for name, score, where in zip(runs["run"], runs["mean IoU"], runs["scored on"], strict=True):
         assert where == rows[name].scored_on
         assert not where or score == pytest.approx(100 * rows[name].status.mean_iou)
+
+
+def test_a_failure_is_one_row_whatever_waited_for_it(workspace, made_up, open_page) -> None:
+    training = made_up.train("tiny-unet-tiny-made-1")
+    training.write_status(state="failed", cause="The weights could not be had.")
+    for split in ("validation", "test"):
+        config = PredictConfig("tiny", training.id, split)
+        made_up.write(
+            f"{training.id}--{split}", config, state="failed", started=None, after=[training.id]
+        )
+    runs = open_page("home").dataframe[-1].value
+    assert list(runs["run"]) == [middle(training.id)] and list(runs["state"]) == ["Failed"]
 
 
 def test_the_demo_opens_with_one_click(

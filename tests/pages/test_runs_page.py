@@ -112,6 +112,22 @@ def test_a_failed_run_says_why(trained, open_page) -> None:
     ]
 
 
+def test_a_run_that_failed_before_its_first_epoch_leads_to_its_settings(
+    workspace, made_up, open_page, read
+) -> None:
+    cause = "The weights could not be had."
+    config = TrainConfig("tiny", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=7))
+    run = made_up.write("tiny-failed-1", config, state="failed", cause=cause)
+    at = open_page("runs", run=run.id)
+    assert f"The run failed before its first epoch was done. {cause}" in [
+        caption.value for caption in at.caption
+    ]
+    assert at.button(key="resume").label == "Try again"
+    read.check(at.button(key="change_settings").click().run())
+    assert read.title(at) == "Train"
+    assert [n.value for n in at.number_input if n.label == "Epochs"] == [7]
+
+
 def delete(at, read) -> None:
     """Delete the run that is shown, by the dialog that asks."""
     read.check(at.button(key="delete").click().run())

@@ -74,8 +74,8 @@ def fetch_imagenet(encoder: str, build: Callable[[], keras.Model]) -> keras.Mode
             raise
         raise SegcoreError(
             f"Expected to download the ImageNet weights of {encoder!r}, received no answer "
-            "from the network: choose weights 'none', "
-            "give the path of a weights file, or put Keras' own file into "
+            "from the network: choose random weights ('none') or a weights file (its path), or put "
+            "Keras' own file into "
             "$KERAS_HOME/models (~/.keras/models) beforehand."
         ) from error
 

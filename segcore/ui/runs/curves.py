@@ -82,11 +82,7 @@ def _draw(run: str, others: list[str], display: Display) -> None:
         if lines:
             histories[name] = lines
     if not histories:
-        st.caption(
-            "Waiting for the first epoch."
-            if not others
-            else "None of these runs has finished an epoch."
-        )
+        st.caption("None of these runs has finished an epoch." if others else _without_epoch(run))
         return
     panels = [
         charts.Panel("Loss", ("loss", "val_loss"), display.logarithmic),
@@ -109,6 +105,15 @@ def _draw(run: str, others: list[str], display: Display) -> None:
     if display.classes and run in histories:
         _classes(run, histories[run], smoothing=display.smoothing, by_time=display.by_time)
     _foot(run, histories.get(run, []))
+
+
+def _without_epoch(run: str) -> str:
+    """Say why a run has no curves yet, or never got any."""
+    status = session.workspace().runs.open(run).status()
+    if not status.has_ended:
+        return "Waiting for the first epoch."
+    ended = "failed" if status.state == "failed" else "ended"
+    return f"The run {ended} before its first epoch was done. {session.plain(status.cause)}".strip()
 
 
 def _classes(run: str, history: list[dict[str, Any]], **along: Any) -> None:

@@ -119,7 +119,10 @@ def _progress(status: Any) -> None:
 
 def _buttons(run: str, now: str, config: RunConfig, diverged: bool = False) -> None:
     """Draw what can be done with a run in its state ``now``, and the pages that show it."""
-    _stop_and_resume(run, now, diverged)
+    untrained = config.kind == "train" and now == "failed" and not _has_trained(run)
+    if untrained:
+        _change_settings(run, config.dataset)
+    _stop_and_resume(run, now, diverged, untrained)
     if now == "finished" and config.kind in ("train", "evaluate"):
         query = {"run": run, "dataset": config.dataset}
         run_links.compare_masks(query)
@@ -129,13 +132,13 @@ def _buttons(run: str, now: str, config: RunConfig, diverged: bool = False) -> N
         offer(run)
     if config.kind == "train":
         _export(run)
-        query = {"dataset": config.dataset, "from_run": run}
-        st.page_link(
-            "pages/train.py",
-            label="Duplicate",
-            icon=":material/content_copy:",
-            query_params=query,
-        )
+        if not untrained:
+            st.page_link(
+                "pages/train.py",
+                label="Duplicate",
+                icon=":material/content_copy:",
+                query_params={"dataset": config.dataset, "from_run": run},
+            )
     if config.kind == "tune":
         query = {"dataset": config.dataset, "study": run}
         st.page_link("pages/tune.py", label="Trials", icon=":material/tune:", query_params=query)
@@ -145,7 +148,26 @@ def _buttons(run: str, now: str, config: RunConfig, diverged: bool = False) -> N
         actions.delete_button([run], "delete")
 
 
-def _stop_and_resume(run: str, now: str, diverged: bool) -> None:
+def _has_trained(run: str) -> bool:
+    """Whether a run got as far as its first epoch: then it can resume where it broke off."""
+    folder = session.workspace().runs.open(run)
+    return bool(folder.status().epoch or folder.metrics())
+
+
+def _change_settings(run: str, dataset: str) -> None:
+    """Draw the button that opens the Train page with the settings of a run that never trained."""
+    if st.button(
+        "Change settings",
+        type="primary",
+        icon=":material/tune:",
+        key="change_settings",
+        help="Opens the Train page with the settings of this run.",
+    ):
+        session.request("dataset", dataset)
+        st.switch_page("pages/train.py", query_params={"from_run": run})
+
+
+def _stop_and_resume(run: str, now: str, diverged: bool, untrained: bool) -> None:
     """Draw the button that stops an active run, or those that resume one that broke off."""
     runs = session.workspace().runs
     if now in QUEUED_OR_ACTIVE and st.button(
@@ -158,10 +180,15 @@ def _stop_and_resume(run: str, now: str, diverged: bool) -> None:
             runs.stop(run)
         st.rerun()
     if now in ("failed", "interrupted") and st.button(
-        "Resume",
+        "Try again" if untrained else "Resume",
         icon=":material/resume:",
         key="resume",
-        **login.editors_only(help="Resumes from the last checkpoint."),
+        type="tertiary" if untrained else "secondary",
+        **login.editors_only(
+            help="Starts again with the same settings, once the cause is gone."
+            if untrained
+            else "Resumes from the last checkpoint."
+        ),
     ):
         with session.errors_shown():
             runs.resume(run)

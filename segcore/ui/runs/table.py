@@ -202,6 +202,18 @@ def of_most_interest(rows: Sequence[RunRow]) -> str:
     return next(iter([*working, *ended, *rows])).run
 
 
+def without_dependents(rows: Sequence[RunRow]) -> list[RunRow]:
+    """Leave out runs that never started because a run that they waited for broke off."""
+    broken = {row.run for row in rows if row.status.state in ("failed", "interrupted")}
+    return [
+        row
+        for row in rows
+        if row.run not in broken
+        or row.status.started is not None
+        or broken.isdisjoint(row.status.after)
+    ]
+
+
 COLUMNS = {
     "star": st.column_config.TextColumn("", width=28, help="Starred"),
     "run": st.column_config.TextColumn(

@@ -211,7 +211,7 @@ def test_a_download_without_a_network_says_what_to_do():
         )
 
     with pytest.raises(
-        SegcoreError, match="choose weights 'none', give the path of a weights file"
+        SegcoreError, match=r"choose random weights \('none'\) or a weights file \(its path\)"
     ):
         fetch_imagenet("resnet50", build)
 
