@@ -1,4 +1,4 @@
-"""Which command installs what is missing. Segscope is in no package index: its extras come from a checkout.
+"""Which command starts Segscope in a shell, and which installs what is missing.
 
 An extra's command names the checkout and the interpreter that run this, so it can be pasted
 anywhere. Where Segscope was installed without a checkout, the command names the extra's packages.
@@ -6,8 +6,10 @@ anywhere. Where Segscope was installed without a checkout, the command names the
 
 import importlib.metadata
 import shlex
+import shutil
 import sys
 from importlib.machinery import PathFinder
+from pathlib import Path
 
 from packaging.requirements import Requirement
 
@@ -26,6 +28,26 @@ def made_by_make() -> bool:
     """Return whether this interpreter is the one of ``make app``, which then installs what is missing."""
     own = front() / ".venv"
     return in_checkout() and own.is_dir() and own.samefile(sys.prefix)
+
+
+def shell_command(*words: str) -> str:
+    """Return the command line of a ``segscope`` command that works with the interpreter of this app.
+
+    That is ``segscope`` where a shell finds it, else the same by its path, else the package as a
+    module. In a checkout made by ``make app`` the paths begin at the checkout.
+
+    Args:
+        words: The command and its arguments, without ``segscope``.
+    """
+    interpreter = Path(sys.executable)
+    folder = Path(".venv", "bin") if made_by_make() else interpreter.parent
+    if shutil.which(PACKAGE):
+        program = [PACKAGE]
+    elif interpreter.with_name(PACKAGE).is_file():
+        program = [str(folder / PACKAGE)]
+    else:
+        program = [str(folder / interpreter.name), "-m", "segcore"]
+    return shlex.join([*program, *words])
 
 
 def install_command(*packages: str) -> str:

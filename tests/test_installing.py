@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import shlex
+import subprocess
 import sys
 import tomllib
 from importlib.machinery import ModuleSpec
@@ -19,6 +20,40 @@ EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["option
 def test_a_checkout_installs_its_own_extra_for_this_interpreter() -> None:
     words = shlex.split(installing.extra_command("hub"))
     assert words == [sys.executable, "-m", "pip", "install", "-e", f"{ROOT}[hub]"]
+
+
+@pytest.mark.parametrize(
+    ("on_path", "beside", "by_make", "program"),
+    [
+        (True, True, True, "segscope"),
+        (False, True, True, ".venv/bin/segscope"),
+        (False, False, True, ".venv/bin/python -m segcore"),
+        (False, False, False, "{folder}/python -m segcore"),
+        (False, True, False, "{folder}/segscope"),
+    ],
+)
+def test_a_command_is_one_that_the_shell_finds(
+    tmp_path, monkeypatch, on_path, beside, by_make, program
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setattr(installing, "made_by_make", lambda: by_make)
+    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}" if on_path else None)
+    if beside:
+        (tmp_path / "segscope").touch()
+    line = installing.shell_command("train", "a set")
+    assert line == f"{program.format(folder=tmp_path)} train 'a set'"
+
+
+def test_no_page_spells_out_how_the_command_starts() -> None:
+    """All go through one function: a text in code that begins with the command would not run."""
+    for path in [*(ROOT / "segcore/ui").rglob("*.py"), *(ROOT / "pages").glob("*.py")]:
+        assert not re.search(r'\["(segscope|python)", |: segscope ', path.read_text()), path
+
+
+def test_the_command_of_this_interpreter_runs(tmp_path) -> None:
+    line = installing.shell_command("--version")
+    done = subprocess.run(line, shell=True, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ from segcore.cli import build_parser
 from segcore.cli.training import train_config
 from segcore.config import Range, RecipeConfig, SearchSpace, TrainConfig, config_from_json
 from segcore.errors import SegcoreError
+from segcore.installing import shell_command
 from segcore.ui.shared.command_line import command_line
 from segcore.workspace.launch.grid import FIELDS, combine, read_values
 
@@ -52,7 +53,7 @@ arrived = {}
 options = build_parser().parse_args(["train", "tiny", "--dummy", "0.25"])
 config = train_config(options)
 arrived["parser"] = config.recipe.dummy == 0.25
-arrived["command line"] = command_line(config) == "segscope train tiny --dummy 0.25"
+arrived["command line"] = command_line(config) == shell_command(*"train tiny --dummy 0.25".split())
 values = {"kind": "train", "dataset": "tiny", "recipe": {"dummy": 7}}
 arrived["check"] = refused(lambda: config_from_json(values), "dummy between 0 and 1, received 7")
 combined = combine(config, {"dummy": read_values("dummy", "0.1, 0.2")})

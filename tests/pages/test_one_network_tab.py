@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from segcore import formatting
+from segcore.installing import shell_command
 from segcore.light_worker.evaluation import evaluate_run
 from segcore.ui.shared import session
 
@@ -21,7 +22,9 @@ def test_the_button_queues_a_student_with_the_fields_of_the_form(trained, tab, r
     read.check(at.number_input(key="distil_epochs").set_value(3).run())
     read.check(at.slider(key="distil_weight").set_value(0.2).run())
     command = at.code[0].value
-    assert command == (f"segscope distil {' '.join(trained.members)} --label-weight 0.2 --epochs 3")
+    assert command == shell_command(
+        "distil", *trained.members, "--label-weight", "0.2", "--epochs", "3"
+    )
     read.check(at.button(key="distil").click().run())
     (run,) = trained.workspace.one_networks.made_of(trained.members)
     config = trained.workspace.runs.open(run).config
@@ -36,7 +39,7 @@ def test_unlabelled_images_are_offered_where_there_are_some(trained, tab, read, 
     trained.workspace.pool.add("tiny", tmp_path)
     at = tab()
     read.check(at.checkbox(key="distil_unlabelled").check().run())
-    assert at.code[0].value == f"segscope distil {' '.join(trained.members)} --unlabelled"
+    assert at.code[0].value == shell_command("distil", *trained.members, "--unlabelled")
     read.check(at.button(key="distil").click().run())
     (run,) = trained.workspace.one_networks.made_of(trained.members)
     assert trained.workspace.runs.open(run).config.distillation.unlabelled
@@ -101,7 +104,7 @@ def test_the_detail_of_a_student_shows_its_command(trained, made_up, open_page, 
     for run in ("student-1", "soup-1"):
         at = open_page("runs", run=run)
         read.check(at.button_group(key="run_tab_train").set_value("Config").run())
-        commands += [code.value for code in at.code if code.value.startswith("segscope ")]
-    members = " ".join(trained.members)
-    assert f"segscope distil {members} --label-weight 0.2 --epochs 3" in commands
-    assert f"segscope average {members}" in commands
+        commands += [code.value for code in at.code]
+    words = ["distil", *trained.members, "--label-weight", "0.2", "--epochs", "3"]
+    assert shell_command(*words) in commands
+    assert shell_command("average", *trained.members) in commands

@@ -26,8 +26,7 @@ from tests.conftest import TINY_LABELS
 def parsed(line: str) -> tuple[TrainConfig, int]:
     """What the shell would start."""
     words = shlex.split(line)
-    assert words[:2] == ["segscope", "train"]
-    options = build_parser().parse_args(words[1:])
+    options = build_parser().parse_args(words[words.index("train") :])
     return train_config(options), int(options.members)
 
 

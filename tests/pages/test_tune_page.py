@@ -175,8 +175,9 @@ def test_the_command_line_begins_the_same_search(tmp_path, monkeypatch, workspac
     command, space = search_command(config)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "space.json").write_text(space)
+    words = shlex.split(command)
     options = build_parser().parse_args(
-        [*shlex.split(command)[1:], "--workspace", str(workspace.folder)]
+        [*words[words.index("tune") :], "--workspace", str(workspace.folder)]
     )
     options.chosen.run(options)
     assert begun == [config]

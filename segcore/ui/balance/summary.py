@@ -1,12 +1,12 @@
 """The answer of the Balance page: figures of the plan, its verdict, its charts, and where it is saved."""
 
-import shlex
 from collections.abc import Sequence
 
 import streamlit as st
 
 from segcore.data.balance.plans import BalancePlan
 from segcore.data.dataset.dataset import Dataset
+from segcore.installing import shell_command
 from segcore.ui.balance.form import Request, saved_plans
 from segcore.ui.dataset import charts as dataset_charts
 from segcore.ui.shared import manual, session, tables
@@ -147,5 +147,5 @@ def saved(dataset: Dataset, arguments: Sequence[str]) -> None:
     else:
         st.caption("No plans are saved with this dataset yet.")
     st.markdown("**CLI command**")
-    words = ["python", "-m", "segcore", "balance", dataset.name, *arguments]
-    st.code(shlex.join(words), language="bash", wrap_lines=True)
+    line = shell_command("balance", dataset.name, *arguments)
+    st.code(line, language="bash", wrap_lines=True)

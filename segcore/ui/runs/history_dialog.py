@@ -4,6 +4,7 @@ from datetime import datetime
 
 import streamlit as st
 
+from segcore.installing import shell_command
 from segcore.ui.shared import session, tables
 
 MOST = 200
@@ -42,4 +43,6 @@ def _dialog() -> None:
         height=420,
     )
     if len(actions) == MOST:
-        st.caption(f"The latest {MOST}. All of them: segscope history --last 10000")
+        st.caption(
+            f"The latest {MOST}. All of them: `{shell_command('history', '--last', '10000')}`"
+        )

@@ -1,10 +1,10 @@
 """The shell command that does the same as a form."""
 
 import json
-import shlex
 
 from segcore.config import TrainConfig, TuneConfig, to_json
 from segcore.config.schema import flags
+from segcore.installing import shell_command
 from segcore.runs.machine.engines import default_engine
 
 
@@ -15,7 +15,7 @@ def command_line(config: TrainConfig, members: int = 1) -> str:
         config: What is trained.
         members: Size of the ensemble.
     """
-    return shlex.join(["segscope", "train", config.dataset, *_train_flags(config, members)])
+    return shell_command("train", config.dataset, *_train_flags(config, members))
 
 
 def student_command(config: TrainConfig, first: TrainConfig) -> str:
@@ -27,21 +27,21 @@ def student_command(config: TrainConfig, first: TrainConfig) -> str:
     """
     if config.distillation is None:
         return command_line(config)
-    words = ["segscope", "distil", *config.distillation.teachers]
-    return shlex.join([*words, *flags(config.distillation), *flags(config, base=first)])
+    words = [*flags(config.distillation), *flags(config, base=first)]
+    return shell_command("distil", *config.distillation.teachers, *words)
 
 
 def average_command(config: TrainConfig) -> str:
     """Return the shell command that averages the same weights."""
     members = config.averaging.members if config.averaging else ()
-    return shlex.join(["segscope", "average", *members])
+    return shell_command("average", *members)
 
 
 def search_command(config: TuneConfig) -> tuple[str, str]:
     """Return the shell command that starts the same search, and the content of its space.json."""
     search = flags(config, nested=False)
-    words = ["segscope", "tune", config.dataset, *_train_flags(config.base, 1)]
-    line = shlex.join([*words, "--space", "space.json", *search])
+    words = ["tune", config.dataset, *_train_flags(config.base, 1)]
+    line = shell_command(*words, "--space", "space.json", *search)
     return line, json.dumps(to_json(config.space), indent=1)
 
 
