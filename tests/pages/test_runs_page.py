@@ -230,6 +230,28 @@ def test_the_queue_is_reordered_held_and_left_from_the_page(
     assert [w.run for w in workspace.queue.rows()] == [runs[2], runs[0]]
 
 
+def test_a_training_stands_in_the_queue_once_with_its_predictions_beneath(
+    workspace, started, open_page, read
+) -> None:
+    config = TrainConfig(
+        "tiny", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=1), (32, 64)
+    )
+    runs = workspace.launch.start(config, 2)
+    at = open_page("runs", run=runs[0])
+
+    def lines() -> list[str]:
+        return [m.value.split("`")[1] for m in at.markdown if m.value[:2] in ("1.", "2.", "3.")]
+
+    assert lines() == runs and "**Queued 2**" in [m.value for m in at.markdown]
+    assert [c.value for c in at.caption].count("then predicts validation, test") == 2
+    read.check(at.button(key=f"up_{runs[1]}").click().run())
+    assert lines() == runs[::-1]
+    waiting = [w for w in workspace.queue.rows() if w.after]
+    assert len(waiting) == 4 and {w.priority for w in waiting} == {1}  # only trainings were moved
+    read.check(at.button(key=f"cancel_after_{runs[0]}").click().run())
+    assert {w.after for w in workspace.queue.rows()} == {(), (runs[1],)}
+
+
 def test_masks_by_epoch_and_what_it_was_made_with(trained, open_page, read) -> None:
     run = trained.workspace.runs.open(trained.members[0])
     dataset = trained.workspace.datasets.open("tiny")

@@ -1,11 +1,12 @@
 """The runs page's card of what works and what waits: how far it is, and which goes next."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
 
 from segcore.errors import SegcoreError
+from segcore.labels import list_names
 from segcore.runs.folder.status import ACTIVE, QUEUED_OR_ACTIVE
 from segcore.ui.shared import run_progress, session
 from segcore.workspace.runs.queue import Waiting
@@ -43,45 +44,97 @@ def _card() -> None:
     except SegcoreError as error:
         st.warning(str(error), icon=":material/warning:")
         return
-    active = [r for r in rows.values() if r.status.state in ACTIVE]
-    queued = [r for r in rows.values() if r.status.state == "queued"]
     if _busy(rows.values()) != st.session_state.get("busy_runs"):
         st.rerun()
+    active = [r for r in rows.values() if r.status.state in ACTIVE]
+    follow = predictions_after(waiting, rows)
+    folded = {run for runs in follow.values() for run in runs}
+    queued = [r.run for r in rows.values() if r.status.state == "queued" and r.run not in folded]
     if not active and not queued:
         return
-    names = {row.run for row in queued}
-    jobs = [job for job in waiting if not job.works and job.run in names]
-    elsewhere = [job.run for job in waiting if job.works and job.run in names]
+    jobs = [job for job in waiting if not job.works and job.run in queued]
+    elsewhere = [job.run for job in waiting if job.works and job.run in queued]
     with st.container(border=True, key="under_way"):
-        with st.container(
-            horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
-        ):
-            words = [f"Running {len(active)}"] if active else []
-            words += [f"queued {len(queued)}"] if queued else []
-            said = ", ".join(words)
-            st.markdown(f"**{said[0].upper()}{said[1:]}**")
-            if (
-                st.toggle(
-                    "Pause queue",
-                    value=paused,
-                    key=f"hold_queue_{paused}",
-                    help="No queued run starts while the queue is paused.",
-                )
-                != paused
-            ):
-                with session.errors_shown():
-                    session.workspace().queue.pause(not paused)
-                st.rerun()
+        _headline(len(active), len(queued), paused)
         for row in active:
             _active(row)
+            _then(row.run, follow)
         for run in elsewhere[:SHOWN]:
             _handed_over(rows[run])
+            _then(run, follow)
         if len(elsewhere) > SHOWN:
             st.caption(f"and {len(elsewhere) - SHOWN} more on clusters")
-        for place, job in enumerate(jobs[:SHOWN]):
-            _waiting(job, place, len(jobs), rows[job.run].status.message)
+        order = [job.run for job in jobs]
+        for job in jobs[:SHOWN]:
+            _waiting(job, order, rows[job.run].status.message)
+            _then(job.run, follow)
         if len(jobs) > SHOWN:
             st.caption(f"and {len(jobs) - SHOWN} more")
+
+
+def predictions_after(
+    waiting: Sequence[Waiting], rows: Mapping[str, RunRow]
+) -> dict[str, list[str]]:
+    """Return the waiting predictions of each training that has not ended, by its id.
+
+    Args:
+        waiting: The queue.
+        rows: The runs by id.
+    """
+    follow: dict[str, list[str]] = {}
+    for job in waiting:
+        first = job.after[0] if len(job.after) == 1 else ""
+        if (
+            first in rows
+            and job.run in rows
+            and job.run.startswith(f"{first}--")
+            and rows[first].status.state in QUEUED_OR_ACTIVE
+            and rows[job.run].status.state == "queued"
+        ):
+            follow.setdefault(first, []).append(job.run)
+    return follow
+
+
+def _headline(active: int, queued: int, paused: bool) -> None:
+    """Draw how many runs work and wait, and the switch that pauses the queue."""
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    ):
+        words = [f"running {active}"] * bool(active) + [f"queued {queued}"] * bool(queued)
+        st.markdown(f"**{', '.join(words).capitalize()}**")
+        if (
+            st.toggle(
+                "Pause queue",
+                value=paused,
+                key=f"hold_queue_{paused}",
+                help="No queued run starts while the queue is paused.",
+            )
+            != paused
+        ):
+            with session.errors_shown():
+                session.workspace().queue.pause(not paused)
+            st.rerun()
+
+
+def _then(run: str, follow: Mapping[str, list[str]]) -> None:
+    """Draw the predictions that follow a training in one line, and the button that cancels them."""
+    predictions = follow.get(run, [])
+    if not predictions:
+        return
+    splits = list_names([name.removeprefix(f"{run}--") for name in predictions], SHOWN)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"then predicts {session.plain(splits)}", width="stretch")
+        if st.button(
+            "",
+            key=f"cancel_after_{run}",
+            icon=":material/close:",
+            help=f"Leave out the predictions of {run}",
+            type="tertiary",
+        ):
+            with session.errors_shown():
+                for name in predictions:
+                    session.workspace().runs.stop(name)
+            st.rerun()
 
 
 def _active(row: RunRow) -> None:
@@ -134,21 +187,21 @@ class _Change:
     enabled: bool = True
 
 
-def _waiting(job: Waiting, place: int, count: int, message: str) -> None:
+def _waiting(job: Waiting, order: Sequence[str], message: str) -> None:
     """Draw a waiting run: what it waits for, and a button for each change."""
     run = job.run
     with st.container(horizontal=True, vertical_alignment="center"):
         why = (
             ":material/pause: on hold"
             if job.held
-            else _waits_for_runs(run, job.after)
+            else _waits_for_runs(job.after)
             if job.after
             else session.plain(message) or _waits_for(job.request)
         )
         priority = f" · priority {job.priority}" if job.priority else ""
-        st.markdown(f"{place + 1}. `{run}` :gray[{why}{priority}]", width="stretch")
+        st.markdown(f"{order.index(run) + 1}. `{run}` :gray[{why}{priority}]", width="stretch")
         buttons = st.container(horizontal=True, width="content")
-        for change in _changes(job, place, count):
+        for change in _changes(job, order):
             if buttons.button(
                 "",
                 key=f"{change.name}_{run}",
@@ -162,27 +215,32 @@ def _waiting(job: Waiting, place: int, count: int, message: str) -> None:
                 st.rerun()
 
 
-def _changes(job: Waiting, place: int, count: int) -> tuple[_Change, ...]:
+def _changes(job: Waiting, order: Sequence[str]) -> tuple[_Change, ...]:
     """Return what can be done with a waiting run.
 
     Args:
         job: The run.
-        place: Its place in the queue, from 0.
-        count: How many runs wait.
+        order: Ids of the waiting runs that are drawn, in their order.
     """
     queue, run = session.workspace().queue, job.run
-    first, last = place == 0, place == count - 1
+    place = order.index(run)
+    first, last = place == 0, place == len(order) - 1
+
+    def move(to: int) -> None:
+        others = [other for other in order if other != run]
+        queue.reorder([*others[:to], run, *others[to:]])
+
     return (
         _Change(
             "first",
             ":material/vertical_align_top:",
             "Move to front",
-            lambda: queue.move(run, -count),
+            lambda: move(0),
             not first,
         ),
-        _Change("up", ":material/arrow_upward:", "Move up", lambda: queue.move(run, -1), not first),
+        _Change("up", ":material/arrow_upward:", "Move up", lambda: move(place - 1), not first),
         _Change(
-            "down", ":material/arrow_downward:", "Move down", lambda: queue.move(run, 1), not last
+            "down", ":material/arrow_downward:", "Move down", lambda: move(place + 1), not last
         ),
         _Change(
             "plus",
@@ -211,11 +269,8 @@ def _changes(job: Waiting, place: int, count: int) -> tuple[_Change, ...]:
     )
 
 
-def _waits_for_runs(run: str, after: Sequence[str]) -> str:
-    """Say in few words which runs come first: those that a run is named for need no name again."""
-    if len(after) == 1:
-        return "after its training" if run.startswith(f"{after[0]}--") else f"after {after[0]}"
-    return f"after {len(after)} others"
+def _waits_for_runs(after: Sequence[str]) -> str:
+    return f"after {after[0]}" if len(after) == 1 else f"after {len(after)} others"
 
 
 def _waits_for(request: str) -> str:

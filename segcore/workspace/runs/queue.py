@@ -1,6 +1,6 @@
 """The queue of a workspace: its order, priorities, held runs, and the cluster."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -176,6 +176,15 @@ class QueuedRuns:
             SegcoreError: The workspace cannot be written.
         """
         jobs.move(self._workspace, run, by)
+
+    @writes("change the queue", "Changed the order of the queue")
+    def reorder(self, runs: Sequence[str]) -> None:
+        """Put waiting runs into the given order, in the places that they have between them.
+
+        Raises:
+            SegcoreError: The workspace cannot be written.
+        """
+        jobs.reorder(self._workspace, runs)
 
     @writes("change the queue", "Set the priority of the run {run} to {priority}")
     def set_priority(self, run: str, priority: int) -> None:
