@@ -3,7 +3,7 @@
 import streamlit as st
 
 from segcore.ui.compare import import_predictions
-from segcore.ui.runs import actions, detail, queue, table
+from segcore.ui.runs import actions, choice, detail, queue, table
 from segcore.ui.shared import session
 
 workspace = session.workspace()
@@ -39,9 +39,7 @@ st.html(table.STYLE)
 left, right = st.columns([5.5, 6.5], gap="medium")
 with left, st.container(key="runs_list"):
     listed, chosen = table.table(rows)
-if "run" not in st.session_state and "run" not in st.query_params:
-    st.session_state["run"] = table.of_most_interest(listed or rows)
 with right:
-    run = session.choose_from("Run", [r.run for r in rows], "run")
+    run = choice.choose(rows, listed)
     workspace.checklist.note("watch", next(r.dataset for r in rows if r.run == run))
     detail.details(run, chosen)

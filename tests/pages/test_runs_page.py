@@ -1,11 +1,13 @@
 """How is it going: the table, one run's curves and log, and its buttons."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from segcore.config import ModelConfig, RecipeConfig, TrainConfig
+from segcore.catalog import RUN_KINDS
+from segcore.config import EvaluateConfig, ModelConfig, RecipeConfig, TrainConfig
 from segcore.runs.folder.environment import note_environment
 from segcore.runs.folder.listing import RunSummary
 from segcore.runs.folder.run_folder import RunFolder, mask_history_stage
@@ -49,6 +51,25 @@ def test_the_run_that_opens_first_is_one_that_the_table_lists(trained, tmp_path,
     assert trained.workspace.runs.rows()[0].run.startswith("theirs")
     at = open_page("runs")
     assert at.selectbox(key="run").value in set(at.dataframe[0].value["run"])
+
+
+def test_list_and_run_follow_the_dataset(trained, made_up, open_page, read) -> None:
+    """Another dataset has an older training and a newer evaluation, which the table does not list."""
+    workspace = trained.workspace
+    folder = workspace.datasets.folder
+    shutil.copytree(folder / "tiny", folder / "other")
+    config = TrainConfig("other", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=2))
+    made_up.write("other-training-1", config)
+    made_up.write("other-evaluation", EvaluateConfig("other", ("other-training-1",), "test"))
+    at = open_page("runs", dataset="tiny")
+    assert at.selectbox(key="run").value == trained.members[1]
+    assert set(at.dataframe[0].value["run"]) >= set(trained.members)
+    assert "Runs of other are not listed: Filters, Dataset." in [c.value for c in at.caption]
+    read.check(at.selectbox(key="dataset").set_value("other").run())
+    assert at.selectbox(key="run").value == "other-training-1"
+    assert list(at.dataframe[0].value["run"]) == ["other-training-1"]
+    kinds = [workspace.runs.open(run).config.kind for run in at.selectbox(key="run").options]
+    assert kinds == sorted(kinds, key=list(RUN_KINDS).index)
 
 
 def test_a_training_run_shows_its_curves_and_its_log(trained, open_page, read) -> None:

@@ -10,8 +10,8 @@ import streamlit as st
 
 from segcore import formatting
 from segcore.catalog import ALL_ENCODERS, ARCHITECTURES, RUN_KINDS, RUN_STATES
-from segcore.labels import plural
-from segcore.runs.folder.status import ACTIVE, Status
+from segcore.labels import list_names, plural
+from segcore.runs.folder.status import Status
 from segcore.ui.runs import actions
 from segcore.ui.shared import run_progress, session, tables
 from segcore.workspace.runs.rows import RunRow
@@ -25,6 +25,10 @@ STYLE = """<style>
 }
 </style>"""
 """Stacks list and detail in a narrow window."""
+
+
+FILTERED_BY = "runs_filtered_by"
+"""Key of the dataset that the filter was set to when the page was drawn last."""
 
 
 def state_title(name: str) -> str:
@@ -71,7 +75,7 @@ def matching(
             case does not matter.
         kinds: Kinds to show, all where empty; a damaged run, which has no kind, is always shown.
         states: States to show, all where empty.
-        datasets: Datasets to show, all where empty.
+        datasets: Datasets to show, all where empty; a damaged run may have none and is shown too.
         tags: Tags that a run must all have.
         starred: Whether to show starred runs only.
         archived: Whether to show those that were archived, and only those.
@@ -85,7 +89,9 @@ def matching(
             states and row.status.state not in states
         ):
             return False
-        if (datasets and row.dataset not in datasets) or not set(tags) <= set(row.annotations.tags):
+        if (datasets and row.dataset and row.dataset not in datasets) or not set(tags) <= set(
+            row.annotations.tags
+        ):
             return False
         if not words:
             return True
@@ -174,6 +180,9 @@ def table(rows: Sequence[RunRow]) -> tuple[list[RunRow], list[str]]:
     chosen = chosen_by(event)
     if not shown:
         st.caption("No run matches the filters.")
+    elsewhere = {row.dataset for row in rows} - {row.dataset for row in shown}
+    if elsewhere and st.session_state.get("runs_datasets"):
+        st.caption(f"Runs of {list_names(sorted(elsewhere), 3)} are not listed: Filters, Dataset.")
     actions.show({row.run: row for row in shown}, chosen)
     return shown, chosen
 
@@ -185,21 +194,6 @@ def _columns(cells: Sequence[dict[str, Any]]) -> list[str]:
         return chosen
     empty: tuple[Any, ...] = (None, "", [])
     return [name for name in chosen if any(row[name] not in empty for row in cells)]
-
-
-def of_most_interest(rows: Sequence[RunRow]) -> str:
-    """Return the run to open first: an active one, else the latest training, else the newest.
-
-    Args:
-        rows: One or more rows of the workspace, newest first.
-    """
-    working = [row for row in rows if row.status.state in ACTIVE]
-    ended = sorted(
-        (row for row in rows if row.status.finished),
-        key=lambda row: (row.kind == "train", row.status.finished),
-        reverse=True,
-    )
-    return next(iter([*working, *ended, *rows])).run
 
 
 def without_dependents(rows: Sequence[RunRow]) -> list[RunRow]:
@@ -362,7 +356,14 @@ def _filtered(rows: Sequence[RunRow]) -> list[RunRow]:
 
 
 def _ask_filters(rows: Sequence[RunRow]) -> dict[str, Any]:
-    """Ask which runs are listed; return arguments of :func:`matching`."""
+    """Ask which runs are listed; return arguments of :func:`matching`.
+
+    The filter of the dataset follows the app's switch of the dataset.
+    """
+    datasets, current = sorted({r.dataset for r in rows if r.dataset}), session.current_dataset()
+    if session.arrived() or st.session_state.get(FILTERED_BY) != current:
+        st.session_state["runs_datasets"] = [current] if current in datasets else []
+    st.session_state[FILTERED_BY] = current
     return {
         "states": st.multiselect(
             "State",
@@ -372,7 +373,7 @@ def _ask_filters(rows: Sequence[RunRow]) -> dict[str, Any]:
         ),
         "datasets": st.multiselect(
             "Dataset",
-            sorted({r.dataset for r in rows if r.dataset}),
+            datasets,
             key="runs_datasets",
         ),
         "tags": st.multiselect(
