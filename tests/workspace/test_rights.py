@@ -34,7 +34,7 @@ READS = {
     "schedulers": "installed report template",
     "annotations": "bytes_of notes trash",
     "launch": "augmented conflicts estimate image_size members plan_mismatch suggest",
-    "throughput": "expected status wait",
+    "throughput": "epoch_images epoch_seconds expected status wait",
     "doctor": "kept last notice refusal start_where_unchecked verdict",
     "configs": "clone load names parse",
     "monitor": ("bands best_epoch is_current label_set mask_history masks_at starts table usage"),

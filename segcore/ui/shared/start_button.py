@@ -1,6 +1,7 @@
 """The button that starts many trainings at once: alike for a search and an ablation."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import streamlit as st
 
@@ -14,14 +15,11 @@ MANY = 10
 
 def training_seconds(config: TrainConfig) -> float | None:
     """Return how long a training takes here, seconds; None where nothing is known yet."""
-    throughput = session.workspace().throughput.expected(config)
+    speeds = session.workspace().throughput
+    throughput = speeds.expected(config)
     if throughput is None:
         return None
-    seconds = throughput.epoch_seconds
-    if seconds is None:
-        images = session.workspace().datasets.open(config.dataset).select(config.train_split)
-        seconds = len(images) / throughput.images_per_second
-    return seconds * config.recipe.epochs
+    return speeds.epoch_seconds(config, throughput) * config.recipe.epochs
 
 
 def total_seconds(configs: Sequence[TrainConfig]) -> float | None:
@@ -29,7 +27,7 @@ def total_seconds(configs: Sequence[TrainConfig]) -> float | None:
     known: dict[str, float | None] = {}
     total = 0.0
     for config in configs:
-        key = repr((config.dataset, config.model, config.size, config.recipe, config.device))
+        key = repr(replace(config, seed=0, member=0, group=""))
         if key not in known:
             known[key] = training_seconds(config)
         seconds = known[key]

@@ -108,9 +108,10 @@ def _metrics(
             DOCS,
         ),
     )
-    seconds = _epoch_seconds(config, throughput)
+    speeds = session.workspace().throughput
+    seconds = speeds.epoch_seconds(config, throughput) if throughput else None
     second[0].metric(
-        "Time per epoch" if peak is not None else "Est. time per epoch",
+        "Time per epoch" if peak is not None else "Rough time per epoch",
         "unknown" if seconds is None else _seconds(seconds),
         help=manual.see(_throughput_help(throughput), DOCS),
     )
@@ -125,17 +126,19 @@ def _metrics(
     )
     if seconds is not None:
         st.caption(f"{_total(config, members, seconds)} {measured_when(throughput)}")
+    st.caption(_images(config, *speeds.epoch_images(config)))
 
 
 def _seconds(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 10 else duration(seconds)
 
 
-def _epoch_seconds(config: TrainConfig, throughput: Throughput | None) -> float | None:
-    if throughput is None or throughput.epoch_seconds is not None:
-        return throughput.epoch_seconds if throughput else None
-    images = session.workspace().datasets.open(config.dataset).select(config.train_split)
-    return len(images) / throughput.images_per_second
+def _images(config: TrainConfig, trained: int, validated: int) -> str:
+    """Say how many images an epoch has, and which balance plan repeats them."""
+    name = session.plain(config.balance_plan)
+    plan = f" with the balance plan {name}" if name else ""
+    validation = f", {plural(validated, 'image')} for validation" if validated else ""
+    return f"An epoch: {plural(trained, 'image')}{plan}{validation}."
 
 
 def _total(config: TrainConfig, members: int, seconds: float) -> str:
@@ -158,7 +161,10 @@ def _throughput_help(throughput: Throughput | None) -> str:
             f"A rough guess from {throughput.run}, another model, by the operations of the two; it "
             "may be off by a factor of three."
         )
-    return f"{rate} as in {throughput.run}; repeats of a balance plan and validation add to it."
+    return (
+        f"Rough: the images of an epoch, a validated one counted as a third, at {rate} as in "
+        f"{throughput.run}. Benchmark to measure it."
+    )
 
 
 def measured_when(throughput: Throughput | None) -> str:

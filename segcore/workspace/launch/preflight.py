@@ -51,7 +51,12 @@ class Launches:
         split = "train" if "train" in opened.splits else next((s for s in opened.splits if s), None)
         summary = self._datasets.statistics(dataset).summary(split)
         size = self.image_size(dataset)
-        found = suggest_config(dataset, summary, size, self._usable(), list(opened.plans()))
+        plans = [
+            name
+            for name in opened.plans()
+            if plan_mismatch(TrainConfig(dataset, balance_plan=name), opened) is None
+        ] * (split == "train")
+        found = suggest_config(dataset, summary, size, self._usable(), plans)
         config = dataclasses.replace(found.config, engine=default_engine())
         return dataclasses.replace(found, config=config)
 
