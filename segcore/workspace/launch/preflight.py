@@ -10,6 +10,7 @@ from typing import Any
 from segcore.config import TrainConfig
 from segcore.data.augmentation.repeats import AugmentedCopy, preview_copies
 from segcore.data.balance.plans import BalancePlan, Mismatch
+from segcore.data.dataset.dataset import Dataset
 from segcore.data.statistics.shrinkage import Shrinkage, find_shrunken
 from segcore.data.statistics.statistics import load_statistics
 from segcore.errors import SegcoreError
@@ -51,11 +52,7 @@ class Launches:
         split = "train" if "train" in opened.splits else next((s for s in opened.splits if s), None)
         summary = self._datasets.statistics(dataset).summary(split)
         size = self.image_size(dataset)
-        plans = [
-            name
-            for name in opened.plans()
-            if plan_mismatch(TrainConfig(dataset, balance_plan=name), opened) is None
-        ] * (split == "train")
+        plans = [name for name in opened.plans() if split == "train" and _fits(name, opened)]
         found = suggest_config(dataset, summary, size, self._usable(), plans)
         config = dataclasses.replace(found.config, engine=default_engine())
         return dataclasses.replace(found, config=config)
@@ -274,3 +271,11 @@ class Launches:
         if config.predict_after:
             queue_predictions(self._runs, self._datasets, runs)
         return runs
+
+
+def _fits(plan: str, dataset: Dataset) -> bool:
+    """Whether a balance plan is sound and was made for the images of "train"."""
+    try:
+        return plan_mismatch(TrainConfig(dataset.name, balance_plan=plan), dataset) is None
+    except SegcoreError:
+        return False

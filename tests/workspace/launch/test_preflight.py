@@ -344,6 +344,23 @@ def test_the_pace_is_that_of_a_run_like_it(trained) -> None:
     assert trained.workspace.launch.suggest("tiny").config.size == (32, 64)
 
 
+def test_only_a_plan_for_the_images_of_today_is_recommended(workspace, monkeypatch) -> None:
+    datasets, offered = workspace.datasets, []
+    for name, split in (("fits", "train"), ("other", "test"), ("damaged", "train")):
+        datasets.save_plan("tiny", name, datasets.plan_balance("tiny", split))
+    (datasets.open("tiny").folder / "plans" / "damaged.json").write_text("{}")
+
+    def suggest(dataset, summary, size, devices, plans):
+        offered.append(plans)
+        return suggest_config(dataset, summary, size, devices, plans)
+
+    monkeypatch.setattr("segcore.workspace.launch.preflight.suggest_config", suggest)
+    workspace.launch.suggest("tiny")
+    datasets.make_splits("tiny", "random", {"train": 0.34, "validation": 0.66}, 3)
+    workspace.launch.suggest("tiny")
+    assert offered == [["fits"], []]
+
+
 def test_configs_have_names(trained) -> None:
     configs, config = trained.workspace.configs, trained.workspace.configs.clone(trained.members[1])
     assert (config.member, config.group) == (0, "")
