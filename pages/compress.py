@@ -3,6 +3,7 @@
 import streamlit as st
 
 from segcore import formatting
+from segcore.config import EvaluateConfig, TrainConfig
 from segcore.ui.compress import (
     back_off,
     charts,
@@ -14,7 +15,14 @@ from segcore.ui.compress import (
     tiers,
 )
 from segcore.ui.compress import verdict as advice
-from segcore.ui.shared import cached_scores, login, run_names, session, split_predictions
+from segcore.ui.shared import (
+    cached_scores,
+    login,
+    run_links,
+    run_names,
+    session,
+    split_predictions,
+)
 
 ACTIONS = {
     "merge": ("green", ":material/merge:"),
@@ -34,6 +42,15 @@ TABS = (
     "Holdout check",
     "Back off",
 )
+
+
+def training_behind(run: str) -> dict[str, str]:
+    """Return the link to a run's settings; of an ensemble to its first member's, of an import none."""
+    config = workspace.runs.open(run).config
+    if isinstance(config, EvaluateConfig):
+        run, config = config.members[0], workspace.runs.open(config.members[0]).config
+    return {"from_run": run} if isinstance(config, TrainConfig) else {}
+
 
 workspace = session.workspace()
 session.header(
@@ -218,7 +235,7 @@ with st.popover("Save as label map", icon=":material/save:"):
         st.toast(f"Saved {session.plain(name)}. Choose it on the Train page.")
         if trained:
             session.request("dataset", dataset.name)
-            st.switch_page("pages/train.py", query_params={"label_map": name})
+            run_links.train_with(label_map=name, **training_behind(run))
 outputs = [
     cached_scores.stage_title(stage).removeprefix("+ ")
     for stage in workspace.scores.stages(run, split)

@@ -25,6 +25,7 @@ with left:
         config, members, problem = form.form(name)
     with ways:
         presets.choices(config)
+        presets.banner(config)
     if config is not None:
         augmentation_preview.preview(config)
         grid_form.grid(config, members)

@@ -49,6 +49,24 @@ def test_a_saved_plan_lies_where_training_looks(workspace, open_page) -> None:
     assert any("plan" in d.value.columns and "even" in list(d.value["plan"]) for d in at.dataframe)
 
 
+def test_a_saved_plan_leads_to_a_form_that_trains_with_it(workspace, open_page, read) -> None:
+    at = open_page("balance", dataset="tiny")
+    assert not [b for b in at.button if b.key == "train_plan"]
+    read.check(at.button(key="save_plan").click().run())
+    read.check(at.button(key="train_plan").click().run())
+    assert read.title(at) == "Train"
+    (plan,) = [s for s in at.selectbox if s.label == "Balance plan"]
+    assert plan.value == "pixel-5"
+    assert "Trains with the balance plan **pixel-5**." in [
+        i.value.replace("\\", "") for i in at.info
+    ]
+    read.check(plan.set_value("").run())
+    assert not [i for i in at.info if "balance plan" in i.value]
+    at = read.check(at.switch_page("pages/balance.py").run())
+    read.check(at.button(key="train_plan").click().run())
+    assert [s.value for s in at.selectbox if s.label == "Balance plan"] == ["pixel-5"]
+
+
 def test_a_name_that_is_no_file_name_is_refused(workspace, open_page) -> None:
     at = open_page("balance", dataset="tiny")
     next(t for t in at.text_input if t.label == "Plan name").set_value("../x").run()

@@ -175,6 +175,9 @@ def test_the_train_page_opens_with_the_merged_labels(trained, open_page, read) -
         (2,),
         (3,),
     )
+    (epochs,) = [n.value for n in at.number_input if n.label == "Epochs"]
+    assert epochs == trained.workspace.configs.clone(trained.members[0]).recipe.epochs
+    assert any("merged labels **merged" in info.value for info in at.info)
     again = open_page("train", dataset="tiny", label_map="merged-3")
     (maps,) = [s for s in again.selectbox if s.label == "Label map"]
     assert maps.value == "merged-3"

@@ -6,10 +6,11 @@ import streamlit as st
 
 from segcore.data.balance.plans import BalancePlan
 from segcore.data.dataset.dataset import Dataset
+from segcore.errors import SegcoreError
 from segcore.installing import shell_command
 from segcore.ui.balance.form import Request, saved_plans
 from segcore.ui.dataset import charts as dataset_charts
-from segcore.ui.shared import manual, session, tables
+from segcore.ui.shared import manual, run_links, session, tables
 from segcore.ui.shared.charts.classes import before_after
 from segcore.ui.shared.dataset_scans import table_behind
 
@@ -56,7 +57,7 @@ def cards(plan: BalancePlan) -> None:
 
 
 def save(dataset: str, plan: BalancePlan, request: Request) -> str:
-    """Draw the plan's name and the button that saves it; return the name.
+    """Draw the plan's name, the button that saves it, then one to train with it; return the name.
 
     Args:
         dataset: Name of the dataset.
@@ -71,13 +72,25 @@ def save(dataset: str, plan: BalancePlan, request: Request) -> str:
         pressed = st.button(
             "Save plan", type="primary", icon=":material/save:", key="save_plan", disabled=not name
         )
-        st.page_link("pages/train.py", label="Train", icon=":material/model_training:")
-    if pressed:
-        with session.errors_shown():
-            session.workspace().datasets.save_plan(dataset, name, plan)
-            session.workspace().checklist.note("balance", dataset)
-        st.toast(f"Saved {name}. Choose it on the Train page.")
+        if pressed:
+            with session.errors_shown():
+                session.workspace().datasets.save_plan(dataset, name, plan)
+                session.workspace().checklist.note("balance", dataset)
+            st.toast(f"Saved {session.plain(name)}.")
+        if not _is_saved(dataset, name, plan):
+            st.page_link("pages/train.py", label="Train", icon=":material/model_training:")
+        elif st.button("Train with it", icon=":material/model_training:", key="train_plan"):
+            run_links.train_with(balance_plan=name)
     return name
+
+
+def _is_saved(dataset: str, name: str, plan: BalancePlan) -> bool:
+    """Whether the plan that is shown is saved under a name."""
+    opened = session.workspace().datasets.open(dataset)
+    try:
+        return name in opened.plans() and BalancePlan.from_json(opened.load_plan(name)) == plan
+    except SegcoreError:
+        return False
 
 
 def verdict(plan: BalancePlan, request: Request) -> None:

@@ -164,7 +164,7 @@ def _change_settings(run: str, dataset: str) -> None:
         help="Opens the Train page with the settings of this run.",
     ):
         session.request("dataset", dataset)
-        st.switch_page("pages/train.py", query_params={"from_run": run})
+        run_links.train_with(from_run=run)
 
 
 def _stop_and_resume(run: str, now: str, diverged: bool, untrained: bool) -> None:

@@ -5,6 +5,17 @@ from collections.abc import Mapping
 import streamlit as st
 
 
+def train_with(**query: str) -> None:
+    """Open the Train page with what a link names, even where the same link was followed before.
+
+    Args:
+        query: Of "from_run", "label_map" and "balance_plan" those that the form begins with.
+    """
+    for name in query:
+        st.session_state.pop(f"train_{name}", None)
+    st.switch_page("pages/train.py", query_params=query)
+
+
 def compare_masks(query: Mapping[str, str]) -> None:
     """Link to a run's masks on Compare.
 

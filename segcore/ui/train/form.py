@@ -46,10 +46,12 @@ def form(dataset: str) -> tuple[TrainConfig | None, int, str]:
     values: dict[str, Any] = {}
     with st.container(border=True, key="train_model"):
         members = _model(dataset, values)
-    with st.expander("Optimization, data and device", icon=":material/tune:"):
+    begun = presets.begun()
+    chosen = bool(begun.label_map or begun.balance_plan)  # what a link brought is in view
+    with st.expander("Optimization, data and device", chosen, icon=":material/tune:"):
         _section("training", values, names)
         values["engine"] = pick_engine(FIELDS["engine"])
-        values["device"] = pick_device(presets.begun().device, values["engine"])
+        values["device"] = pick_device(begun.device, values["engine"])
     with st.expander("Advanced", icon=":material/settings:"):
         found = st.text_input(
             "Search settings",
@@ -62,7 +64,7 @@ def form(dataset: str) -> tuple[TrainConfig | None, int, str]:
         )
         _section("advanced", values, names, found or "")
     try:
-        config = trial_config(presets.begun(), values)
+        config = trial_config(begun, values)
     except SegcoreError as error:
         return None, members, str(error)
     presets.keep(config, members)

@@ -110,9 +110,9 @@ def begin(config: TrainConfig, dataset: str = "") -> None:
 
 
 def _from_link(dataset: str) -> None:
-    """Begin with the run or the label map that the page's link names, once."""
-    state = _state()
-    for name in ("from_run", "label_map"):
+    """Begin with the run, label map and balance plan that the page's link names, once."""
+    state, opened = _state(), session.workspace().datasets.open(dataset)
+    for name in ("from_run", "label_map", "balance_plan"):
         value = st.query_params.get(name)
         if not value or value == st.session_state.get(f"train_{name}"):
             continue
@@ -121,12 +121,29 @@ def _from_link(dataset: str) -> None:
             if name == "from_run":
                 begin(session.workspace().configs.clone(value), dataset)
                 continue
-            session.workspace().datasets.open(dataset).load_label_map(value)
+            load = opened.load_label_map if name == "label_map" else opened.load_plan
+            load(value)
             usual = state.recommended.config if state.recommended else TrainConfig(dataset)
             config, _ = state.last.get(dataset, (usual, 1))
-            begin(dataclasses.replace(config, label_map=value), dataset)
+            begin(dataclasses.replace(config, **{name: value}), dataset)
         except SegcoreError as error:
             st.warning(str(error), icon=":material/warning:")
+
+
+def banner(config: TrainConfig | None) -> None:
+    """Say above the form which saved choices of the dataset it trains with, if any.
+
+    Args:
+        config: The form's values at this moment; None while they are refused.
+    """
+    if config is None:
+        return
+    parts = [f"the merged labels **{session.plain(config.label_map)}**"] * bool(config.label_map)
+    parts += [f"the balance plan **{session.plain(config.balance_plan)}**"] * bool(
+        config.balance_plan
+    )
+    if parts:
+        st.info(f"Trains with {' and '.join(parts)}.", icon=":material/bookmark:")
 
 
 def choices(config: TrainConfig | None) -> None:
