@@ -1,6 +1,8 @@
 # Two commands from a fresh clone: `make app` and `make test`.
-# PYTHON=/path/to/python3.12 chooses the interpreter; PORT=8600 another port; GPU=1 or 0 CUDA's libraries or none;
-# ENGINE=jax or torch an environment without TensorFlow.
+#= PORT=8600                    another port of the app
+#= GPU=1 or GPU=0               CUDA's libraries or none; by default where an NVIDIA driver is loaded
+#= ENGINE=jax or ENGINE=torch   an environment without TensorFlow; ENGINE=tensorflow takes it back
+#= PYTHON=/path/to/python3.12   the interpreter of the environment
 PORT ?= 8501
 BIN := .venv/bin
 # Compiled modules are kept, whatever the environment says: the app and the tests start many Python processes.
@@ -9,9 +11,9 @@ unexport PYTHONDONTWRITEBYTECODE
 # A choice of tests (make test PYTEST="-k colour") may lie in one of the two processes alone: 5 says that there were none.
 NONE = $(if $(PYTEST),|| [ $$? = 5 ])
 
-.PHONY: app test suite browser slow quick lint demo-assets screenshots costs benchmark clean
+.PHONY: help app test suite browser slow quick lint demo-assets screenshots costs benchmark clean
 
-app: ## install what is missing and open the app on 127.0.0.1:$(PORT)
+app: ## install what is missing and open the app on 127.0.0.1:8501, or PORT
 	@bash .ci/prepare app
 	@$(BIN)/python -m segcore app --port $(PORT)
 
@@ -58,6 +60,12 @@ costs: ## measure the cost column of the catalogue; some rows: make costs ONLY="
 benchmark: ## measure against the named peers, print ratios; one of them: make benchmark ONLY=viewer
 	@bash .ci/prepare test
 	@for b in benchmarks/bench_$(or $(ONLY),*).py; do echo "== $$b"; PYTHONPATH=. $(BIN)/python $$b || exit 1; done
+
+help: ## list targets and variables
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1 \2/p' Makefile | \
+		while read -r name what; do printf 'make %-13s %s\n' "$$name" "$$what"; done
+	@printf '\nVariables, as in make app PORT=8600:\n'
+	@sed -n 's/^#= /  /p' Makefile
 
 clean: ## remove the environment and caches; never a workspace
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

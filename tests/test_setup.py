@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import os
+import re
 import shutil
 import subprocess
 import tomllib
@@ -149,3 +150,11 @@ def test_ranges_are_those_that_tensorflow_demands():
                 s.operator in ("<", "<=", "==", "~=") and not ours[name].specifier.contains(bound)
                 for s in ours[name].specifier
             ), f"{ours[name]} admits {bound}, which {demanded[name]} refuses"
+
+
+def test_help_lists_every_target_and_variable() -> None:
+    """Whoever asks make for help sees what the Makefile can do without opening it."""
+    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    listed = set(re.findall(r"^make ([a-z-]+)", done.stdout, re.MULTILINE))
+    assert listed >= {"app", "test", "quick", "slow", "lint", "help", "clean"}
+    assert all(f"  {name}=" in done.stdout for name in ("PORT", "GPU", "ENGINE", "PYTHON"))
