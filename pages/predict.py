@@ -20,13 +20,9 @@ candidates = [
     if workspace.predictions.can_predict(run)
 ]
 if not candidates:
-    session.empty(
-        (
-            "There is no trained model to predict with. Train one, or open the demo, which "
-            "includes five."
-        ),
-        "pages/home.py",
-        "Go to Start",
+    session.no_runs(
+        "There is no trained model to predict with. Train one, or open the demo, which includes "
+        "five."
     )
 
 with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from segcore.formatting import plural
+from segcore.runs.folder.status import QUEUED_OR_ACTIVE
 from segcore.ui.shared import confirm, session
 
 
@@ -16,12 +17,18 @@ def show(name: str) -> None:
 
     def lost() -> list[str]:
         dataset = workspace.datasets.open(name)
-        runs = [row.run for row in workspace.runs.rows() if row.dataset == name]
+        rows = [row for row in workspace.runs.rows() if row.dataset == name]
+        runs = [row.run for row in rows]
+        going = [row.run for row in rows if row.status.state in QUEUED_OR_ACTIVE]
         own = [
             f"**{session.plain(name)}** is removed from the workspace with its "
             f"{plural(len(dataset.samples), 'sample')}, splits, tags, label maps and balance plans. "
             "This cannot be undone. Files that were imported by reference stay where they are."
         ]
+        if going:
+            verbs = "still runs or waits" if len(going) == 1 else "still run or wait"
+            sentence = f"{plural(len(going), 'run')} of it {verbs}, and will fail:"
+            own += [f":orange[:material/warning:] {sentence}", confirm.listed(going, 5)]
         if runs:
             own.append(
                 f"{plural(len(runs), 'run')} stay in the workspace, but can no longer be shown, "

@@ -85,13 +85,9 @@ def _dataset_with_models() -> str:
     }
     names = [n for n in workspace.datasets.names() if known & set(workspace.runs.kin(n))]
     if not names:
-        session.empty(
-            (
-                "There is no finished training run yet. Train some models, or open the demo, "
-                "which includes five."
-            ),
-            "pages/home.py",
-            "Go to Start",
+        session.no_runs(
+            "There is no finished training run yet. Train some models, or open the demo, which "
+            "includes five."
         )
     dataset = session.choose_dataset()
     if dataset not in names:

@@ -12,6 +12,7 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from segcore.errors import SegcoreError
 from segcore.labels import LabelSet, color_to_hex
+from segcore.runs.folder.status import QUEUED_OR_ACTIVE
 from segcore.text_files import format_rows
 from segcore.ui.shared import login
 from segcore.ui.shared.page_words import on_page
@@ -258,26 +259,43 @@ def choose_run(kinds: Sequence[str] = SCORED, *, label: str = "Run", key: str = 
 
 
 def no_runs(sentence: str) -> None:
-    """Say that the dataset has no run to show, offer those that have, and end the page."""
-    others = sorted({r.dataset for r in workspace().runs.rows() if r.status.state == "finished"})
-    known = [name for name in others if name in workspace().datasets.names()]
-    dataset = current_dataset()
-    if dataset is not None and known and dataset not in known:
-        with st.container(border=True):
-            st.markdown(
-                f"**{plain(dataset)}** has no finished runs yet. Train a model, or switch the dataset."
-            )
-            with st.container(horizontal=True):
+    """Say that the dataset has no run to show, link to its training or other datasets; end the page."""
+    rows, dataset = workspace().runs.rows(), current_dataset()
+    finished = {r.dataset for r in rows if r.status.state == "finished"}
+    known = [n for n in workspace().datasets.names() if n in finished and dataset not in finished]
+    going = [
+        r
+        for r in rows
+        if r.dataset == dataset and r.kind == "train" and r.status.state in QUEUED_OR_ACTIVE
+    ]
+    first = min(going, key=lambda r: r.status.state == "queued", default=None)
+    if dataset is None or not (known or first):
+        empty(sentence, "pages/home.py", "Go to Start")
+    with st.container(border=True):
+        start = f"**{plain(str(dataset))}** has no finished runs yet"
+        if first:
+            does = "waits in the queue" if first.status.state == "queued" else "is running"
+            st.markdown(f"{start}. Its training {does}.")
+        else:
+            st.markdown(f"{start}. Train a model, or switch the dataset.")
+        with st.container(horizontal=True):
+            if first:
+                st.page_link(
+                    "pages/runs.py",
+                    label="Watch the training",
+                    icon=":material/monitoring:",
+                    query_params={"run": first.run},
+                )
+            else:
                 st.page_link("pages/train.py", label="Train", icon=":material/model_training:")
-                for name in known[:4]:
-                    st.button(
-                        f"Switch to {name}",
-                        on_click=request,
-                        args=("dataset", name),
-                        key=f"switch_{name}",
-                    )
-        st.stop()
-    empty(sentence, "pages/home.py", "Go to Start")
+            for name in known[:4]:
+                st.button(
+                    f"Switch to {name}",
+                    on_click=request,
+                    args=("dataset", name),
+                    key=f"switch_{name}",
+                )
+    st.stop()
 
 
 def choose_model(
