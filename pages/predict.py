@@ -82,7 +82,7 @@ with answers:
         session.step(list(names), "own_image", result.step)
     found = batch.image(image)
     st.caption(
-        f"{session.plain(found.name)}, {found.width} x {found.height} pixels"
+        f"{session.plain(found.name)}, {found.height} x {found.width} pixels (height x width)"
         + (f"; {facts.backend}, {facts.seconds:.2f} s" if facts.backend else "")
         + results.became(run, found)
         + f". The latest {inputs.KEPT} uploads are kept in the workspace."

@@ -100,6 +100,14 @@ def test_docs_use_the_words_of_the_field() -> None:
     assert not found, "\n".join(found)
 
 
+def test_a_size_is_written_height_first() -> None:
+    """One order on all pages and in the shell: height x width, as arrays have it."""
+    first = re.compile(r"width[^{}\n]{0,12}\} ?[x×] ?\$?\{[^{}\n]{0,20}height", re.IGNORECASE)
+    paths = [*files(*CODE, suffix=".py"), *files("segcore/ui", suffix=".js")]
+    found = [f"{path}: {m.group()}" for path in paths for m in first.finditer(path.read_text())]
+    assert not found, "\n".join(found)
+
+
 def test_an_old_word_is_found_in_a_message_and_not_in_code(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setitem(globals(), "ROOT", tmp_path)
     page = tmp_path / "page.py"

@@ -184,7 +184,7 @@ def _show_scenes(scenes: list[dict[str, Any]]) -> list[str]:
     lines = []
     for scene in scenes:
         lines.append(
-            f"Predicted {scene['image']} ({scene['width']} x {scene['height']}) by windows into "
+            f"Predicted {scene['image']} ({scene['height']} x {scene['width']}) by windows into "
             f"{scene['classes']} ({scene['backend']})."
         )
         if scene["note"]:

@@ -244,9 +244,10 @@ def test_the_images_have_one_size_wherever_it_is_written(workspace, open_page, r
     write_dataset(workspace.datasets.folder / "mixed", "mixed", TINY_LABELS, samples)
     at = read.check(open_page("train", dataset="mixed"))
     assert "48 x 64" in workspace.launch.suggest("mixed").reasons["size"]
-    assert any("48 x 64; scored at that size" in caption.value for caption in at.caption)
+    told = " ".join(caption.value.replace("\\", "") for caption in at.caption)
+    assert "Images: 48 x 64 to 96 x 160 (height x width), median 48 x 64; each" in told
     read.check(field(at.number_input, "Width").set_value(320).run())
-    assert any("the images are 48 x 64" in element.value for element in at.markdown)
+    assert any("the median image is 48 x 64" in element.value for element in at.markdown)
 
 
 def test_the_form_begins_with_the_recommendation_and_keeps_its_values(

@@ -33,7 +33,7 @@ READS = {
     "queue": "cluster_workers rows worker",
     "schedulers": "installed report template",
     "annotations": "bytes_of notes trash",
-    "launch": "augmented conflicts estimate image_size members plan_mismatch suggest",
+    "launch": "augmented conflicts estimate image_range image_size members plan_mismatch suggest",
     "throughput": "epoch_images epoch_seconds expected status wait",
     "doctor": "kept last notice refusal start_where_unchecked verdict",
     "configs": "clone load names parse",

@@ -277,7 +277,7 @@ def image_sizes(sizes: Mapping[tuple[int, int], int]) -> go.Figure:
             mode="markers",
             marker={"size": diameters, "color": ACCENT, "opacity": 0.7, "line": {"color": QUIET}},
             customdata=list(sizes.values()),
-            hovertemplate="%{x} x %{y} (width x height): %{customdata:,} images<extra></extra>",
+            hovertemplate="%{y} x %{x} (height x width): %{customdata:,} images<extra></extra>",
         )
     )
     return lay_out(

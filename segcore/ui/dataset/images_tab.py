@@ -49,7 +49,9 @@ def _sizes(looks: ImageStatistics, name: str) -> None:
     sizes = looks.size_counts()
     if len(sizes) == 1:
         ((height, width),) = sizes
-        st.markdown(f"All {len(looks.sample_ids):,} images are {width} × {height} pixels.")
+        st.markdown(
+            f"All {len(looks.sample_ids):,} images are {height} x {width} pixels (height x width)."
+        )
     else:
         st.plotly_chart(
             charts.image_sizes(sizes),

@@ -140,7 +140,7 @@ def _show(wish: _Wish, done: PredictedScene) -> None:
         look = workspace.scene_predictions.look(wish.run, Path(wish.image), Path(wish.out))
         drawn = _overview(look, labels, name)
     st.caption(
-        f"{done.width:,} x {done.height:,} pixels. Zoom in for full resolution; drag to move."
+        f"{done.height:,} x {done.width:,} pixels (height x width). Zoom in for full resolution; drag to move."
     )
     if done.note:
         st.warning(done.note, icon=":material/straighten:")

@@ -103,8 +103,7 @@ def _model(dataset: str, values: dict[str, Any]) -> int:
         values["weights"] = choose_weights(FIELDS["weights"], values["encoder"])
     model = ModelConfig(values["architecture"], values["encoder"], "none")
     with left:
-        image = session.workspace().launch.image_size(dataset)
-        values["size"] = choose_size(image, model.stride)
+        values["size"] = choose_size(_sizes(dataset), model.stride)
     with right:
         members = _members(values)
     extra = [
@@ -170,11 +169,21 @@ def choose_weights(one: Setting, encoder: str) -> str:
     return path or "none"
 
 
-def choose_size(image: tuple[int, int], stride: int) -> tuple[int, int]:
+def _sizes(dataset: str) -> str:
+    """Say which sizes the images have, and at which they are scored."""
+    launch = session.workspace().launch
+    median, extremes = launch.image_size(dataset), launch.image_range(dataset)
+    low, high, middle = (f"{height} x {width}" for height, width in (*extremes, median))
+    if low == high:
+        return f"Images: {low} (height x width); scored at that size."
+    return f"Images: {low} to {high} (height x width), median {middle}; each is scored at its own size."
+
+
+def choose_size(images: str, stride: int) -> tuple[int, int]:
     """Draw height and width; they begin with the form's size if the model's stride allows it.
 
     Args:
-        image: (height, width) of the images, pixels.
+        images: Which sizes the images have, in a sentence.
         stride: Height and width must be multiples of this.
     """
     begun = presets.begun().size
@@ -198,7 +207,7 @@ def choose_size(image: tuple[int, int], stride: int) -> tuple[int, int]:
     if any(side % stride or not stride <= side <= MAX_SIZE for side in sides):
         st.caption(f":red[:material/error: Enter multiples of {stride}, {stride} to {MAX_SIZE:,}.]")
     size = (sides[0], sides[1])
-    note(FIELDS["size"], size, f"Images: {image[0]} x {image[1]}; scored at that size.")
+    note(FIELDS["size"], size, images)
     return size
 
 

@@ -22,7 +22,7 @@ class Facts:
 
     Attributes:
         splits: Samples with a mask by split.
-        image_size: (height, width) of the images, of most of them where they differ.
+        image_size: (height, width) of the images, the median where they differ.
         devices: What the machine has.
         free_disk: Bytes that are free where the workspace lies.
         absent_classes: Classes that no image of the training split holds.
@@ -32,6 +32,7 @@ class Facts:
         shrunken: Classes that nearly disappear at the size, seen in some training masks.
         nowhere: Classes that no image of any split holds; each is also in ``absent_classes``.
         bfloat16: Whether the processor multiplies in bfloat16; None if unknown.
+        one_size: Whether all images have the same size.
     """
 
     splits: dict[str, int]
@@ -45,6 +46,7 @@ class Facts:
     shrunken: Sequence[Shrinkage] = ()
     nowhere: tuple[str, ...] = ()
     bfloat16: bool | None = None
+    one_size: bool = True
 
 
 def find_conflicts(
@@ -106,19 +108,28 @@ def _data(config: TrainConfig, facts: Facts) -> list[str]:
         )
     if facts.plan_notice:
         conflicts.append(facts.plan_notice)
+    return [*conflicts, *_size(config, facts), *_shrunken(config, facts.shrunken)]
+
+
+def _size(config: TrainConfig, facts: Facts) -> list[str]:
+    """Name what the size does to the images."""
+    conflicts = []
     height, width = facts.image_size
+    size = f"{config.size[0]} x {config.size[1]}"
     ratio = config.size[1] * height / (config.size[0] * width)
     if not 0.75 < ratio < 4 / 3:
+        images = "the images are" if facts.one_size else "the median image is"
         conflicts.append(
-            f"{config.size[0]} x {config.size[1]} changes the aspect ratio: the images are "
-            f"{height} x {width}. Choose a size of their proportions."
+            f"{size} changes the aspect ratio: {images} {height} x {width}. Choose a size of their "
+            "proportions."
         )
     if config.size[0] > 1.3 * height and config.size[1] > 1.3 * width:
+        median = "" if facts.one_size else "median "
         conflicts.append(
-            f"{config.size[0]} x {config.size[1]} enlarges the images ({height} x {width}), which "
-            "costs time and adds no detail: choose a smaller size."
+            f"{size} enlarges the images ({median}{height} x {width}), which costs time and adds "
+            "no detail: choose a smaller size."
         )
-    return [*conflicts, *_shrunken(config, facts.shrunken)]
+    return conflicts
 
 
 def _shrunken(config: TrainConfig, shrunken: Sequence[Shrinkage]) -> list[str]:

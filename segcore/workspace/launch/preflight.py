@@ -1,6 +1,7 @@
 """Before a start: a suggested config, estimates, conflicts, and grids of runs."""
 
 import dataclasses
+import math
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -67,6 +68,15 @@ class Launches:
         """
         samples = self._datasets.open(dataset).samples
         return int(median(s.height for s in samples)), int(median(s.width for s in samples))
+
+    def image_range(self, dataset: str) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Return the (height, width) of the smallest and of the largest image, by their pixels.
+
+        Raises:
+            SegcoreError: There is no such dataset.
+        """
+        sizes = {(s.height, s.width) for s in self._datasets.open(dataset).samples}
+        return min(sizes, key=math.prod), max(sizes, key=math.prod)
 
     def _usable(self) -> list[Device]:
         """Return the machine's devices without the GPUs that the doctor saw fail."""
@@ -175,6 +185,7 @@ class Launches:
             self._shrinkage(config),
             self._absent(config, None),
             has_bfloat16(),
+            len({(s.height, s.width) for s in opened.samples}) == 1,
         )
 
     def _absent(self, config: TrainConfig, split: str | None) -> tuple[str, ...]:

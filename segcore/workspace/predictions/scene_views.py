@@ -138,8 +138,8 @@ class SceneLook:
         window = Window(row * side, column * side, side, side).within(self.height, self.width)
         if min(level, row, column, window.height - 1, window.width - 1) < 0:
             raise SegcoreError(
-                f"Expected a tile of a scene of {self.width} x {self.height} pixels, received level "
-                f"{level}, row {row}, column {column}: reload the page."
+                f"Expected a tile of a scene of {self.height} x {self.width} pixels (height x "
+                f"width), received level {level}, row {row}, column {column}: reload the page."
             )
         step = 1 << level
         return self._seen(window, (ceil(window.height / step), ceil(window.width / step)))

@@ -32,7 +32,7 @@ class Networks:
 
 @pytest.fixture
 def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path, np.ndarray]:
-    """A smooth scene of 530 x 330 pixels and its classes, with tiles of 32 pixels: four levels over the overview."""
+    """A smooth scene of 330 x 530 pixels and its classes, with tiles of 32 pixels: four levels over the overview."""
     for module, name, value in (
         (scene_views, "OVERVIEW_SIDE", 40),
         (scene_views, "TILE", 32),
@@ -110,7 +110,7 @@ def test_the_picture_is_written_once_whole_and_anew_for_another_scene(scene, mon
     "place", [(4, 0, 0), (-1, 0, 0), (0, -1, 0), (0, 0, 17), (0, 11, 0), (3, 10**30, 0)]
 )
 def test_a_tile_that_does_not_exist_is_refused(scene, place) -> None:
-    with pytest.raises(SegcoreError, match="Expected a tile of a scene of 530 x 330 pixels"):
+    with pytest.raises(SegcoreError, match="Expected a tile of a scene of 330 x 530 pixels"):
         look_at(scene).tile(*place)
 
 
