@@ -16,6 +16,11 @@ from segcore.workspace.costs import training_bytes
 
 MILD, SEVERE = 3.0, 30.0
 """Mean imbalance ratios (pixels) from which the loss, and from which the class weights, change."""
+UNPROVED = (
+    "A rule by the imbalance, not a measured gain: some teams saw none (docs/deck-ablation.md). "
+    "The Ablation page compares losses on your images."
+)
+"""What is known of the loss that is recommended for imbalanced classes."""
 FEW, MANY = 200, 2000
 """Training images below which augmentation is strong, and from which it need not be."""
 SEEN = 8000
@@ -163,9 +168,9 @@ def _loss(summary: StatisticsSummary, imbalance: float) -> tuple[str, str, str]:
     if imbalance < MILD:
         return "cross_entropy", "none", f"{number}: balanced enough for the steadiest loss."
     if imbalance < SEVERE:
-        why = f"{number}: Dice counts rare classes fully, focal targets hard pixels."
+        why = f"{number}: Dice counts rare classes fully, focal targets hard pixels. {UNPROVED}"
         return "dice_focal", "none", why
-    why = f"{number}: besides an overlap loss, mild weights keep the rarest from vanishing."
+    why = f"{number}: besides an overlap loss, mild weights keep the rarest from vanishing. {UNPROVED}"
     return "dice_focal", "inverse_root", why
 
 

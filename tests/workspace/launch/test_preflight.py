@@ -44,6 +44,7 @@ def test_a_plan_for_a_processor_and_few_images() -> None:
         352,
     )  # 256 of 360 rows; 480 x 256 / 360 = 341.3, nearest multiple of 32
     assert config.recipe.loss == "dice_focal" and config.recipe.class_weights == "none"
+    assert "not a measured gain" in plan.reasons["loss"]  # the README names a team that saw none
     assert config.recipe.augmentation == "strong" and (
         config.recipe.epochs,
         config.recipe.patience,
