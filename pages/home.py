@@ -3,7 +3,7 @@
 import streamlit as st
 
 from segcore.ui.home import checklist
-from segcore.ui.runs import table
+from segcore.ui.runs import queue, table
 from segcore.ui.shared import login, session, tables
 from segcore.ui.shared.run_names import middle
 
@@ -129,7 +129,8 @@ with left:
         st.caption("None yet.")
 with right:
     st.subheader("Latest runs", anchor=False)
-    queued = sum(r.status.state == "queued" for r in runs)
+    follow = sum(map(len, queue.predictions_after({r.run: r for r in runs}).values()))
+    queued = sum(r.status.state == "queued" for r in runs) - follow
     begun = sorted(
         (r for r in table.without_dependents(runs) if r.status.state != "queued"),
         key=lambda r: -(r.status.finished or r.status.started or r.status.created or 0.0),

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from segcore.config import ModelConfig, PredictConfig
+from segcore.config import ModelConfig, PredictConfig, RecipeConfig, TrainConfig
 from segcore.data.synthetic import make_synthetic
 from segcore.ui.shared import session
 from segcore.ui.shared.run_names import middle
@@ -106,6 +106,13 @@ def test_a_failure_is_one_row_whatever_waited_for_it(workspace, made_up, open_pa
         )
     runs = open_page("home").dataframe[-1].value
     assert list(runs["run"]) == [middle(training.id)] and list(runs["state"]) == ["Failed"]
+
+
+def test_the_queue_is_counted_as_on_the_runs_page(workspace, started, open_page) -> None:
+    model, recipe = ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=1)
+    workspace.launch.start(TrainConfig("tiny", model, recipe, (32, 64)), 2)
+    labels = [link.proto.label for link in open_page("home").get("page_link")]
+    assert "2 queued" in labels and len(workspace.queue.rows()) == 6
 
 
 def test_the_demo_opens_with_one_click(

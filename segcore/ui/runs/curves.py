@@ -113,7 +113,7 @@ def _without_epoch(run: str) -> str:
     if not status.has_ended:
         return "Waiting for the first epoch."
     ended = "failed" if status.state == "failed" else "ended"
-    return f"The run {ended} before its first epoch was done. {session.plain(status.cause)}".strip()
+    return f"No curves: the run {ended} before its first epoch was done; the cause is above."
 
 
 def _classes(run: str, history: list[dict[str, Any]], **along: Any) -> None:

@@ -47,14 +47,14 @@ def _card() -> None:
     if _busy(rows.values()) != st.session_state.get("busy_runs"):
         st.rerun()
     active = [r for r in rows.values() if r.status.state in ACTIVE]
-    follow = predictions_after(waiting, rows)
+    follow = predictions_after(rows)
     folded = {run for runs in follow.values() for run in runs}
     queued = [r.run for r in rows.values() if r.status.state == "queued" and r.run not in folded]
     if not active and not queued:
         return
     jobs = [job for job in waiting if not job.works and job.run in queued]
     elsewhere = [job.run for job in waiting if job.works and job.run in queued]
-    with st.container(border=True, key="under_way"):
+    with st.container(border=True, key="under_way", gap="xsmall"):
         _headline(len(active), len(queued), paused)
         for row in active:
             _active(row)
@@ -72,26 +72,22 @@ def _card() -> None:
             st.caption(f"and {len(jobs) - SHOWN} more")
 
 
-def predictions_after(
-    waiting: Sequence[Waiting], rows: Mapping[str, RunRow]
-) -> dict[str, list[str]]:
-    """Return the waiting predictions of each training that has not ended, by its id.
+def predictions_after(rows: Mapping[str, RunRow]) -> dict[str, list[str]]:
+    """Return the queued predictions of each training that has not ended, by its id.
 
     Args:
-        waiting: The queue.
-        rows: The runs by id.
+        rows: All runs by id, newest first.
     """
     follow: dict[str, list[str]] = {}
-    for job in waiting:
-        first = job.after[0] if len(job.after) == 1 else ""
+    for row in reversed(rows.values()):
+        first = rows.get(row.status.after[0]) if len(row.status.after) == 1 else None
         if (
-            first in rows
-            and job.run in rows
-            and job.run.startswith(f"{first}--")
-            and rows[first].status.state in QUEUED_OR_ACTIVE
-            and rows[job.run].status.state == "queued"
+            first is not None
+            and row.run.startswith(f"{first.run}--")
+            and row.status.state == "queued"
+            and first.status.state in QUEUED_OR_ACTIVE
         ):
-            follow.setdefault(first, []).append(job.run)
+            follow.setdefault(first.run, []).append(row.run)
     return follow
 
 
