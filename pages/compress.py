@@ -122,7 +122,7 @@ with suggested:
     listed = advice.suggestions(what_if.verdicts, label_set.class_names, pixels)
     bits = what_if.baseline.entropy_bits
     if weak:
-        st.info(weak, icon=":material/info:")
+        st.info(advice.emphasised(weak), icon=":material/info:")
     elif not listed:
         st.caption("No two classes that occur in this split are confused enough to merge.")
     for pair_advice in [] if weak else listed[:SUGGESTED]:
@@ -156,14 +156,14 @@ with choice:
 
 with top, session.errors_shown():
     found = queries.merge(run, split, groups, prior, importance, apart)
-verdict = advice.judge(found, groups, by_id, split, what_if.verdicts)
+verdict = advice.judge(found, label_set.class_names, split, what_if.verdicts)
 boxes = {
     "recommended": (st.success, ":material/check_circle:"),
     "rejected": (st.warning, ":material/cancel:"),
 }
 box, icon = boxes.get(verdict.kind, (st.info, ":material/info:"))
 with top:
-    box(verdict.sentence, icon=icon)
+    box(advice.emphasised(verdict), icon=icon)
     summary.cards(found)
 with beside:
     st.plotly_chart(

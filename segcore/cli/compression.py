@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from segcore.cli.command import Command, Options, ProgressLine, workspace_of
-from segcore.cli.tables import table
+from segcore.cli.compression_text import show
 from segcore.errors import SegcoreError
-from segcore.formatting import number, percent, span
 from segcore.labels import LabelSet, find_class
 from segcore.workspace import Workspace
 from segcore.workspace.compression.merges import WhatIfOptions
@@ -276,108 +275,6 @@ def parse_importance(words: list[str]) -> dict[str, float]:
     return importance
 
 
-def _show_path(result: dict[str, Any]) -> str:
-    by_name = result["run"] is None  # a table of counts is known by names, a run by ids too
-
-    def group(ids: list[int]) -> str:
-        if by_name:
-            return " + ".join(repr(result["names"][str(i)]) for i in ids)
-        return "{" + ",".join(map(str, ids)) + "}"
-
-    rows = [
-        [
-            r["num_groups"],
-            number(r["accuracy"]),
-            number(r["mean_iou"]),
-            number(r["lift"], 3),
-            percent(r["retained_entropy"]),
-            number(r["honest_accuracy"], 3),
-            ("; " if by_name else " ").join(group(g) for g in r["groups"] if len(g) > 1)
-            or "no merge",
-        ]
-        for r in result["path"]
-    ]
-    header = ["labels", "accuracy", "mean IoU", "lift", "entropy kept", "chance-adjusted accuracy"]
-    return table([*header, "merged" if by_name else "merged ids"], rows)
-
-
-def _show(result: dict[str, Any]) -> str:
-    parts = [_show_path(result)]
-    judged = [("judged on " + str(result["split"]), result.get("judged"))]
-    if "reported" in result:
-        judged.append(("reported on " + result["reported"]["split"], result["reported"]))
-    judged += [
-        (f"hierarchy, level {i + 1}", level) for i, level in enumerate(result.get("hierarchy", []))
-    ]
-    if result.get("merged"):
-        groups = [" + ".join(f"{name!r}" for name in group) for group in result["merged"]]
-        parts.append("Merged: " + "; ".join(groups))
-    rows = [_judged_row(title, judged_map) for title, judged_map in judged if judged_map]
-    if rows:
-        header = [
-            "",
-            "labels",
-            "accuracy",
-            "mean IoU",
-            "resolved",
-            "composition",
-            "lift",
-            "interval",
-            "entropy kept",
-            "chance-adjusted accuracy",
-        ]
-        parts.append(table(header, rows))
-    if "retraining" in result:
-        parts.append("Queued: " + ", ".join(result["retraining"]["queued"]))
-    if "tiers" in result:
-        parts.append(_show_tiers(result["tiers"]))
-    return "\n\n".join(parts)
-
-
-def _judged_row(title: str, judged_map: dict[str, Any]) -> list[Any]:
-    after, (low, high) = judged_map["after"], judged_map["lift_interval"]
-    return [
-        title,
-        after["num_groups"],
-        number(after["accuracy"]),
-        number(after["mean_iou"]),
-        number(after["resolved_confusion"]),
-        number(after["composition"]),
-        number(after["lift"], 3),
-        span(low, high, 3),
-        percent(after["retained_entropy"]),
-        number(after["honest_accuracy"], 3),
-    ]
-
-
-def _show_tiers(result: dict[str, Any]) -> str:
-    rows = []
-    for tier in result["tiers"]:
-        over = tier["beyond"]
-        ends = [None, None] if over is None else over["mean_iou"]["interval"]
-        rows.append(
-            [
-                tier["tier"],
-                tier["images"],
-                number(tier["scores"]["accuracy"]),
-                number(tier["scores"]["mean_iou"]),
-                number(tier["gain"]["mean_iou"]["difference"]),
-                "-" if over is None else number(over["mean_iou"]["difference"]),
-                "-" if over is None else span(*ends),
-            ]
-        )
-    header = [
-        "tier on " + result["split"],
-        "images",
-        "accuracy",
-        "mean IoU",
-        "gain",
-        "gain over merged",
-        "interval",
-    ]
-    return table(header, rows)
-
-
 COMPRESS = Command(
-    "explore merges of labels: accuracy gained against information lost", _arguments, _run, _show
+    "explore merges of labels: accuracy gained against information lost", _arguments, _run, show
 )

@@ -85,9 +85,24 @@ def test_a_named_merge_is_judged_reported_and_compared(trained, shell) -> None:
         json_wanted=False,
     )
     assert "judged on validation" in text and "reported on test" in text and "summed" in text
-    assert "Merged: 'field' + 'forest'" in text and found["merged"] == [["field", "forest"]]
+    assert "Merged: field + forest" in text and found["merged"] == [["field", "forest"]]
+    *_, here, there = text.splitlines()
+    assert here == f"Judged on validation: {found['judged']['verdict']['sentence']}"
+    assert there == f"Reported on test: {found['reported']['verdict']['sentence']}"
     two = shell("compress", run, "--merge", "3:5", "--merge", "road:roof", json_wanted=False)
-    assert "Merged: 'field' + 'forest'; 'road' + 'roof'" in two
+    assert "Merged: field + forest; road + roof" in two
+
+
+def test_the_answer_comes_first_and_the_table_names_the_classes(trained, shell) -> None:
+    run = trained.members[0]
+    answer = shell("compress", run)["answer"]
+    text = shell("compress", run, json_wanted=False)
+    assert answer and text.startswith("\n".join(answer) + "\n\nlabels")
+    rows = [
+        line.split("  ")[-1].strip() for line in text.splitlines() if line[:6].strip().isdigit()
+    ]
+    assert rows[0] == "no merge" and " + " in rows[1] and not set("{}0123456789") & set(rows[1])
+    assert all(word in text for word in ("Lift: ", "Entropy kept: ", "Chance-adjusted accuracy: "))
 
 
 COLONS = LabelSet(
@@ -162,7 +177,7 @@ def test_levels_of_a_hierarchy_are_judged(trained, shell, tmp_path) -> None:
     text = shell(
         "compress", trained.members[0], "--hierarchy", tmp_path / "levels.csv", json_wanted=False
     )
-    assert "hierarchy, level 2" in text
+    assert f"Hierarchy, level 2: {levels[1]['verdict']['sentence']}" in text
 
 
 @pytest.mark.parametrize(
@@ -194,4 +209,4 @@ def test_merges_of_a_table_are_told_by_its_names(tmp_path, capsys):
     (tmp_path / "counts.csv").write_text(table)
     main(["compress", "--confusion", str(tmp_path / "counts.csv")])
     said = capsys.readouterr().out
-    assert "'dog' + 'a, b'" in said and "merged ids" not in said
+    assert "dog + 'a, b'" in said and "in this table for dog" in said

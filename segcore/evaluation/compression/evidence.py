@@ -44,11 +44,13 @@ class Support:
 
     Attributes:
         lifts: The interval of each map's lift over a random merge; NaN for the map with one group.
+        gains: The interval of the accuracy, 0..1, that each map adds.
         stability: (P,) share of resamples, 0..1, in which the pair at rank k is among the k best
             pairs; NaN with too few units.
     """
 
     lifts: tuple[Interval, ...]
+    gains: tuple[Interval, ...]
     stability: Floats
 
 
@@ -62,11 +64,11 @@ def merge_support(
     resamples: int = 500,
     seed: int = 0,
 ) -> Support:
-    """Resample images once, for the intervals of lifts and for how often pairs are chosen again.
+    """Resample images once: intervals of lifts and gains, and how often pairs are chosen again.
 
     Args:
         image_counts: (N, C, C) counts of each image.
-        maps: Label maps over the C classes, whose lifts get intervals.
+        maps: Label maps over the C classes, whose lifts and gains get intervals.
         pairs: Suggested pairs, best first by accuracy per bit of entropy, whose choice is checked.
         forbidden: (C, C) pairs that are no candidates; none by default.
         groups: Draw whole groups of images; length N.
@@ -75,43 +77,45 @@ def merge_support(
     """
     counts = SampleCounts.of(image_counts)
     drawing = Resampling([counts], groups, resamples=resamples, seed=seed)
-    lift = _lift_of(maps, counts.num_classes) if maps else None
+    changes = _changes_of(maps, counts.num_classes) if maps else None
     size = (counts.num_classes, counts.num_classes)
     upper = np.triu(np.ones(size, bool) if forbidden is None else ~forbidden, 1)
     draws, hits = [], np.zeros(len(pairs))
     if drawing.is_enough:
         for (block,) in drawing.sums(counts):
-            if lift:
-                draws.append(lift(block))
+            if changes:
+                draws.append(changes(block))
             if len(pairs):
                 hits += _chosen_again(block, pairs, upper)
-    lifts: tuple[Interval, ...] = ()
-    if lift:
+    found: tuple[Interval, ...] = ()
+    if changes:
         (whole,) = next(drawing.sums(counts, weights=np.ones((1, drawing.units), np.int32)))
-        lifts = drawing.intervals(
-            lift(whole)[0], np.concatenate(draws) if draws else np.zeros((0, 1))
+        found = drawing.intervals(
+            changes(whole)[0], np.concatenate(draws) if draws else np.zeros((0, 1))
         )
-    known = drawing.is_enough
-    return Support(lifts, hits / resamples if known else np.full(len(pairs), np.nan))
+    stability = hits / resamples if drawing.is_enough else np.full(len(pairs), np.nan)
+    return Support(found[: len(maps)], found[len(maps) :], stability)
 
 
-def _lift_of(maps: Sequence[LabelMap], size: int) -> Callable[[Floats], Floats]:
-    """Return what turns (B, C, C) counts into the (B, M) lifts of the maps."""
+def _changes_of(maps: Sequence[LabelMap], size: int) -> Callable[[Floats], Floats]:
+    """Return what turns (B, C, C) counts into (B, 2 M): the maps' lifts, then their gains."""
     groups_of = to_assignments(maps)
     together = (
         (groups_of[:, :, None] == groups_of[:, None, :]).reshape(len(maps), -1).astype(np.float64)
     )
     meet = (together.sum(1) - size) / (size * (size - 1)) if size > 1 else np.ones(len(maps))
 
-    def lift(block: Floats) -> Floats:
+    def changes(block: Floats) -> Floats:
         flat = block.reshape(len(block), -1)
         total = flat.sum(1)
         before = ratio(np.trace(block, axis1=1, axis2=2), total)[:, None]
         after = ratio(flat @ together.T, total[:, None])
         room = (1 - before) * (1 - meet)
-        return ratio(after - before - (1 - before) * meet, np.where(room > 1e-15, room, 0))
+        gains = after - before
+        lifts = ratio(gains - (1 - before) * meet, np.where(room > 1e-15, room, 0))
+        return np.concatenate([lifts, gains], axis=1)
 
-    return lift
+    return changes
 
 
 def _chosen_again(block: Floats, pairs: Sequence[Pair], upper: npt.NDArray[np.bool_]) -> Floats:

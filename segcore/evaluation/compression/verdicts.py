@@ -35,11 +35,12 @@ LEARNED = 0.05
 """A label with a lower recall was not learned: its errors say nothing about its meaning."""
 
 ACTIONS: dict[str, str] = {
-    "merge": "Duplicates: merge the labels, or relabel by a sharper rule.",
+    "merge": "Confused beyond chance: merge them if you can do without the difference; otherwise look "
+    "at example pixels, and sharpen the labelling rule or improve the model.",
     "ensemble": "Model noise: only some members confuse them, so average members, do not merge.",
     "collect": "Too little data: collect or label more images.",
-    "train": "Not learned: no sign of duplicates yet; train longer or weight classes, then retry.",
-    "keep": "Distinct: not worth merging.",
+    "train": "Not learned: its errors prove nothing yet; train longer or weight classes, then retry.",
+    "keep": "Keep apart: the gain does not outweigh the information lost.",
 }
 """What a verdict may advise."""
 
@@ -55,8 +56,9 @@ class MergeVerdict:
             rises, and the rate is above the trade-off rate. Never without per-image counts, which
             the bound needs.
         reason: Why, in one or two sentences.
-        accuracy_gain: Points of accuracy that the merge adds.
-        resolved_confusion: The part of the mean-IoU change that speaks for duplicates.
+        accuracy_gain: Accuracy, 0..1, that the merge adds.
+        gain_interval: (low, high) of it from resampled images; None when unknown.
+        resolved_confusion: The part of the mean-IoU change that speaks for a merge.
         composition: The part that does not.
         lost_bits: Entropy given up, by prior, bits.
         rate: Accuracy gained for each unit of retained entropy sold; None where nothing is sold.
@@ -76,6 +78,7 @@ class MergeVerdict:
     green: bool
     reason: str
     accuracy_gain: float
+    gain_interval: tuple[float, float] | None
     resolved_confusion: float
     composition: float
     lost_bits: Mapping[str, float]
@@ -204,6 +207,7 @@ class _Facts:
     names: tuple[str, str]
     recalls: tuple[float, float]
     interval: tuple[float, float] | None
+    gain: tuple[float, float] | None
     stability: float | None
     agreement: float | None
     images: int | None
@@ -238,10 +242,12 @@ def _facts(
 ) -> list[_Facts]:
     """Gather what is known about each pair; its lift is among the last that ``support`` has."""
     ends: list[Any] = [None] * len(pairs)
+    gains: list[Any] = [None] * len(pairs)
     stability: list[Any] = [None] * len(pairs)
     holding = None
     if support is not None and evidence.image_counts is not None:
         ends = [(one.low, one.high) for one in support.lifts[-len(pairs) :]]
+        gains = [(one.low, one.high) for one in support.gains[-len(pairs) :]]
         stability = support.stability.tolist()
         holding = (SampleCounts.of(evidence.image_counts).true > 0).sum(0)
     members = evidence.member_counts
@@ -251,6 +257,7 @@ def _facts(
             (names[a], names[b]),
             (_recall(counts, a), _recall(counts, b)),
             ends[i],
+            gains[i],
             stability[i],
             None
             if members is None or len(members) < 2
@@ -286,6 +293,7 @@ def _judge(
         green,
         f"{'; '.join(_reasons(base, row, facts))}. {ACTIONS[action]}",
         row.accuracy - base.accuracy,
+        facts.gain,
         row.resolved_confusion,
         row.composition,
         lost,
@@ -326,9 +334,11 @@ def _reasons(base: MapScore, row: MapScore, facts: _Facts) -> list[str]:
     """Say what speaks for and against, a clause each."""
     first, second = facts.names
     gain, sold = 100 * (row.accuracy - base.accuracy), 100 * (1 - row.retained_entropy)
+    least, most = facts.gain or (np.nan, np.nan)
+    ends = f" ({formatting.span(100 * least, 100 * most, 2)})" if np.isfinite(least) else ""
     reasons = [
-        f"Merging {first} and {second} adds {formatting.number(gain, 2)} points of accuracy for "
-        f"{formatting.number(sold, 2)} % of the entropy"
+        f"Merging {first} and {second} adds {formatting.number(gain, 2)} points of accuracy{ends} "
+        f"for {formatting.number(sold, 2)} % of the entropy"
     ]
     if np.isnan(row.lift):
         reasons.append(
@@ -342,8 +352,8 @@ def _reasons(base: MapScore, row: MapScore, facts: _Facts) -> list[str]:
         )
     else:
         low, high = facts.interval
-        lift, *ends = (formatting.signed(value, 3) for value in (row.lift, low, high))
-        reasons.append(f"lift over a random merge {lift} ({' to '.join(ends)})")
+        lift, *span = (formatting.signed(value, 3) for value in (row.lift, low, high))
+        reasons.append(f"lift over a random merge {lift} ({' to '.join(span)})")
     if not np.isnan(row.honest_accuracy):
         honest = (formatting.number(one.honest_accuracy, 3) for one in (base, row))
         reasons.append(f"chance-adjusted accuracy {' to '.join(honest)}")

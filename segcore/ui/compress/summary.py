@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from segcore import formatting
+from segcore.evaluation.compression.advice import ends
 from segcore.evaluation.compression.chosen_map import MapReport
 from segcore.evaluation.compression.what_if import WhatIf
 from segcore.evaluation.counts.bootstrap import Interval
@@ -16,7 +17,7 @@ from segcore.labels import LabelSet
 from segcore.ui.compress import charts, queries
 from segcore.ui.compress.queries import Groups, Importance
 from segcore.ui.compress.tree_chart import tree_and_matrix
-from segcore.ui.compress.verdict import ends, judge
+from segcore.ui.compress.verdict import emphasised, judge
 from segcore.ui.shared import manual, session, tables
 
 MEASURES = (
@@ -116,7 +117,7 @@ def _further(report: MapReport) -> list[Entry]:
             formatting.points(after.resolved_confusion),
             None,
             "The part of the change in mean IoU that comes from confusion inside the merged groups. "
-            "Only this part suggests duplicate labels.",
+            "Only this part speaks for a merge.",
         ),
         (
             "Class-mix effect",
@@ -291,9 +292,9 @@ def reported(
     with session.errors_shown():
         here, there = (queries.merge(run, s, groups, *terms[:2]) for s in (split, other))
         pairs = queries.what_if(run, other, *terms)[0].verdicts
-    verdict = judge(there, groups, names, other, pairs)
+    verdict = judge(there, list(names.values()), other, pairs)
     kinds = {"recommended": st.success, "rejected": st.warning}
-    kinds.get(verdict.kind, st.info)(f"On {session.plain(other)}: {verdict.sentence}")
+    kinds.get(verdict.kind, st.info)(f"On {session.plain(other)}: {emphasised(verdict)}")
     _both_splits(f"selected on {split}", here, f"checked on {other}", there)
     if split == "test":
         st.caption(

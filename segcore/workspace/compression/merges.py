@@ -1,6 +1,6 @@
 """Merges of labels: what they do to the scores of a run, from its counts; the what-if over all."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,15 @@ import numpy.typing as npt
 from segcore.config import EvaluateConfig
 from segcore.data.dataset.documents import Documents
 from segcore.errors import SegcoreError
+from segcore.evaluation.compression.advice import answer as sentences
+from segcore.evaluation.compression.advice import judge
 from segcore.evaluation.compression.chosen_map import MapReport, report_map
 from segcore.evaluation.compression.evidence import Evidence
 from segcore.evaluation.compression.hierarchy import read_hierarchy
 from segcore.evaluation.compression.information import importance_weights
 from segcore.evaluation.compression.null_model import null_band
 from segcore.evaluation.compression.search import forbidden_pairs
+from segcore.evaluation.compression.verdicts import MergeVerdict
 from segcore.evaluation.compression.what_if import WhatIf, WhatIfSettings, compress
 from segcore.evaluation.counts.confusion_table import read_confusion_csv
 from segcore.labels import LabelClass, LabelMap, LabelSet
@@ -42,15 +45,24 @@ class MergeReport:
 
     Attributes:
         report: The scores, by class index.
-        class_ids: The user's ids of the classes.
+        label_set: The classes.
+        split: Name of the split.
+        pairs: Gives the advice on pairs of labels on that split; asked for the verdict only.
     """
 
     report: MapReport
-    class_ids: list[int]
+    label_set: LabelSet
+    split: str
+    pairs: Callable[[], Sequence[MergeVerdict]] = tuple
 
     def to_json(self) -> dict[str, Any]:
-        """Return a JSON-ready mapping in the user's class ids."""
-        return self.report.to_json(self.class_ids)
+        """Return a JSON-ready mapping in the user's class ids, with the verdict in words."""
+        names = self.label_set.class_names
+        verdict = judge(self.report, names, self.split, self.pairs())
+        return {
+            **self.report.to_json(self.label_set.class_ids),
+            "verdict": {"kind": verdict.kind, "sentence": verdict.sentence},
+        }
 
 
 @dataclass(frozen=True)
@@ -123,9 +135,16 @@ class LabelWhatIf:
     names: Mapping[int, str]
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as ``segscope compress --json`` prints it."""
+        """Return it as ``segscope compress --json`` prints it, with the answer in words."""
         names = {str(number): name for number, name in self.names.items()}
-        return {"run": self.run, "split": self.split, **self.answer.to_json(), "names": names}
+        place = f"on {self.split}" if self.split else "in this table"
+        return {
+            "run": self.run,
+            "split": self.split,
+            **self.answer.to_json(),
+            "names": names,
+            "answer": sentences(self.answer, list(self.names.values()), place),
+        }
 
 
 _Known = tuple[LabelSet, npt.NDArray[np.int64], Evidence]
@@ -241,7 +260,12 @@ class Merges:
             ),
             groups=self._scores.drawn_by(run, ids).groups,
         )
-        return MergeReport(report, label_set.class_ids)
+
+        def pairs() -> Sequence[MergeVerdict]:
+            asked = WhatIfOptions(prior, importance)
+            return self.what_if(run, split, options=asked).answer.verdicts
+
+        return MergeReport(report, label_set, split, pairs)
 
     def saved(self, run: str) -> list[SavedMerge]:
         """Return the saved merges that fit the labels of a run, every version, newest first.

@@ -35,6 +35,17 @@ def test_identical_images_give_the_lift_itself():
     np.testing.assert_allclose(lifts[2].ends(), 0, atol=1e-12)
 
 
+def test_gains_are_the_accuracy_added_with_an_interval():
+    maps = [LabelMap.merging(4, [(2, 3)]), LabelMap.identity(4)]
+    added, nothing = merge_support(IMAGES, maps, seed=1).gains
+    before, after = score_maps(IMAGES.sum(0), maps[::-1])
+    assert added.value == pytest.approx(after.accuracy - before.accuracy)
+    assert 0 < added.low < added.value < added.high < 1
+    np.testing.assert_allclose(nothing.ends(), 0, atol=1e-12)
+    alike = merge_support(np.stack([TOY] * 6), maps).gains[0]
+    np.testing.assert_allclose(alike.ends(), 18 / 200)
+
+
 def test_few_units_have_no_interval_nor_stability():
     assert not merge_support(IMAGES[:5], [LabelMap.identity(4)]).lifts[0].is_known
     few = list("abcde") * 8

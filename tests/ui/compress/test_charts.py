@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from segcore.ui.compress.charts import before_and_after, compression_curve, sankey, trade_off
-from tests.ui.compress.made_up_scores import map_score
+from tests.evaluation.compression.made_up_scores import map_score
 
 NAMES = ["field", "forest", "road"]
 
