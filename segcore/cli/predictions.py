@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from segcore.catalog import EXPORT_FORMATS, MASK_VALUES
-from segcore.cli.back_off import add_calibration, back_off_options
 from segcore.cli.command import Command, Options, ProgressLine, workspace_of
+from segcore.cli.compression.back_off import add_calibration, back_off_options
 from segcore.cli.options import add_setting, add_settings, given
 from segcore.cli.tables import table
 from segcore.config import PredictConfig, PredictOptions

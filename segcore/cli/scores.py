@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from segcore.cli.back_off import BACK_OFF
 from segcore.cli.command import Command, Options, ProgressLine, workspace_of
-from segcore.cli.compression import COMPRESS
+from segcore.cli.compression.back_off import BACK_OFF
+from segcore.cli.compression.compress import COMPRESS
 from segcore.cli.tables import table
 from segcore.data.health.interval_groups import IMAGES
 from segcore.data.splits.splits import GROUPINGS

@@ -1,7 +1,8 @@
-"""The command train: launch training runs, or measure how long they will take."""
+"""The commands of training: recommend, encoders, and train, which starts runs or measures their time."""
 
 import argparse
 import dataclasses
+import shlex
 from typing import Any
 
 from segcore.catalog import ALL_ENCODERS, Encoder, resolve
@@ -9,12 +10,24 @@ from segcore.catalog.hub import PREFIX, is_class, is_hub
 from segcore.cli.command import Command, Options, ProgressLine, parse_count, workspace_of
 from segcore.cli.options import add_settings, given
 from segcore.cli.tables import table
-from segcore.config import ModelConfig, TrainConfig
+from segcore.config import TrainConfig
+from segcore.config.schema import settings
 from segcore.config.tuning import trial_config
 from segcore.formatting import duration, gib, percent, plural
 from segcore.installing import extra_command
 from segcore.runs.machine.engines import new_config
+from segcore.workspace import Workspace
+from segcore.workspace.launch.command_line import command_line
 from segcore.workspace.launch.predictions import predicted_splits
+from segcore.workspace.launch.suggestions import Suggestion
+
+DOWNLOADS = {
+    "imagenet": "Keras downloads the encoder's ImageNet weights once, when the run starts; "
+    "--weights none or a file needs no internet.",
+    "preset": "KerasHub downloads the encoder's weights once, when the run starts; --weights none or "
+    "a folder needs no internet.",
+}
+"""What a choice of weights fetches from the internet."""
 
 
 def add_train_settings(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +39,12 @@ def add_train_settings(parser: argparse.ArgumentParser) -> None:
 def _train_arguments(parser: argparse.ArgumentParser) -> None:
     add_train_settings(parser)
     add = parser.add_argument
+    add(
+        "--recommended",
+        action="store_true",
+        help="start from what is recommended for this dataset and machine, as the Train page does, "
+        "and not from the defaults; other options override it. See: segscope recommend",
+    )
     add(
         "--members",
         default="1",
@@ -52,23 +71,35 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def train_config(options: Options) -> TrainConfig:
+def train_config(options: Options, base: TrainConfig | None = None) -> TrainConfig:
     """Return the training config that the flags of ``train`` give.
+
+    Args:
+        options: The parsed flags.
+        base: What holds where no flag is given; None for the defaults.
 
     Raises:
         SegcoreError: A value is refused; the field is named.
     """
-    values, usual = given(options, TrainConfig), ModelConfig()
+    begun = base or new_config(options.dataset)
+    values, usual = given(options, TrainConfig), begun.model
     values["architecture"], values["encoder"] = resolve(
         values.get("architecture", usual.architecture), values.get("encoder", usual.encoder)
     )
-    return trial_config(new_config(options.dataset), values)
+    return trial_config(begun, values)
+
+
+def _suggested(workspace: Workspace, dataset: str) -> Suggestion:
+    """Return what the Train page recommends, once the classes are counted."""
+    workspace.datasets.statistics(dataset, progress=ProgressLine("Counting classes"))
+    return workspace.launch.suggest(dataset)
 
 
 def _train(options: Options) -> dict[str, Any]:
-    config = train_config(options)
-    members = parse_count(options.members, "--members", 1, 100)
     workspace = workspace_of(options)
+    base = _suggested(workspace, options.dataset).config if options.recommended else None
+    config = train_config(options, base)
+    members = parse_count(options.members, "--members", 1, 100)
     if options.measure:
         workspace.throughput.start(config)
         throughput = workspace.throughput.wait(config, progress=ProgressLine("Measuring"))
@@ -82,7 +113,13 @@ def _train(options: Options) -> dict[str, Any]:
     )
     dataset = workspace.datasets.open(config.dataset)
     predicted = predicted_splits(config, dataset)
-    result: dict[str, Any] = {"runs": runs, "warnings": warnings, "predicted": predicted}
+    result: dict[str, Any] = {
+        "runs": runs,
+        "warnings": warnings,
+        "predicted": predicted,
+        "weights": config.model.weights,
+        **({"command": command_line(config, members)} if base else {}),
+    }
     if options.wait:
         workspace.runs.wait(runs, progress=ProgressLine("Training"))
         statuses = {run: workspace.runs.open(run).status() for run in runs}
@@ -97,6 +134,10 @@ def _show_train(result: dict[str, Any]) -> str:
     if "pace" in result:
         return _show_throughput(result["pace"], result["epochs"])
     lines = [f"Warning: {sentence}" for sentence in result["warnings"]]
+    if "command" in result:
+        lines.append(f"Recommended, with your options: {result['command']}")
+    if result["weights"] in DOWNLOADS:
+        lines.append(DOWNLOADS[result["weights"]])
     if "scores" not in result:
         lines.append(f"Started {plural(len(result['runs']), 'run')}: {', '.join(result['runs'])}")
         if result["predicted"]:
@@ -119,6 +160,28 @@ def _show_throughput(throughput: dict[str, Any], epochs: int) -> str:
     if beside:
         lines.append(f"{plural(beside, 'other run')} ran meanwhile: alone it is faster.")
     return "\n".join(lines)
+
+
+def _recommend(options: Options) -> dict[str, Any]:
+    found = _suggested(workspace_of(options), options.dataset)
+    return {
+        "dataset": options.dataset,
+        "options": [
+            {"option": one.flag, "value": one.write(one.get(found.config)), "reason": reason}
+            for name, one in settings(TrainConfig).items()
+            if (reason := found.reasons.get(name))
+        ],
+        "weights": found.config.model.weights,
+        "command": command_line(found.config),
+    }
+
+
+def _show_recommend(result: dict[str, Any]) -> str:
+    rows = [[r["option"], r["value"] or "none", r["reason"]] for r in result["options"]]
+    short = shlex.join(["segscope", "train", result["dataset"], "--recommended"])
+    lines = [table(["option", "value", "why"], rows), "", f"Train with it: {short}"]
+    lines.append(f"The same in full: {result['command']}")
+    return "\n".join([*lines, *[DOWNLOADS[result["weights"]]] * (result["weights"] in DOWNLOADS)])
 
 
 def _encoders(options: Options) -> list[dict[str, Any]]:
@@ -165,7 +228,17 @@ def _encoder_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", default="", help="only those with this in their name")
 
 
+def _recommend_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset", help="name of a dataset in the workspace")
+
+
 TRAINING_COMMANDS: dict[str, Command] = {
+    "recommend": Command(
+        "what to train on a dataset on this machine, with reasons, as the Train page begins",
+        _recommend_arguments,
+        _recommend,
+        _show_recommend,
+    ),
     "encoders": Command("list the encoders", _encoder_arguments, _encoders, _show_encoders),
     "train": Command("start training runs", _train_arguments, _train, _show_train),
 }

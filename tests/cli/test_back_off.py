@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from segcore.cli import main
-from segcore.cli.back_off import parse_promise
+from segcore.cli.compression.back_off import parse_promise
 from segcore.errors import SegcoreError
 from segcore.workspace.compression.back_offs import BackOffOptions
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from segcore.cli import main
-from segcore.cli.compression import parse_classes
+from segcore.cli.compression.compress import parse_classes
 from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelSet
 from segcore.workspace.compression.merges import WhatIfOptions

@@ -5,17 +5,9 @@ import json
 from segcore.config import TrainConfig, TuneConfig, to_json
 from segcore.config.schema import flags
 from segcore.installing import shell_command
-from segcore.runs.machine.engines import default_engine
+from segcore.workspace.launch.command_line import command_line, train_flags
 
-
-def command_line(config: TrainConfig, members: int = 1) -> str:
-    """Return the shell command that starts the same runs.
-
-    Args:
-        config: What is trained.
-        members: Size of the ensemble.
-    """
-    return shell_command("train", config.dataset, *_train_flags(config, members))
+__all__ = ["average_command", "command_line", "search_command", "student_command"]
 
 
 def student_command(config: TrainConfig, first: TrainConfig) -> str:
@@ -40,15 +32,6 @@ def average_command(config: TrainConfig) -> str:
 def search_command(config: TuneConfig) -> tuple[str, str]:
     """Return the shell command that starts the same search, and the content of its space.json."""
     search = flags(config, nested=False)
-    words = ["tune", config.dataset, *_train_flags(config.base, 1)]
+    words = ["tune", config.dataset, *train_flags(config.base, 1)]
     line = shell_command(*words, "--space", "space.json", *search)
     return line, json.dumps(to_json(config.space), indent=1)
-
-
-def _train_flags(config: TrainConfig, members: int) -> list[str]:
-    """Return the flags of ``train``; part of a group of submodels is trained as one model."""
-    skip = ("submodels",) if config.group else ()
-    words = flags(config, skip=skip)
-    if "--engine" not in words and config.engine != default_engine():
-        words += ["--engine", config.engine]  # the shell would take another one here
-    return [*words, *(["--members", str(members)] if members > 1 else [])]

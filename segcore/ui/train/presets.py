@@ -125,7 +125,7 @@ def _from_link(dataset: str) -> None:
             load(value)
             usual = state.recommended.config if state.recommended else TrainConfig(dataset)
             config, _ = state.last.get(dataset, (usual, 1))
-            begin(dataclasses.replace(config, **{name: value}), dataset)
+            begin(dataclasses.replace(config, **{name: value}), dataset)  # type: ignore[arg-type]
         except SegcoreError as error:
             st.warning(str(error), icon=":material/warning:")
 

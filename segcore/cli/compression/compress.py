@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from segcore.cli.command import Command, Options, ProgressLine, workspace_of
-from segcore.cli.compression_text import show
+from segcore.cli.compression.compress_text import show
 from segcore.errors import SegcoreError
 from segcore.labels import LabelSet, find_class
 from segcore.workspace import Workspace

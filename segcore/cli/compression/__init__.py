@@ -1,0 +1,1 @@
+"""The commands of the label-compression what-if: compress and back-off."""

@@ -1,0 +1,70 @@
+"""The shell starts from what the Train page recommends, and says what that is."""
+
+import json
+import shlex
+
+import pytest
+
+from segcore.cli import build_parser, main
+from segcore.cli.training import train_config
+from segcore.config import TrainConfig
+
+DATASET = "tiny"
+
+
+@pytest.fixture
+def shell(workspace, capsys: pytest.CaptureFixture[str]):
+    """Run a command in the test's workspace; its JSON or text."""
+
+    def run(*words: str, json_wanted: bool = True):
+        main([*words, "--workspace", str(workspace.folder), *["--json"] * json_wanted])
+        out = capsys.readouterr().out
+        return json.loads(out) if json_wanted else out
+
+    return run
+
+
+def config_of(workspace, run: str) -> TrainConfig:
+    config = workspace.runs.open(run).config
+    assert isinstance(config, TrainConfig)
+    return config
+
+
+def test_it_trains_what_the_page_recommends(workspace, shell, started) -> None:
+    wanted = workspace.launch.suggest(DATASET).config
+    assert wanted.recipe != TrainConfig(DATASET).recipe
+    found = shell("train", DATASET, "--recommended", "--name", "a")
+    begun = config_of(workspace, found["runs"][0])
+    assert (begun.model, begun.recipe, begun.size) == (wanted.model, wanted.recipe, wanted.size)
+    plain = config_of(workspace, shell("train", DATASET, "--name", "b")["runs"][0])
+    assert plain.recipe == TrainConfig(DATASET).recipe
+
+
+def test_options_override_the_recommendation(workspace, shell, started) -> None:
+    words = ("--encoder", "tiny", "--weights", "none", "--epochs", "7")
+    found = shell("train", DATASET, "--recommended", *words)
+    begun, wanted = (
+        config_of(workspace, found["runs"][0]),
+        workspace.launch.suggest(DATASET).config,
+    )
+    assert (begun.model.encoder, begun.model.weights, begun.recipe.epochs) == ("tiny", "none", 7)
+    assert (begun.model.architecture, begun.recipe.loss) == ("unet", wanted.recipe.loss)
+    assert "--epochs 7" in found["command"] and "--encoder tiny" in found["command"]
+
+
+def test_a_recommendation_has_reasons_and_a_command_that_gives_it(workspace, shell) -> None:
+    wanted = workspace.launch.suggest(DATASET)
+    found = shell("recommend", DATASET)
+    assert {row["reason"] for row in found["options"]} == set(wanted.reasons.values())
+    options = build_parser().parse_args(shlex.split(found["command"])[1:])
+    assert train_config(options) == wanted.config
+    text = shell("recommend", DATASET, json_wanted=False)
+    assert f"segscope train {DATASET} --recommended\n" in text and found["command"] in text
+    assert wanted.reasons["encoder"] in text
+
+
+def test_a_download_is_named_before_it_happens(shell, started) -> None:
+    said = shell("train", DATASET, json_wanted=False)
+    assert "Keras downloads the encoder's ImageNet weights" in said and "--weights none" in said
+    assert "downloads" not in shell("train", DATASET, "--weights", "none", json_wanted=False)
+    assert "Keras downloads" in shell("recommend", DATASET, json_wanted=False)
