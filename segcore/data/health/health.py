@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.data.files.scanning import Progress
+from segcore.data.formats.importers.report import is_answered
 from segcore.data.health.findings import Evidence, Finding
 from segcore.data.health.image_hashes import hash_images, near_groups
 from segcore.data.health.interval_groups import interval_groups
@@ -82,7 +83,7 @@ def _some(number: int, noun: str, plural: str = "") -> str:
 
 
 def find_left_out(evidence: Evidence) -> list[Finding]:
-    """Problems of the import: orphans, sizes that differ, undeclared ids, corrupt files."""
+    """Problems of the import that remain: orphans, sizes that differ, unnamed classes, corrupt files."""
     file = evidence.dataset.folder / "import.json"
     if not file.is_file():
         return []
@@ -97,6 +98,7 @@ def find_left_out(evidence: Evidence) -> list[Finding]:
             p.get("fix") or p.get("mend", ""),
         )
         for p in problems
+        if not is_answered(p, evidence.dataset.label_set)
     ]
 
 

@@ -1,5 +1,6 @@
 """What an import says about itself: what came in, and what did not and why."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +16,16 @@ class Problem:
         sample: Id or file it concerns; "" for the whole source.
         what: What was found.
         fix: What the user can do.
+        scored: Names of the classes, scored when imported, that it asks about: it is answered once
+            each of them is renamed or ignored.
+        ignored: The same of classes that the import ignores: once renamed or scored.
     """
 
     sample: str
     what: str
     fix: str
+    scored: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
 
     @staticmethod
     def of(sample: str, error: SegcoreError) -> "Problem":
@@ -38,9 +44,28 @@ class Problem:
         text = f"{self.what}: {self.fix}" if self.fix else self.what
         return f"{self.sample}: {text}" if self.sample else text
 
-    def to_json(self) -> dict[str, str]:
-        """Return ``{"sample", "what", "fix"}``."""
-        return {"sample": self.sample, "what": self.what, "fix": self.fix}
+    def to_json(self) -> dict[str, Any]:
+        """Return ``{"sample", "what", "fix"}``, and the classes that it asks about where it does."""
+        asked = {"scored": [*self.scored], "ignored": [*self.ignored]}
+        return {
+            "sample": self.sample,
+            "what": self.what,
+            "fix": self.fix,
+            **{kind: names for kind, names in asked.items() if names},
+        }
+
+
+def is_answered(problem: Mapping[str, Any], label_set: LabelSet) -> bool:
+    """Return whether the classes of today answer what an import asked about its classes.
+
+    Args:
+        problem: As :meth:`Problem.to_json` wrote it.
+        label_set: The classes of today.
+    """
+    scored, ignored = set(problem.get("scored", ())), set(problem.get("ignored", ()))
+    asked = bool(scored or ignored)
+    still = scored & set(label_set.class_names) | ignored & {c.name for c in label_set.ignored}
+    return asked and not still
 
 
 @dataclass(frozen=True)

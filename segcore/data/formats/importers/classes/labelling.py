@@ -90,6 +90,7 @@ def _finish(
                 "",
                 f"{row.name!r} is scored like any class",
                 "set it to ignored if it marks what nobody labelled",
+                scored=(row.name,),
             )
             for row in scored
             if row.name.lower() in VOID_NAMES
@@ -171,13 +172,18 @@ def label_declared_ids(
             f"by convention it is taken for void and ignored: {share:.2%} of the pixels, in "
             f"{plural(max(survey.masks[t] for t in tops), 'mask')}"
         )
-        problems.append(Problem("", what, "declare it as a class if it is one"))
+        fix = "declare it as a class if it is one"
+        problems.append(Problem("", what, fix, ignored=(_void_name(rows),)))
     if bare or tops:
-        known = {row.name for row in rows}
-        name = next(n for n in ("void", "void 255", "void (255)") if n not in known)
+        name = _void_name(rows)
         rows.append(DeclaredClass(name, 255, (0, 0, 0), True))
         codes.append(list(VOID_CODES))
     return _finish(rows, codes, "index", problems)
+
+
+def _void_name(rows: Sequence[DeclaredClass]) -> str:
+    known = {row.name for row in rows}
+    return next(n for n in ("void", "void 255", "void (255)") if n not in known)
 
 
 def bears_out(survey: Survey, assumed: Sequence[DeclaredClass]) -> bool:
@@ -269,19 +275,20 @@ def label_found_ids(survey: Survey, many: bool = False) -> Labelling:
     listed = (*meaning.classes, *([] if meaning.void is None else [meaning.void]))
     shown = list_ids(listed, survey)
     what = f"the source declares no classes; its masks hold the ids {shown}"
-    problems = [Problem("", what, NAME_THEM)]
+    problems = [Problem("", what, NAME_THEM, scored=tuple(row.name for row in rows))]
     top = meaning.classes[-1]
+    asked = (rows[-1].name,)
     if meaning.greys:
         held = f"only {meaning.classes[0]} and {top}" if binary else "steps of grey"
         what = (
             f"the masks hold {held} besides strays" if meaning.strays else f"the masks hold {held}"
         )
         what += f"; {'both' if binary else 'all'} are taken for classes"
-        problems.append(Problem("", what, f"ignore {top} if it is void"))
+        problems.append(Problem("", what, f"ignore {top} if it is void", scored=asked))
     elif meaning.doubtful:
         what = f"{list_ids([top], survey)} is taken for a class, though many sets mark void so"
-        problems.append(Problem("", what, "ignore that class if it is void"))
-    problems.extend(_rare_ids(meaning, survey))
+        problems.append(Problem("", what, "ignore that class if it is void", scored=asked))
+    problems.extend(_rare_ids(rows, survey))
     if {1, 255} <= set(survey.pixels) and not survey.beside[255].get(1):
         what = "no mask holds both 1 and 255: these may be two ways to write one foreground"
         problems.append(Problem("", what, "write all masks alike if they are"))
@@ -295,7 +302,8 @@ def label_found_ids(survey: Survey, many: bool = False) -> Labelling:
             f"{survey.share([meaning.void]):.2%} of the pixels, in "
             f"{plural(survey.masks[meaning.void], 'mask')}"
         )
-        problems.append(Problem("", what, "declare it in a classes.csv if it is a class"))
+        fix = "declare it in a classes.csv if it is a class"
+        problems.append(Problem("", what, fix, ignored=("void",)))
         rows.append(DeclaredClass("void", meaning.void, (0, 0, 0), True))
         codes.append([meaning.void])
     return _finish(rows, codes, "index", problems)
@@ -309,12 +317,13 @@ def _codes_of(meaning: Meaning) -> list[list[int]]:
     ]
 
 
-def _rare_ids(meaning: Meaning, survey: Survey) -> list[Problem]:
+def _rare_ids(rows: Sequence[DeclaredClass], survey: Survey) -> list[Problem]:
     """Name ids that are in very few pixels of very few masks, as mistakes do."""
     rare = [
-        code
-        for code in meaning.classes
-        if survey.share([code]) < MIN_COLOR_SHARE
+        (code, row.name)
+        for row in rows
+        if (code := row.id) is not None
+        and survey.share([code]) < MIN_COLOR_SHARE
         and survey.masks[code] <= max(1, 0.05 * survey.num_masks)
         and survey.num_masks > 2
     ]
@@ -324,8 +333,9 @@ def _rare_ids(meaning: Meaning, survey: Survey) -> list[Problem]:
             f"the id {code} is rare: {plural(survey.pixels[code], 'pixel')} in "
             f"{plural(survey.masks[code], 'mask')}",
             "correct the mask if it is a mistake",
+            scored=(name,),
         )
-        for code in (rare if len(rare) <= MAX_LISTED else ())
+        for code, name in (rare if len(rare) <= MAX_LISTED else ())
     ]
 
 
@@ -531,20 +541,16 @@ def _disagreement(
         )
         for code in strange[:MAX_LISTED]
     ) + (f" and {len(strange) - MAX_LISTED} more" if len(strange) > MAX_LISTED else "")
+    unnamed = tuple(color_to_hex(code_color(code)) for code in strange)
     if not declared_in:
-        return [
-            Problem(
-                "",
-                f"the source declares no classes; the masks hold the colours {shown}",
-                NAME_THEM,
-            )
-        ]
+        what = f"the source declares no classes; the masks hold the colours {shown}"
+        return [Problem("", what, NAME_THEM, scored=unnamed)]
     fix = "name or ignore each"
     given = {row.color for row in absent}
     if all(code_color(code)[::-1] in given for code in strange):
         fix = "red and blue look swapped (OpenCV writes BGR): swap them in the masks or the table"
     what = f"the masks hold colours that {declared_in} does not declare: {shown}; the masks win"
-    noted = [Problem("", what, fix)]
+    noted = [Problem("", what, fix, scored=unnamed)]
     if absent:
         listed = ", ".join(f"{row.name} {color_to_hex(row.color or (0, 0, 0))}" for row in absent)
         what = (
