@@ -4,8 +4,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from segcore.catalog import BALANCE_MODES, BALANCE_RULES
+from segcore.catalog import BALANCE_RULES
 from segcore.cli.command import Command, Options, ProgressLine, workspace_of
+from segcore.cli.data.balance_text import BY, imbalance_table, plan_tables
 from segcore.cli.data.bands import band_table
 from segcore.cli.data.splits import SPLIT
 from segcore.cli.tables import table
@@ -13,7 +14,7 @@ from segcore.data.balance.planner import parse_target
 from segcore.data.dataset.documents import check_name
 from segcore.data.formats.exporters import FORMS
 from segcore.errors import SegcoreError
-from segcore.formatting import frequency, number, percent
+from segcore.formatting import frequency, percent
 from segcore.labels import list_names, plural
 
 
@@ -52,21 +53,7 @@ def _show_stats(result: dict[str, Any]) -> str:
         ),
         "",
     ]
-    imbalance = result["imbalance"]
-    lines.append(
-        table(
-            ["imbalance", "earth-mover distance from uniform", "mean IR"],
-            [
-                [
-                    mode,
-                    number(imbalance[mode]["earth_mover_distance"]),
-                    number(imbalance[mode]["mean_ir"]),
-                ]
-                for mode in BALANCE_MODES
-            ],
-        )
-    )
-    lines.append(f"SCUMBLE {number(imbalance['scumble'], 6)}")
+    lines.append(imbalance_table(result["imbalance"]))
     if "bands" in result:
         lines += ["", band_table(result["bands"])]
     return "\n".join(lines)
@@ -80,7 +67,8 @@ def _balance_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mode",
         default="pixel",
-        help="balance shares of pixels (pixel) or of images (count); default: pixel",
+        help="balance shares of pixels (pixel) or of images (image, also written count); default: "
+        "pixel",
     )
     parser.add_argument(
         "--target",
@@ -137,7 +125,8 @@ def _balance(options: Options) -> dict[str, Any]:
     datasets = workspace_of(options).datasets
     if options.save:
         check_name(options.save, "plan")
-    asked = (options.dataset, options.split, options.mode, options.max_repeats, options.budget)
+    mode = "count" if options.mode == "image" else options.mode
+    asked = (options.dataset, options.split, mode, options.max_repeats, options.budget)
     how: dict[str, Any] = {
         "target": parse_target(options.target),
         "temper": options.temper,
@@ -149,7 +138,13 @@ def _balance(options: Options) -> dict[str, Any]:
     plan = datasets.plan_balance(*asked, **how)
     if options.save:
         datasets.save_plan(options.dataset, options.save, plan)
-    return {"dataset": options.dataset, "saved_as": options.save, **plan.to_json()}
+    classes = datasets.open(options.dataset).label_set.class_names
+    return {
+        "dataset": options.dataset,
+        "saved_as": options.save,
+        "classes": classes,
+        **plan.to_json(),
+    }
 
 
 def _show_balance(result: dict[str, Any]) -> str:
@@ -157,21 +152,11 @@ def _show_balance(result: dict[str, Any]) -> str:
     again = sum(r > 1 for r in repeats)
     lines = [
         (
-            f"{result['dataset']}, split {result['split']}: {len(repeats)} images, "
-            f"{result['copies']} copies of {again} of them."
+            f"{result['dataset']}, split {result['split']}, by {BY[result['mode']]}: "
+            f"{len(repeats)} images, {result['copies']} copies of {again} of them."
         ),
         "",
-        table(
-            ["mode", "before", "after", "floor", "copies", "effective sample size"],
-            [
-                [
-                    result["mode"],
-                    *(number(result[key]) for key in ("before", "after", "floor")),
-                    result["copies"],
-                    number(result["effective_sample_size"], 1),
-                ]
-            ],
-        ),
+        plan_tables(result),
         "",
         result["verdict"],
     ]

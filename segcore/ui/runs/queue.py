@@ -79,7 +79,7 @@ def predictions_after(rows: Mapping[str, RunRow]) -> dict[str, list[str]]:
         rows: All runs by id, newest first.
     """
     follow: dict[str, list[str]] = {}
-    for row in reversed(rows.values()):
+    for row in reversed(list(rows.values())):
         first = rows.get(row.status.after[0]) if len(row.status.after) == 1 else None
         if (
             first is not None

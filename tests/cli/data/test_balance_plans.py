@@ -1,11 +1,13 @@
 """The shell's balance, export and grouped splits."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 
 from segcore.cli import main
+from segcore.formatting import frequency
 from segcore.workspace import Workspace
 
 
@@ -51,6 +53,35 @@ def test_balance_tells_its_contract_and_saves_the_plan(shell, workspace) -> None
 def test_balance_in_words(shell) -> None:
     code, out, _ = shell("balance", "tiny", "--budget", 0, "--save", "none")
     assert code == 0 and "6 images, 0 copies of 0 of them" in out and "--balance-plan none" in out
+
+
+def cells(text: str, header: str) -> list[list[str]]:
+    """The cells of the table whose first column is called ``header``."""
+    rows = text[text.index(f"\n{header} ") :].strip().split("\n\n")[0].splitlines()
+    return [re.split(r" {2,}", row.strip()) for row in rows if not row.startswith("--")]
+
+
+def test_balance_shows_each_class_before_and_after(shell) -> None:
+    told = json.loads(shell("balance", "tiny", "--mode", "count", "--json")[1])
+    text = shell("balance", "tiny", "--mode", "count")[1]
+    header, *rows = cells(text, "class")
+    assert header == ["class", "share before", "share after"]
+    wanted = zip(told["classes"], told["shares_before"], told["shares_after"], strict=True)
+    assert rows == [[name, frequency(before), frequency(after)] for name, before, after in wanted]
+    assert "by image: 6 images" in text and "floor: no plan" in text
+
+
+def test_by_image_is_by_count(shell) -> None:
+    assert shell("balance", "tiny", "--mode", "image") == shell(
+        "balance", "tiny", "--mode", "count"
+    )
+    assert shell("balance", "tiny", "--mode", "image") != shell("balance", "tiny")
+
+
+def test_stats_says_what_its_figures_are(shell) -> None:
+    _, out, _ = shell("stats", "tiny")
+    assert [row[0] for row in cells(out, "imbalance")][:3] == ["imbalance", "by pixel", "by image"]
+    assert all(word in out for word in ("Distance (earth-mover): ", "Mean IR: ", "SCUMBLE: "))
 
 
 @pytest.mark.parametrize(
