@@ -129,7 +129,8 @@ def _show_import(result: dict[str, Any]) -> str:
     if result.get("bands"):
         lines.append(f"Bands keep their values: {result['bands']}")
     names = [c["name"] for c in result["label_set"]["classes"]]
-    lines.append(f"{plural(len(names), 'class', 'es')}: {list_names(names)}")
+    origin = f", from {result['classes_from']}" if result["classes_from"] else ""
+    lines.append(f"{plural(len(names), 'class', 'es')}{origin}: {list_names(names)}")
     ignored = result["label_set"].get("ignored", [])
     if ignored:
         shown = list_names([f"{c['name']} (id {c['id']})" for c in ignored])

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
 import cv2
@@ -48,6 +48,21 @@ FORMATS: tuple[tuple[bytes, Callable[[BinaryIO, str], Image.Image]], ...] = (
     (b"P5", PpmImagePlugin.PpmImageFile),
     (b"P6", PpmImagePlugin.PpmImageFile),
 )
+
+KINDS = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".bmp": "BMP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".webp": "WebP",
+    ".gif": "GIF",
+    ".ppm": "PPM",
+    ".pgm": "PPM",
+    ".pnm": "PPM",
+}
+"""What the ending of a name claims."""
 
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # damage is a sentence
@@ -108,7 +123,7 @@ def open_stream(file: BinaryIO, name: str) -> Iterator[Image.Image]:
         start = file.read(16)
         make = next((make for magic, make in FORMATS if start.startswith(magic)), None)
         if make is None:
-            raise SegcoreError(_no_image(start, name))
+            raise SegcoreError(no_image(start, name))
         file.seek(0)
         image = make(file, name)
         width, height = image.size
@@ -116,8 +131,13 @@ def open_stream(file: BinaryIO, name: str) -> Iterator[Image.Image]:
         yield image
 
 
-def _no_image(start: bytes, name: str) -> str:
-    """Say what a file is that begins like no image."""
+def no_image(start: bytes, name: str) -> str:
+    """Say what a file is that begins like no image.
+
+    Args:
+        start: Its first bytes.
+        name: What it is called; its ending says what it claims to be.
+    """
     if not start:
         return f"Expected an image, received the empty file {name}: copy it again or remove it."
     if start.startswith(b"version https://"):
@@ -127,6 +147,12 @@ def _no_image(start: bytes, name: str) -> str:
         )
     if start.lstrip().lower().startswith((b"<!doctype html", b"<html")):
         return f"Expected an image, received {name}, a page of text (HTML): download it again."
+    claimed = KINDS.get(PurePath(name).suffix.lower())
+    if claimed:
+        return (
+            f"Expected a {claimed} image as the name says, received {name} with other content: it is "
+            "damaged or of another kind; copy it again, convert or remove it."
+        )
     return (
         f"Expected a PNG, JPEG, TIFF, BMP, WebP, GIF or PPM image, received {name}: convert or "
         "remove it."

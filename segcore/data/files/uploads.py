@@ -26,7 +26,14 @@ from segcore.data.files.georeference import (
     is_available,
     open_raster,
 )
-from segcore.data.files.images import FORMATS, is_stack, open_stream, several_images, to_rgb
+from segcore.data.files.images import (
+    FORMATS,
+    is_stack,
+    no_image,
+    open_stream,
+    several_images,
+    to_rgb,
+)
 from segcore.data.files.names import (
     IMAGE_SUFFIXES,
     OTHER_PICTURES,
@@ -223,10 +230,7 @@ def check_content(data: bytes, name: str) -> None:
     shown, suffix = _shown(PurePosixPath(name).name), PurePosixPath(name).suffix.lower()
     magic = next((magic for magic, _ in FORMATS if data.startswith(magic)), None)
     if magic is None:
-        raise SegcoreError(
-            f"Expected a PNG, JPEG, TIFF, BMP, WebP, GIF or PPM image, received {shown} "
-            "with other content: convert or remove it."
-        )
+        raise SegcoreError(no_image(data[:16], shown))
     if suffix not in _SUFFIXES[magic]:
         raise SegcoreError(
             f"Expected {shown} to be what its ending says, received a file of the kind "

@@ -7,6 +7,7 @@ import pytest
 
 from segcore.cli import main
 from segcore.data.files.images import encode_png
+from segcore.data.formats.importers.class_tables import TRUTHS
 from segcore.whole_files import write_bytes
 
 
@@ -54,3 +55,45 @@ def test_an_import_says_that_splits_are_missing_and_how_to_make_them(tmp_path, c
         )
     main(["import", str(tmp_path / "in"), "--name", "set", "--workspace", str(tmp_path / "ws")])
     assert ("segscope split set" in capsys.readouterr().out) == flat
+
+
+def write_scene(folder) -> None:
+    mask = np.array([[0, 1, 1, 0]] * 3, np.uint8)
+    write_bytes(folder / "images/train/s.png", encode_png(np.zeros((3, 4, 3), np.uint8)))
+    write_bytes(folder / "masks/train/s.png", encode_png(mask))
+
+
+def test_an_import_says_which_class_table_it_read(tmp_path, capsys):
+    write_scene(tmp_path / "in")
+    (tmp_path / "in/classes.csv").write_text("id,name\n0,sky\n1,road\n")
+    where = ["--workspace", str(tmp_path / "ws")]
+    (tmp_path / "in/classes.json").write_text('["sky", "road"]')
+    main(["import", str(tmp_path / "in"), "--name", "same", *where])
+    said = capsys.readouterr().out
+    assert "2 classes, from classes.csv: " in said and "declares others" not in said
+    (tmp_path / "in/classes.json").write_text('["air", "ground"]')
+    main(["import", str(tmp_path / "in"), "--name", "other", *where])
+    said = capsys.readouterr().out
+    assert "the classes are read from classes.csv; classes.json declares others: remove" in said
+
+
+def test_classes_that_nothing_declares_come_from_nowhere(source, tmp_path, capsys):
+    words = ["--name", "set", "--mask-suffix=-truth", "--workspace", str(tmp_path / "ws")]
+    main(["import", str(source), *words, "--json"])
+    assert json.loads(capsys.readouterr().out)["classes_from"] == ""
+
+
+@pytest.mark.parametrize(
+    ("table", "text"),
+    [
+        ("classes.csv", "id,name,ignore\n0,sky,ye\n1,road,no\n"),
+        ("classes.json", '[{"name": "sky", "ignore": "ye"}, {"name": "road"}]'),
+    ],
+)
+def test_a_wrong_word_for_ignore_is_answered_by_all_that_fit(tmp_path, capsys, table, text):
+    write_scene(tmp_path / "in")
+    (tmp_path / "in" / table).write_text(text)
+    with pytest.raises(SystemExit):
+        main(["import", str(tmp_path / "in"), "--workspace", str(tmp_path / "ws")])
+    said = capsys.readouterr().err
+    assert "'ye'" in said and all(word in said for word in TRUTHS)

@@ -92,6 +92,16 @@ def test_the_format_is_known_by_content_not_by_name(tmp_path):
         pass
 
 
+def test_content_that_is_not_what_the_name_claims_is_called_so(tmp_path):
+    (tmp_path / "a5.jpg").write_bytes(b"\x00\xd8" + bytes(range(200)))
+    wanted = r"JPEG image as the name says, received a5\.jpg with other content: it is damaged"
+    with pytest.raises(SegcoreError, match=wanted), open_image(tmp_path / "a5.jpg"):
+        pass
+    (tmp_path / "notes").write_bytes(b"hello")
+    with pytest.raises(SegcoreError, match="PNG, JPEG"), open_image(tmp_path / "notes"):
+        pass
+
+
 @pytest.mark.parametrize(("top", "expected"), [(4095, 255), (4096, 16), (65535, 255)])
 def test_twelve_bits_in_sixteen_are_not_read_as_darkness(tmp_path, top, expected):
     Image.fromarray(np.array([[0, top]], np.uint16)).save(tmp_path / "a.png")

@@ -79,7 +79,8 @@ HOSTILE = {
     ),
     "an image and code": ("code.png", PNG + b"<?php system(1);", "a web page or script too"),
     "half an image": ("half.png", PNG[: len(PNG) // 2], "damaged or breaks off"),
-    "nothing": ("empty.png", b"", "with other content"),
+    "nothing": ("empty.png", b"", "the empty file"),
+    "a damaged JPEG": ("a5.jpg", b"\x00" * 99, "Expected a JPEG image as the name says"),
     "a program": ("run.exe", b"MZ", "convert or remove"),
 }
 

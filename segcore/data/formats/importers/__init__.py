@@ -56,6 +56,7 @@ from segcore.data.formats.importers.classes.mask_codes import read_codes
 from segcore.data.formats.importers.classes.two_datasets import refuse_two_datasets
 from segcore.data.formats.importers.conversion import convert, key_of, to_indices
 from segcore.data.formats.importers.hints import describe
+from segcore.data.formats.importers.paired_folders import other_tables
 from segcore.data.formats.importers.pairs.pairing import Pairing
 from segcore.data.formats.importers.rasters import Rasters, convert_rasters, parse_bands
 from segcore.data.formats.importers.report import ImportReport, Problem
@@ -218,12 +219,20 @@ def recognise(
 
 
 def _with_note(layout: Layout, source: Source) -> Layout:
-    """Report it where the class table's encoding had to be guessed."""
+    """Report what was guessed of the class table: its encoding, and which of several it is."""
     file = source.root / layout.declared_in
     if not layout.declared or not file.is_file() or file.suffix.lower() not in TEXT_SUFFIXES:
         return layout
     what, _, fix = read_text(file, MAX_JSON_BYTES).note.partition(": ")
-    return replace(layout, problems=(*layout.problems, Problem("", what, fix))) if what else layout
+    notes = [Problem("", what, fix)] if what else []
+    notes += other_tables(source, layout.declared_in)
+    return replace(layout, problems=(*layout.problems, *notes))
+
+
+def _origin(layout: Layout, label_set: LabelSet) -> str:
+    """What declares the classes; "" where the masks hold others and win."""
+    names = {row.name for row in layout.declared}
+    return layout.declared_in if names & set(label_set.class_names) else ""
 
 
 def open_source(source: Path, staging: Staging, progress: Progress | None = None) -> Source:
@@ -394,6 +403,7 @@ def _import_into(
             reported,
             about,
             len(pool),
+            _origin(layout, labelling.label_set),
         )
         writer.note("import.json", report.to_json())
         if rasters.look:

@@ -38,6 +38,8 @@ TRUTHS = {
     "n": False,
     "": False,
 }
+ANSWERS = "yes, no, true, false, y, n, 1, 0 or nothing"
+"""The keys of :data:`TRUTHS` as an error names them."""
 
 
 @dataclass(frozen=True)
@@ -191,8 +193,8 @@ def _parse_csv(text: str, file: str) -> Iterable[DeclaredClass]:
         ignore = cells.get(-1 if at["ignore"] is None else at["ignore"], "").lower()
         if ignore not in TRUTHS:
             raise SegcoreError(
-                f"Expected true or false for ignore in {where}, received {shown(ignore)}: "
-                "correct it."
+                f"Expected {ANSWERS} for ignore in {where}, received {shown(ignore)}: write one of "
+                "them."
             )
         yield DeclaredClass(
             name,
@@ -244,7 +246,7 @@ def _json_entry(key: str | None, value: Any, where: str) -> DeclaredClass:
         ignore = str(value.get("ignore", value.get("ignoreInEval", False))).lower()
         if name is None or ignore not in TRUTHS:
             raise SegcoreError(
-                f"Expected a name, and true or false for ignore, in {where}, received "
+                f"Expected a name, and for ignore {ANSWERS}, in {where}, received "
                 f"{shown(dict(value))}: correct it."
             )
         return DeclaredClass(
@@ -310,3 +312,14 @@ _PARSERS: dict[str, Callable[[str, str], Iterable[DeclaredClass]]] = {
     ".json": _parse_json,
     ".txt": _parse_text,
 }
+
+
+def declare_alike(one: Sequence[DeclaredClass], other: Sequence[DeclaredClass]) -> bool:
+    """Return whether two tables declare the same classes; ids count where both give them, as colours do."""
+
+    def agree(a: DeclaredClass, b: DeclaredClass) -> bool:
+        pairs = ((a.id, b.id), (a.color, b.color))
+        known = all(x == y for x, y in pairs if x is not None and y is not None)
+        return known and (a.name, a.ignore) == (b.name, b.ignore)
+
+    return len(one) == len(other) and all(map(agree, one, other))

@@ -8,10 +8,16 @@
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from segcore.data.formats.importers.class_tables import TABLE_NAMES, DeclaredClass, read_class_table
+from segcore.data.formats.importers.class_tables import (
+    TABLE_NAMES,
+    DeclaredClass,
+    declare_alike,
+    read_class_table,
+)
 from segcore.data.formats.importers.hints import describe, name_ways
 from segcore.data.formats.importers.pairs.pairing import Pairing
 from segcore.data.formats.importers.pairs.partners import Partners, pair_by_rule, pair_places
@@ -46,6 +52,22 @@ def find_class_table(source: Source) -> tuple[tuple[DeclaredClass, ...], str]:
                 "for all masks, or import what belongs to each by itself."
             )
     return declared, nearest
+
+
+def other_tables(source: Source, read: str) -> list[Problem]:
+    """Report the class tables in the folder of the one that was read which declare other classes."""
+    if not TABLE_NAMES.fullmatch(read):
+        return []
+    declared, problems = read_class_table(source.root / read), []
+    for name in source.files:
+        beside = name != read and PurePosixPath(name).parent == PurePosixPath(read).parent
+        if not beside or not TABLE_NAMES.fullmatch(name):
+            continue
+        with suppress(SegcoreError):  # not every file of such a name is a table
+            if not declare_alike(read_class_table(source.root / name), declared):
+                what = f"the classes are read from {read}; {name} declares others"
+                problems.append(Problem("", what, "remove the one that is not meant"))
+    return problems
 
 
 def sample_id(folders: tuple[str, ...], stem: str) -> str:

@@ -81,6 +81,7 @@ class ImportReport:
         problems: What did not fit.
         bands: What each image is, in words, where bands keep their values; "" for pictures.
         num_unlabelled: Images without a mask that came in; they are no samples.
+        classes_from: The file, or the publication, that declares the classes; "" where none does.
     """
 
     name: str
@@ -91,6 +92,7 @@ class ImportReport:
     problems: tuple[Problem, ...]
     bands: str = ""
     num_unlabelled: int = 0
+    classes_from: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready mapping with the attributes as keys."""
@@ -102,5 +104,6 @@ class ImportReport:
             "num_unlabelled": self.num_unlabelled,
             "splits": self.splits,
             "label_set": self.label_set.to_json(),
+            "classes_from": self.classes_from,
             "problems": [p.to_json() for p in self.problems],
         }

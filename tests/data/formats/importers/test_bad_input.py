@@ -100,7 +100,7 @@ ONE_BAD = {
         png_bomb(10000, 10010),
         "at most 100 megapixels",
     ),
-    "not an image": ("images/b.png", b"hello world", "Expected a PNG, JPEG"),
+    "not an image": ("images/b.png", b"hello world", "Expected a PNG image as the name says"),
     "empty file": ("masks/b.png", b"", "Expected an image, received the empty file"),
 }
 
@@ -164,7 +164,7 @@ BAD_TABLES = {
     "bad colour": ("id,name,color\n0,sky,bluish\n", "line 2 of classes.csv, received 'bluish'"),
     "colour out of range": ("id,name,color\n0,sky,0 0 256\n", "from 0 to 255"),
     "bad id": ("id,name\n0,sky\n-1,road\n", "class id from 0 to 65535 in line 3"),
-    "bad ignore": ("id,name,ignore\n0,sky,perhaps\n", "true or false"),
+    "bad ignore": ("id,name,ignore\n0,sky,perhaps\n", "Expected yes, no, true, false"),
     "empty": ("", "columns id and name"),
     "header only": ("id,name\n", "at least one class"),
     "not text": ("\x00\xff", "UTF-8|columns"),
