@@ -10,6 +10,7 @@ from segcore.data.health.split_groups import choose_split, groups_in_splits, war
 from segcore.data.splits.folds import fold_name, folds_of, write_folds
 from segcore.data.splits.splits import SplitPart, make_folds, split_report
 from segcore.workspace.datasets.datasets import Datasets, Progress
+from segcore.workspace.datasets.new_splits import how_drawn
 from segcore.workspace.rights import writes
 from segcore.workspace.runs.runs import Runs
 
@@ -75,6 +76,10 @@ class Folds:
     reason: str
     warning: str
 
+    def __str__(self) -> str:
+        """How they were drawn: "grouped by prefix, seed 0"."""
+        return how_drawn(self.method, self.group_by, self.seed)
+
     def to_json(self) -> dict[str, Any]:
         """Return the folds as ``segscope split --folds --json`` prints them."""
         return {**vars(self), "folds": [fold.to_json() for fold in self.folds]}
@@ -114,7 +119,7 @@ class Splits:
         """
         return undo_splits(self._datasets.open(name))
 
-    @writes("make folds", "Divided the dataset {name} into {folds} folds")
+    @writes("make folds", "Divided the dataset {name} into {folds} folds: {result}")
     def make_folds(
         self,
         name: str,

@@ -26,8 +26,13 @@ SCORE_TITLES = {
     "pixel_accuracy": "pixel accuracy",
     "mean_accuracy": "mean accuracy",
     "frequency_weighted_iou": "IoU weighted by pixels",
+    "kappa": "Cohen's kappa",
+    "mcc": "MCC (Matthews correlation)",
 }
-"""Scores that are shares; others (kappa, mcc) are plain numbers."""
+"""What the scores are called."""
+
+COEFFICIENTS = ("kappa", "mcc")
+"""Scores from -1 to 1, written as plain numbers; all others are shares."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,7 @@ def _one(name: str, report: Report, depth: Depth) -> dict[str, Any]:
 
 
 def _score(name: str, value: float | None) -> str:
-    return percent(value) if name in SCORE_TITLES else number(value)
+    return number(value) if name in COEFFICIENTS else percent(value)
 
 
 def _confusion(report: Report) -> dict[str, Any]:

@@ -345,7 +345,7 @@ class Datasets:
             self.statistics(name), first, second, np.random.default_rng(seed), mode, groups=groups
         )
 
-    @writes("change splits", "Made the splits of the dataset {name} anew")
+    @writes("change splits", "Made the splits of the dataset {name} anew: {result}")
     def make_splits(
         self,
         name: str,

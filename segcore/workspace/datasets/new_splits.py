@@ -14,6 +14,11 @@ from segcore.data.splits.blocks import Blocks
 from segcore.data.splits.splits import SplitPart, make_splits, split_report
 
 
+def how_drawn(method: str, group_by: str, seed: int) -> str:
+    """Write how splits were drawn: "grouped by prefix, seed 0"."""
+    return f"{method} by {group_by}, seed {seed}" if group_by else f"{method}, seed {seed}"
+
+
 @dataclass(frozen=True)
 class NewSplits:
     """Splits that were drawn.
@@ -39,6 +44,10 @@ class NewSplits:
     reason: str
     groups: dict[str, list[str]]
     warning: str
+
+    def __str__(self) -> str:
+        """How they were drawn: "grouped by prefix, seed 0"."""
+        return how_drawn(self.method, self.group_by, self.seed)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as a JSON-ready mapping."""

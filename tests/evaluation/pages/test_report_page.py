@@ -7,6 +7,7 @@ import pytest
 from segcore.errors import SegcoreError
 from segcore.evaluation.metrics.report import evaluate
 from segcore.evaluation.pages.report_page import Picture, build_page
+from segcore.formatting import number
 from segcore.labels import LabelClass, LabelSet
 
 
@@ -102,6 +103,19 @@ def test_runs_are_compared_only_when_they_may_be():
     page = build_page({"one": report(), "two": report("validation", 3)})
     assert "not comparable" in page
     assert "splits (validation against test)" in page
+
+
+def test_names_are_whole_and_scores_are_called_by_their_names():
+    page = build_page({"one": report()})
+    heat = page[page.index('class="heat"') :]
+    for index in range(3):
+        assert f"<th>&lt;b&gt;class &amp; {index}&lt;/b&gt;</th>" in heat
+    scores = page[: page.index("<h3>Classes")]
+    assert "MCC" in scores and "Cohen&#39;s kappa" in scores and ">mcc<" not in scores
+    (kappa,) = re.findall(r"kappa</td><td>([^<]*)</td>", scores)
+    assert kappa == number(
+        report().to_json()["scores"]["kappa"]
+    )  # no share: without a percent sign
 
 
 def test_many_classes_list_the_largest_confusions():

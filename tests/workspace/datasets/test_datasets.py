@@ -146,3 +146,16 @@ def test_an_import_takes_the_sources_name_and_refuses_one_that_is_taken(
     workspace.datasets.delete("photos")
     assert workspace.datasets.names() == ["tiny"]
     assert (source / "images" / "one.png").exists()
+
+
+def test_the_history_says_how_splits_were_drawn(workspace):
+    shares = {"train": 0.5, "test": 0.5}
+    workspace.datasets.make_splits("tiny", "", shares, 3)
+    workspace.datasets.make_splits("tiny", "grouped", shares, 0, group_by="prefix")
+    workspace.splits.make_folds("tiny", 2, "random", 1)
+    told = [action.what for action in workspace.history.actions(3)]
+    assert told == [
+        "Divided the dataset tiny into 2 folds: random, seed 1",
+        "Made the splits of the dataset tiny anew: grouped by prefix, seed 0",
+        "Made the splits of the dataset tiny anew: stratified, seed 3",
+    ]

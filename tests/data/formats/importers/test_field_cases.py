@@ -541,7 +541,9 @@ def test_classes_with_signs_in_their_names(folder, tmp_path, capsys):
     folder.text("classes.json", json.dumps(rows))
     where = ["--workspace", str(tmp_path / "ws")]
     main(["import", str(folder.root), "--name", "odd", *where])
-    assert "7 classes, from classes.json: 'wall: brick', 'door;double door'" in capsys.readouterr().out
+    assert (
+        "7 classes, from classes.json: 'wall: brick', 'door;double door'" in capsys.readouterr().out
+    )
 
     def refused(*words):
         with pytest.raises(SystemExit):
