@@ -9,7 +9,7 @@ from segcore.catalog import TUNE_PRESETS
 from segcore.cli.command import Command, Options, ProgressLine, workspace_of
 from segcore.cli.options import add_settings, given
 from segcore.cli.tables import table
-from segcore.cli.training import add_train_settings, train_config
+from segcore.cli.training import add_train_settings, note_download, train_config
 from segcore.config import SearchSpace, TuneConfig, from_json
 from segcore.config.tuning import PRESETS
 from segcore.errors import SegcoreError, unknown
@@ -65,7 +65,9 @@ def _tune(options: Options) -> dict[str, Any]:
         if options.resume:
             workspace.runs.resume(run)
     else:
-        run = workspace.searches.start(search_config(options))
+        config = search_config(options)
+        note_download(config.base)
+        run = workspace.searches.start(config)
     if options.wait:
         workspace.runs.wait([run], progress=ProgressLine("Searching"))
     return workspace.searches.open(run).to_json()

@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import shlex
+import sys
 from typing import Any
 
 from segcore.catalog import ALL_ENCODERS, Encoder, resolve
@@ -89,6 +90,12 @@ def train_config(options: Options, base: TrainConfig | None = None) -> TrainConf
     return trial_config(begun, values)
 
 
+def note_download(config: TrainConfig) -> None:
+    """Say on standard error, before a run starts, that it will fetch weights from the internet."""
+    if config.model.weights in DOWNLOADS:
+        print(DOWNLOADS[config.model.weights], file=sys.stderr, flush=True)
+
+
 def _suggested(workspace: Workspace, dataset: str) -> Suggestion:
     """Return what the Train page recommends, once the classes are counted."""
     workspace.datasets.statistics(dataset, progress=ProgressLine("Counting classes"))
@@ -108,6 +115,7 @@ def _train(options: Options) -> dict[str, Any]:
     workspace.datasets.statistics(config.dataset, progress=ProgressLine("Counting classes"))
     notice = workspace.doctor.notice(config, workspace.runs.devices())
     warnings = [*[notice] * bool(notice), *workspace.launch.conflicts(config, members)]
+    note_download(config)
     runs = workspace.launch.start(
         config, members, name=options.name, tags=options.tag, note=options.note
     )
@@ -117,7 +125,6 @@ def _train(options: Options) -> dict[str, Any]:
         "runs": runs,
         "warnings": warnings,
         "predicted": predicted,
-        "weights": config.model.weights,
         **({"command": command_line(config, members)} if base else {}),
     }
     if options.wait:
@@ -136,8 +143,6 @@ def _show_train(result: dict[str, Any]) -> str:
     lines = [f"Warning: {sentence}" for sentence in result["warnings"]]
     if "command" in result:
         lines.append(f"Recommended, with your options: {result['command']}")
-    if result["weights"] in DOWNLOADS:
-        lines.append(DOWNLOADS[result["weights"]])
     if "scores" not in result:
         lines.append(f"Started {plural(len(result['runs']), 'run')}: {', '.join(result['runs'])}")
         if result["predicted"]:

@@ -63,8 +63,21 @@ def test_a_recommendation_has_reasons_and_a_command_that_gives_it(workspace, she
     assert wanted.reasons["encoder"] in text
 
 
-def test_a_download_is_named_before_it_happens(shell, started) -> None:
-    said = shell("train", DATASET, json_wanted=False)
-    assert "Keras downloads the encoder's ImageNet weights" in said and "--weights none" in said
-    assert "downloads" not in shell("train", DATASET, "--weights", "none", json_wanted=False)
+def test_a_download_is_named_before_the_run_starts(workspace, shell, capsys, monkeypatch) -> None:
+    said: list[str] = []
+
+    def start(self, *args, **named):
+        said.append(capsys.readouterr().err)
+        return ["one"]
+
+    monkeypatch.setattr("segcore.workspace.launch.preflight.Launches.start", start)
+    shell("train", DATASET)
+    shell("train", DATASET, "--weights", "none")
+    assert "Keras downloads the encoder's ImageNet weights" in said[0]
+    assert "--weights none" in said[0] and "downloads" not in said[1]
     assert "Keras downloads" in shell("recommend", DATASET, json_wanted=False)
+
+
+def test_a_search_names_its_download_too(workspace, shell, started, capsys) -> None:
+    main(["tune", DATASET, "--trials", "2", "--workspace", str(workspace.folder)])
+    assert "Keras downloads the encoder's ImageNet weights" in capsys.readouterr().err
