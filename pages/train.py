@@ -3,7 +3,6 @@
 import streamlit as st
 
 from segcore.ui.shared import session
-from segcore.ui.shared.command_line import command_line
 from segcore.ui.train import augmentation_preview, card, form, grid_form, machine_card, presets
 
 workspace = session.workspace()
@@ -30,7 +29,8 @@ with left:
         augmentation_preview.preview(config)
         grid_form.grid(config, members)
         with st.expander("CLI command", icon=":material/terminal:"):
-            st.code(command_line(config, members), language="bash", wrap_lines=True)
+            command = workspace.configs.command(config, members)
+            st.code(command, language="bash", wrap_lines=True)
 with right:
     card.card(config, members, problem)
     machine_card.card()

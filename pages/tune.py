@@ -3,7 +3,6 @@
 import streamlit as st
 
 from segcore.ui.shared import session
-from segcore.ui.shared.command_line import search_command
 from segcore.ui.train.form import offer_splits
 from segcore.ui.tune import form, results
 
@@ -25,7 +24,7 @@ with st.expander("New search", icon=":material/add:", expanded=not searches, key
         with st.container(horizontal=True, vertical_alignment="center"):
             form.start(config)
             with st.popover("CLI command", icon=":material/terminal:"):
-                command, space = search_command(config)
+                command, space = workspace.configs.search_command(config)
                 st.code(command, language="bash", wrap_lines=True)
                 st.caption("space.json")
                 st.code(space, language="json")

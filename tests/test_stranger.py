@@ -75,7 +75,7 @@ QUESTIONS = {
     "train form page": ("ui/train/form.py", None),
     "label errors page evaluate": ("ui/evaluate/label_errors.py", "show"),
     "run table page": ("ui/runs/table.py", None),
-    "command line page": ("ui/shared/command_line.py", "command_line"),
+    "command line page": ("workspace/launch/command_line.py", "command_line"),
 }
 
 PAGES = {

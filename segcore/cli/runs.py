@@ -1,30 +1,29 @@
-"""The command runs: list runs; stop, resume, delete, restore or export them."""
+"""The command runs: list and show runs; stop, resume, delete, restore or export them."""
 
 import argparse
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 from segcore.catalog import RUN_EXPORTS
 from segcore.cli.command import Command, Options, workspace_of
+from segcore.cli.run_details import run_details, show_details
 from segcore.cli.tables import table
-from segcore.errors import SegcoreError
+from segcore.errors import SegcoreError, unknown
 from segcore.formatting import percent
 from segcore.labels import plural
-from segcore.workspace.runs.rows import OWN_SIZE
+from segcore.workspace import Workspace
+from segcore.workspace.runs.rows import OWN_SIZE, RunRow
+
+ACTIONS = ("list", "show", "stop", "resume", "delete", "restore", "export")
 
 
 def _runs_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "action",
-        nargs="?",
-        choices=["list", "stop", "resume", "delete", "restore", "export"],
-        default="list",
-    )
+    parser.add_argument("action", nargs="?", choices=ACTIONS, default="list")
     parser.add_argument(
         "run",
         nargs="*",
-        help="ids of the runs to stop, resume, delete, restore from the trash, or export",
+        help="ids of the runs: list shows only these, show says all about each, the others act on "
+        "them; restore takes them from the trash",
     )
     parser.add_argument(
         "--to", choices=[*RUN_EXPORTS], default="tensorboard", help="export: which tracker"
@@ -43,36 +42,84 @@ def _runs_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _runs(options: Options) -> dict[str, Any]:
-    workspace = workspace_of(options)
-    resume = partial(workspace.runs.resume, learning_rate_factor=options.slower)
-    actions: dict[str, Callable[[str], Any]] = {
-        "stop": workspace.runs.stop,
-        "resume": resume,
-        "delete": workspace.runs.delete,
-    }
-    actions["restore"] = workspace.annotations.restore_run
-    actions["export"] = partial(workspace.exports.export, tracker=options.to, target=options.into)
-    exported = []
-    if options.action in actions:
-        if not options.run:
-            raise SegcoreError(
-                f"Expected the run to {options.action}, received none: name it, for "
-                f"example segscope runs {options.action} RUN."
-            )
-        for run in options.run:
-            answer = actions[options.action](run)
-            exported += [answer] if options.action == "export" else []
+    workspace, named = workspace_of(options), list(dict.fromkeys(options.run))
+    if options.action != "list" and not named:
+        raise SegcoreError(
+            f"Expected the run to {options.action}, received none: name it, for "
+            f"example segscope runs {options.action} RUN."
+        )
+    if options.action == "show":
+        return {"runs": [run_details(workspace, run) for run in named], "shown": True}
+    done = {} if options.action == "list" else _act(workspace, options, named)
     rows = workspace.runs.rows()
     changed = workspace.mask_changes.since(rows)
+    listed = _named(rows, named) if options.action == "list" else rows
     return {
-        "runs": [{**row.to_json(), "masks_changed": changed.get(row.run, 0)} for row in rows],
-        **({"exported": exported} if exported else {}),
+        "runs": [{**row.to_json(), "masks_changed": changed.get(row.run, 0)} for row in listed],
+        **done,
     }
+
+
+def _named(rows: Sequence[RunRow], named: Sequence[str]) -> list[RunRow]:
+    """Return the rows of these runs in their order, all where none is named.
+
+    Raises:
+        SegcoreError: There is no run of such a name.
+    """
+    known = {row.run: row for row in rows}
+    for run in named:
+        if run not in known:
+            raise unknown("run", run, known)
+    return [known[run] for run in named] or list(rows)
+
+
+def _act(workspace: Workspace, options: Options, named: Sequence[str]) -> dict[str, Any]:
+    """Stop, resume, delete, restore or export runs; return what happened, with sentences."""
+    if options.action == "export":
+        exports = [workspace.exports.export(run, options.to, options.into) for run in named]
+        return {"exported": exports, "messages": exports}
+    if options.action == "delete":
+        return _delete(workspace, named)
+    if options.action == "restore":
+        restored = [run for one in named for run in workspace.annotations.restore_run(one)]
+        return {"restored": restored, "messages": [f"Restored {', '.join(restored)}."]}
+    for run in named:
+        if options.action == "stop":
+            workspace.runs.stop(run)
+        else:
+            workspace.runs.resume(run, learning_rate_factor=options.slower)
+    return {"messages": [_now(workspace, run) for run in named]}
+
+
+def _delete(workspace: Workspace, named: Sequence[str]) -> dict[str, Any]:
+    deletions = workspace.annotations.delete(named)
+    trash = {entry.id: entry.runs for entry in workspace.annotations.trash()}
+    messages = []
+    for first, *others in (trash[deletion] for deletion in deletions):
+        along = f" with its {plural(len(others), 'prediction')} ({', '.join(others)})"
+        messages.append(
+            f"Deleted {first}{along if others else ''}. Take it back within "
+            f"{workspace.annotations.kept_days:.0f} days: segscope runs restore {first}"
+        )
+    deleted = [run for deletion in deletions for run in trash[deletion]]
+    return {"deleted": deleted, "messages": messages}
+
+
+def _now(workspace: Workspace, run: str) -> str:
+    """Say what became of a run that was stopped or resumed."""
+    status = workspace.runs.open(run).status()
+    if status.state == "stopping":
+        return f"{run} stops after a checkpoint; a second stop ends it at once."
+    if status.state == "interrupted":
+        return f"{run} is stopped. Continue it with: segscope runs resume {run}"
+    return f"{run} is {status.state}."
 
 
 def _show_runs(result: dict[str, Any]) -> str:
-    if "exported" in result:
-        return "\n".join(result["exported"])
+    if "messages" in result:
+        return "\n".join(result["messages"])
+    if "shown" in result:
+        return "\n\n\n".join(map(show_details, result["runs"]))
     if not result["runs"]:
         return ""
     rows = [
@@ -100,7 +147,9 @@ def _show_runs(result: dict[str, Any]) -> str:
     ]
     if not any(row[-1] for row in rows):
         heads, rows = heads[:-1], [row[:-1] for row in rows]
-    return table(heads, rows)
+    failed = [r["run"] for r in result["runs"] if r["state"] == "failed"]
+    why = f"\nWhy a run failed: segscope runs show {failed[0]}" if failed else ""
+    return table(heads, rows) + why
 
 
 def _scores(row: dict[str, Any]) -> list[str]:
@@ -113,7 +162,7 @@ def _scores(row: dict[str, Any]) -> list[str]:
 
 RUN_COMMANDS: dict[str, Command] = {
     "runs": Command(
-        "list runs; stop, resume, delete, restore or export some",
+        "list or show runs; stop, resume, delete, restore or export some",
         _runs_arguments,
         _runs,
         _show_runs,

@@ -40,7 +40,7 @@ from segcore.cli.training import train_config
 from segcore.config import Range, RecipeConfig, SearchSpace, TrainConfig, config_from_json
 from segcore.errors import SegcoreError
 from segcore.installing import shell_command
-from segcore.ui.shared.command_line import command_line
+from segcore.workspace.launch.command_line import command_line
 from segcore.workspace.launch.grid import FIELDS, combine, read_values
 
 def refused(do, text):

@@ -18,8 +18,8 @@ from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.machine import engines
 from segcore.runs.machine.devices import Device
 from segcore.runs.queue import jobs
-from segcore.ui.shared.command_line import command_line
 from segcore.ui.train.form import FIELDS
+from segcore.workspace.launch.command_line import command_line
 from tests.conftest import TINY_LABELS
 
 

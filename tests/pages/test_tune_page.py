@@ -8,7 +8,7 @@ from segcore.cli import build_parser
 from segcore.config import ModelConfig, Range, RecipeConfig, SearchSpace, TrainConfig, TuneConfig
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.machine import engines
-from segcore.ui.shared.command_line import search_command
+from segcore.workspace.launch.command_line import search_command
 
 BASE = TrainConfig(
     "tiny", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=2, batch_size=2), (32, 64)

@@ -36,7 +36,7 @@ READS = {
     "launch": "augmented conflicts estimate image_range image_size members plan_mismatch suggest",
     "throughput": "epoch_images epoch_seconds expected status wait",
     "doctor": "kept last notice refusal start_where_unchecked verdict",
-    "configs": "clone load names parse",
+    "configs": "clone command load names parse search_command",
     "monitor": ("bands best_epoch is_current label_set mask_history masks_at starts table usage"),
     "exports": "missing",
     "scores": (

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ from segcore.errors import disk_error
 from segcore.runs.machine.disk import plain
 
 _TAIL_BYTES = 1 << 18
+_CHATTER = re.compile(
+    r"WARNING: All log messages before absl|[IW]\d{4} \d\d:|E\d{4} .*failed call to cuInit"
+)
 
 
 def append_record(path: Path, record: dict[str, Any]) -> None:
@@ -79,3 +83,8 @@ def read_tail(path: Path, lines: int) -> str:
         return ""
     shown = text.removesuffix("\n").split("\n")[-max(1, lines) :]
     return "\n".join(line.rstrip("\r").rsplit("\r", 1)[-1] for line in shown)
+
+
+def without_chatter(log: str) -> list[str]:
+    """Return the lines of a log without what TensorFlow prints at every start without a GPU."""
+    return [line for line in log.splitlines() if not _CHATTER.match(line)]

@@ -12,9 +12,9 @@ from segcore.config.schema import settings
 from segcore.errors import SegcoreError
 from segcore.ui.ensemble.selection import Choice
 from segcore.ui.shared import background_tasks, manual, run_progress, session, tables
-from segcore.ui.shared.command_line import student_command
 from segcore.ui.shared.page_words import on_page
 from segcore.workspace.ensembles.network_verdict import NetworkVerdict
+from segcore.workspace.launch.command_line import student_command
 
 ROLES = {"student": "Distilled", "average": "Averaged weights"}
 SETTINGS = settings(DistillationConfig)

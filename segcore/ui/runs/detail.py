@@ -13,14 +13,11 @@ from segcore import formatting
 from segcore.catalog import EXPORT_FORMATS, RUN_EXPORTS
 from segcore.config import RunConfig, TrainConfig, to_json
 from segcore.errors import SegcoreError
+from segcore.runs.folder.history import without_chatter
 from segcore.runs.folder.status import ACTIVE, QUEUED_OR_ACTIVE
 from segcore.ui.runs import actions, curves, differences, monitor, retraining, table
 from segcore.ui.shared import confirm, login, run_links, run_progress, session
-from segcore.ui.shared.command_line import average_command, command_line, student_command
 
-CHATTER = re.compile(
-    r"WARNING: All log messages before absl|[IW]\d{4} \d\d:|E\d{4} .*failed call to cuInit"
-)
 BADGES = {
     "queued": ("gray", ":material/schedule:"),
     "starting": ("blue", ":material/hourglass_top:"),
@@ -289,7 +286,7 @@ def _log(run: str, active: bool) -> None:
                 on_click="ignore",
                 disabled=not path.exists(),
             )
-        lines = _without_chatter(folder.log_tail(5000 if wanted else 400))
+        lines = without_chatter(folder.log_tail(5000 if wanted else 400))
         if wanted:
             matching = _search(lines, wanted)
             st.caption(f"{len(matching):,} of {len(lines):,} lines")
@@ -311,29 +308,12 @@ def _search(lines: list[str], wanted: str) -> list[str]:
     return [line for line in lines if pattern.search(line)]
 
 
-def _without_chatter(log: str) -> list[str]:
-    """Leave out what TensorFlow prints at every start without a GPU; the file keeps it."""
-    return [line for line in log.splitlines() if not CHATTER.match(line)]
-
-
 def _config(run: str, config: RunConfig) -> None:
     if isinstance(config, TrainConfig):
         st.markdown("CLI command")
-        st.code(_command(config), language="bash", wrap_lines=True)
+        st.code(session.workspace().configs.command(config), language="bash", wrap_lines=True)
         _save_config(run, config)
     st.json(to_json(config))
-
-
-def _command(config: TrainConfig) -> str:
-    if config.averaging is not None:
-        return average_command(config)
-    if config.distillation is None:
-        return command_line(config)
-    try:
-        first = session.workspace().runs.open(config.distillation.teachers[0]).config
-    except SegcoreError:
-        first = None  # deleted: the defaults of its command are unknown
-    return student_command(config, first if isinstance(first, TrainConfig) else TrainConfig(""))
 
 
 def _save_config(run: str, config: TrainConfig) -> None:

@@ -4,10 +4,16 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from segcore.config import TrainConfig, config_from_json, to_json
+from segcore.config import TrainConfig, TuneConfig, config_from_json, to_json
 from segcore.errors import SegcoreError, unknown
 from segcore.runs.folder.names import check_run_id, is_run_id
 from segcore.runs.machine import disk
+from segcore.workspace.launch.command_line import (
+    average_command,
+    command_line,
+    search_command,
+    student_command,
+)
 from segcore.workspace.rights import writes
 from segcore.workspace.runs.runs import Runs
 
@@ -82,6 +88,27 @@ class Configs:
                 f"{config.kind}: name the run that was trained."
             )
         return impersonal(config)
+
+    def command(self, config: TrainConfig, members: int = 1) -> str:
+        """Return the shell command that starts the same training, student or average.
+
+        Args:
+            config: What is trained.
+            members: Size of the ensemble; a student and an average are one network.
+        """
+        if config.averaging is not None:
+            return average_command(config)
+        if config.distillation is None:
+            return command_line(config, members)
+        try:
+            first = self._runs.open(config.distillation.teachers[0]).config
+        except SegcoreError:
+            first = None  # deleted: the defaults of its command are unknown
+        return student_command(config, first if isinstance(first, TrainConfig) else TrainConfig(""))
+
+    def search_command(self, config: TuneConfig) -> tuple[str, str]:
+        """Return the shell command that starts the same search, and the content of its space.json."""
+        return search_command(config)
 
     def parse(self, data: Any) -> TrainConfig:
         """Return the config that a mapping says, as a file or a person wrote it.

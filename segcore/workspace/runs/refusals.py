@@ -15,6 +15,7 @@ from segcore.errors import SegcoreError
 from segcore.formatting import GIB, gib
 from segcore.labels import LabelMap, LabelSet
 from segcore.runs.folder.run_folder import RunFolder
+from segcore.runs.folder.status import Status
 from segcore.runs.machine.devices import Device
 from segcore.runs.machine.diagnosis import Diagnosis
 from segcore.workspace.costs import training_bytes
@@ -201,6 +202,25 @@ def changed_classes(dataset: Dataset, run: str, known: Sequence[str]) -> Segcore
 def _listed(names: Sequence[str], most: int = 6) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return f"{len(names)} ({', '.join(names[:most])}{more})"
+
+
+def not_finished(run: str, status: Status, what: str = "training run") -> SegcoreError:
+    """Return the one sentence for a run that should have finished: its state, why, and what to do.
+
+    Args:
+        run: Its id.
+        status: How it is going.
+        what: What was expected, such as "training run".
+    """
+    received = f"Expected a finished {what}, received {run!r}, which"
+    if not status.has_ended:
+        return SegcoreError(f"{received} is {status.state}: wait for it.")
+    ended = "failed" if status.state == "failed" else "was interrupted"
+    cause = f" ({status.cause.strip().rstrip('.')})" if status.cause.strip() else ""
+    return SegcoreError(
+        f"{received} {ended}{cause}: resume it (segscope runs resume {run}), or read its log "
+        f"(segscope runs show {run})."
+    )
 
 
 def refuse_device(config: TrainConfig, diagnosis: Diagnosis | None) -> None:

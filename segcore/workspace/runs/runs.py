@@ -49,6 +49,7 @@ from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.rights import writes
 from segcore.workspace.runs.members import line_up
 from segcore.workspace.runs.refusals import (
+    not_finished,
     refuse,
     refuse_bands,
     refuse_changed_classes,
@@ -270,7 +271,8 @@ class Runs:
         for run, status in states.items():
             if status.state != "finished":
                 raise SegcoreError(
-                    f"The run {run} ended as {status.state}: {status.cause or 'see its log'}"
+                    f"The run {run} ended as {status.state}: "
+                    f"{status.cause or f'read its log (segscope runs show {run}).'}"
                 )
 
     @writes("stop a run", "Stopped the run {run}")
@@ -495,12 +497,9 @@ class Runs:
                 f"Expected a training run or an import, received {run!r}, which is of kind "
                 f"{config.kind}: name the run that was trained."
             )
-        state = source.status().state
-        if state != "finished" and not source.model_path.exists():
-            raise SegcoreError(
-                f"Expected a finished training run, but {run!r} is {state}: wait for it, "
-                "or resume it."
-            )
+        status = source.status()
+        if status.state != "finished" and not source.model_path.exists():
+            raise not_finished(run, status)
         self.check_classes(run)
         return source, config
 

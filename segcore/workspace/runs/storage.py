@@ -16,6 +16,7 @@ from segcore.runs.folder.probabilities import expected_bytes
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.rights import writes
+from segcore.workspace.runs.refusals import not_finished
 from segcore.workspace.runs.run_ids import prediction_id
 from segcore.workspace.runs.runs import Runs
 
@@ -122,10 +123,7 @@ class ProbabilityStorage:
             )
         for folder in folders:
             if folder.status().state != "finished":
-                raise SegcoreError(
-                    f"Expected finished predictions, received {folder.id!r}, which is "
-                    f"{folder.status().state}: wait for it, resume it, or delete it."
-                )
+                raise not_finished(folder.id, folder.status(), "prediction")
         freed = [size for folder in folders for size in self._drop_all(folder)]
         return DroppedProbabilities(tuple(f.id for f in folders), len(freed), sum(freed))
 

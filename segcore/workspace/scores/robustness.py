@@ -12,6 +12,7 @@ from segcore.errors import SegcoreError
 from segcore.evaluation.metrics.robustness import CLEAN, RobustnessSummary, stage_name, summarise
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.workspace.rights import writes
+from segcore.workspace.runs.refusals import not_finished
 from segcore.workspace.runs.run_ids import robustness_id
 from segcore.workspace.runs.runs import Runs
 from segcore.workspace.scores.scenes import Image, Scenes
@@ -93,10 +94,7 @@ class RobustnessTests:
         for member in config.members or (run,):
             source = self._runs.open(member)
             if not source.model_path.exists():
-                raise SegcoreError(
-                    f"Expected a finished training run, but {member!r} is "
-                    f"{source.status().state}: wait, or resume it."
-                )
+                raise not_finished(member, source.status())
             changed = max(changed, source.status().finished or 0.0)
         name = robustness_id(config)
         self._runs.ensure(name, config, changed)
@@ -157,12 +155,9 @@ class RobustnessTests:
             SegcoreError: It is no robustness run, or not finished.
         """
         folder = self._runs.open(name)
-        config, state = self._asked(folder), folder.status().state
-        if state != "finished":
-            raise SegcoreError(
-                f"Expected a finished robustness run, but {name!r} is {state}: wait for "
-                "it, or resume it."
-            )
+        config, status = self._asked(folder), folder.status()
+        if status.state != "finished":
+            raise not_finished(name, status, "robustness run")
         counts = {
             (corruption, severity): folder.read_counts(
                 config.split, stage_name(corruption, severity)

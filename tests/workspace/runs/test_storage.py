@@ -42,7 +42,7 @@ def test_only_finished_predictions_are_dropped(trained) -> None:
     with pytest.raises(SegcoreError, match="Expected a run with predictions"):
         storage.drop(trained.ensemble)
     trained.workspace.runs.open(f"{run}--{SPLIT}").write_status(state="interrupted")
-    with pytest.raises(SegcoreError, match="Expected finished predictions"):
+    with pytest.raises(SegcoreError, match="Expected a finished prediction"):
         storage.drop(run)
     assert list(trained.workspace.runs.open(f"{run}--{SPLIT}").folder.rglob("*.prob"))
 
