@@ -13,10 +13,22 @@ from collections.abc import Sequence
 
 from segcore.cli.parsing import build_parser, parse
 from segcore.errors import SegcoreError
+from segcore.formatting import plural
 from segcore.text_files import plain_text
 from segcore.workspace import workspace_folder
+from segcore.workspace.runs.waiting import WaitStopped
 
 __all__ = ["build_parser", "main"]
+
+
+def _what_continues(stop: WaitStopped) -> str:
+    """Say which runs continue without the command that waited for them, and how to stop them."""
+    first, others = stop.runs[0], len(stop.runs) - 1
+    along = f" and {plural(others, 'run')} with it" if others else ""
+    does = ("keep" if others else "keeps") if stop.works else ("stay" if others else "stays")
+    where = "running" if stop.works else "in the queue"
+    stopping = f"to stop {'them' if others else 'it'}: segscope runs stop {' '.join(stop.runs)}"
+    return f"{first}{along} {does} {where}; {stopping}"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -43,6 +55,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     except SegcoreError as error:
         print(f"segscope: {plain_text(str(error))}", file=sys.stderr)
         sys.exit(2)
+    except WaitStopped as stop:
+        print(f"segscope: interrupted. {_what_continues(stop)}", file=sys.stderr)
+        sys.exit(130)
     except KeyboardInterrupt:
         print(
             "segscope: interrupted. Started runs continue (see: segscope runs); repeat an import "

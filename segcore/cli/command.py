@@ -1,18 +1,24 @@
 """What a command is, and how it reports progress."""
 
 import argparse
+import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from segcore.config.schema import shortened
 from segcore.errors import SegcoreError
+from segcore.formatting import duration, percent
+from segcore.runs.folder.status import Status
 from segcore.text_files import plain_text
 from segcore.workspace import Workspace
+from segcore.workspace.runs.waiting import Watcher
 
 Options = argparse.Namespace
+LIVE_SECONDS, PIPE_SECONDS = 0.1, 30.0
+"""How often progress is drawn in a terminal, and written as a new line elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -76,27 +82,68 @@ def parse_pairs(words: Sequence[str], what: str, example: str) -> dict[str, str]
     return pairs
 
 
-class ProgressLine:
-    """A line on standard error with progress and time left; silent unless it is a terminal."""
+class ProgressLine(Watcher):
+    """Progress and time left on standard error: one line that changes, or a line now and then in a pipe."""
 
     def __init__(self, what: str) -> None:
         self._what = what
         self._began = time.monotonic()
-        self._shown = 0.0
+        self._shown = self._began
         self._live = sys.stderr.isatty()
+        self._seen: set[str] = set()
+        self._waited = False
 
     def __call__(self, done: int, total: int, what: str = "") -> None:
-        """Show ``done`` of ``total``, at most ten times a second."""
+        """Show ``done`` of ``total``: in a terminal ten times a second, in a pipe each half minute."""
         now = time.monotonic()
-        if not self._live or (now - self._shown < 0.1 and done < total):
+        wait = LIVE_SECONDS if self._live else PIPE_SECONDS
+        if now - self._shown < wait and not (self._live and done >= total):
             return
-        self._shown = now
         left = (now - self._began) / max(done, 1) * (total - done)
-        print(
-            f"\r{self._what}: {done}/{total}, {left:.0f} s left  {plain_text(what)[:40]:40}",
-            end="",
-            file=sys.stderr,
-            flush=True,
-        )
+        self._write(f"{self._what}: {done}/{total}, {duration(left)} left  {what[:40]}".rstrip())
         if done >= total:
-            print("\r" + " " * 90 + "\r", end="", file=sys.stderr, flush=True)
+            self._clear()
+
+    def watch(self, states: Mapping[str, Status], ahead: str) -> None:
+        """Show which run works and how long it still takes, or what the runs wait for."""
+        active = {run: status for run, status in states.items() if status.is_active}
+        text = f"Waiting: {ahead}" if ahead else self._of(active, states)
+        if self._live:
+            if all(status.has_ended for status in states.values()):
+                self._clear()
+            elif text:
+                self._write(text)
+            return
+        new = [run for run in active if run not in self._seen]
+        for run in new:
+            self._write(f"{self._what}: {run} is running")
+        due = time.monotonic() - self._shown >= PIPE_SECONDS
+        if (ahead and not self._waited) or (text and not new and due):
+            self._write(text)
+        self._seen.update(new)
+        self._waited = self._waited or bool(ahead)
+
+    def _of(self, active: Mapping[str, Status], states: Mapping[str, Status]) -> str:
+        """Say how far the first run that works is, and how many of several have ended."""
+        if not active:
+            return ""
+        run, status = next(iter(active.items()))
+        left = f", {duration(status.seconds_left)} left" if status.seconds_left else ""
+        message = f", {status.message}" if status.message else ""
+        ended = sum(s.has_ended for s in states.values())
+        several = f" ({ended} of {len(states)} runs done)" if len(states) > 1 else ""
+        return f"{self._what}: {run} {percent(status.progress, 0)}{left}{message}{several}"
+
+    def _write(self, text: str) -> None:
+        self._shown = time.monotonic()
+        text = plain_text(text)
+        if not self._live:
+            print(text, file=sys.stderr, flush=True)
+            return
+        width = shutil.get_terminal_size().columns - 1
+        print(f"\r{text[:width]:{width}}", end="", file=sys.stderr, flush=True)
+
+    def _clear(self) -> None:
+        if self._live:
+            self._write("")
+            print("\r", end="", file=sys.stderr, flush=True)

@@ -144,6 +144,8 @@ class _Search:
 
         def count(images: Sequence[int], alive: Sequence[Choice]) -> Iterator[Iterator[Counts]]:
             wanted = [self._steps.index(choice) for choice in alive]
+            refined = sum(choice is not None for choice in alive)
+            progress.unit = f"refined images, {refined} of {len(choices) - 1} candidates still in"
             filters = list(range(len(choices), len(self._steps)))
             missing = {
                 i: [s for s in wanted + filters if (s, i) not in self.counted] for i in images

@@ -19,6 +19,9 @@ class Progress:
         done: Steps done by earlier attempts.
         should_stop: Asked at every tick.
         unit: What a step is, in the plural, for the status.
+
+    Attributes:
+        unit: As given; may change meanwhile.
     """
 
     def __init__(
@@ -30,7 +33,7 @@ class Progress:
         unit: str = "images",
     ) -> None:
         self._run, self._total, self._done = run, max(total, 1), done
-        self._should_stop, self._unit = should_stop, unit
+        self._should_stop, self.unit = should_stop, unit
         self._beaten = 0.0
         self._time_left = TimeLeft(self._total)
         self._time_left.at(done)
@@ -52,6 +55,6 @@ class Progress:
             return
         self._beaten = now
         self._run.beat(
-            message=f"{self._done} of {self._total} {self._unit}",
+            message=f"{self._done} of {self._total} {self.unit}",
             **self._time_left.at(self._done),
         )

@@ -160,6 +160,19 @@ def test_off_takes_part_and_the_first_temperature_is_fitted(trained) -> None:
 
 
 @needs_pydensecrf
+def test_a_search_says_how_many_candidates_are_still_in(trained, monkeypatch) -> None:
+    monkeypatch.setattr("segcore.light_worker.progress.BEAT_SECONDS", 0.0)
+    said = []
+    monkeypatch.setattr(RunFolder, "beat", lambda self, **fields: said.append(fields["message"]))
+    config = search_config(trained)
+    crf_search_run(make(trained, "c--validation", config))
+    candidates = config.candidates + 2  # the start, with its temperature and the fitted one
+    still = [line.partition("refined images, ")[2] for line in said if "refined images" in line]
+    assert still[0] == f"{candidates} of {candidates} candidates still in"
+    assert int(still[-1].split()[0]) < candidates
+
+
+@needs_pydensecrf
 def test_a_search_in_a_pool_and_one_that_was_cut_find_the_same(trained, monkeypatch) -> None:
     serial, pooled, cut = (
         make(trained, f"{n}--validation", search_config(trained))

@@ -162,6 +162,7 @@ def _enqueue(
                     birth="",
                     heartbeat=None,
                     finished=None,
+                    progress=0.0,
                     message="",
                     device="",
                     seconds_left=None,

@@ -5,7 +5,7 @@ import math
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from segcore.catalog import PROBABILITY_STORAGE
@@ -33,7 +33,6 @@ from segcore.runs.folder.environment import note_engine
 from segcore.runs.folder.listing import list_runs
 from segcore.runs.folder.names import check_run_name, is_run_id
 from segcore.runs.folder.run_folder import RunFolder
-from segcore.runs.folder.status import Status
 from segcore.runs.folder.trash import move_to_trash
 from segcore.runs.machine.devices import Device, list_devices
 from segcore.runs.machine.doctor import last_diagnosis
@@ -44,7 +43,6 @@ from segcore.runs.machine.engines import (
     usable_backends,
 )
 from segcore.runs.queue import jobs
-from segcore.runs.queue.idle import is_on_hold, why_idle
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.rights import writes
 from segcore.workspace.runs.members import line_up
@@ -60,12 +58,8 @@ from segcore.workspace.runs.rows import RunRow, run_row
 from segcore.workspace.runs.run_ids import evaluation_id as evaluation_id
 from segcore.workspace.runs.run_ids import prediction_id as prediction_id
 from segcore.workspace.runs.scored_images import ScoredImages
+from segcore.workspace.runs.waiting import Progress, Watcher, wait_for
 
-Progress = Callable[[int, int, str], None]
-POLL_SECONDS, POLL_SECONDS_A_RUN = 0.3, 0.005
-"""How often a wait looks at its runs, and how much more seldom for each that has not ended."""
-IDLE_SECONDS = 30.0
-"""How long nothing may work on runs that someone waits for: dispatchers need time to start."""
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
@@ -236,44 +230,15 @@ class Runs:
         """Return the backends that can predict here, "auto" first."""
         return usable_backends()
 
-    def wait(self, runs: Sequence[str], progress: Progress | None = None) -> None:
+    def wait(self, runs: Sequence[str], progress: Progress | Watcher | None = None) -> None:
         """Return when every run has ended; a dispatcher that died meanwhile is started again.
 
         Raises:
             SegcoreError: One of them failed or was interrupted; the sentence carries its cause. Or
-                nothing has worked on them for :data:`IDLE_SECONDS` and nothing will.
+                nothing has worked on them for a while and nothing will.
+            WaitStopped: Ctrl-C was pressed meanwhile; the runs continue.
         """
-        refreshed, worked, on_hold, left = -math.inf, time.monotonic(), False, list(runs)
-        states: dict[str, Status] = {}
-        while True:
-            if time.monotonic() - refreshed > 2:
-                refreshed = time.monotonic()
-                jobs.refresh(self._workspace)
-                left = [run for run in runs if not RunFolder(self.folder / run).status().has_ended]
-                on_hold = bool(left) and is_on_hold(self._workspace, left)
-                reason = why_idle(self._workspace, left) if left else ""
-                if not reason:
-                    worked = time.monotonic()
-                elif time.monotonic() - worked >= IDLE_SECONDS:
-                    raise SegcoreError(reason)
-            for run in runs:
-                if run not in states or states[run].state != "finished":
-                    states[run] = RunFolder(self.folder / run).status()
-            if progress:
-                done = sum(1.0 if s.has_ended else s.progress for s in states.values())
-                message = next(
-                    (s.message for s in states.values() if s.is_active), "on hold" * on_hold
-                )
-                progress(int(100 * done / len(runs)), 100, message)
-            if all(s.has_ended for s in states.values()):
-                break
-            time.sleep(max(POLL_SECONDS, len(left) * POLL_SECONDS_A_RUN))
-        for run, status in states.items():
-            if status.state != "finished":
-                raise SegcoreError(
-                    f"The run {run} ended as {status.state}: "
-                    f"{status.cause or f'read its log (segscope runs show {run}).'}"
-                )
+        wait_for(self._workspace, runs, progress)
 
     @writes("stop a run", "Stopped the run {run}")
     def stop(self, run: str) -> None:

@@ -7,7 +7,7 @@ from segcore.runs.folder import hosts
 from segcore.runs.queue import jobs, leases
 from segcore.runs.queue.idle import is_on_hold, why_idle
 from segcore.workspace import Workspace
-from segcore.workspace.runs import runs as runs_module
+from segcore.workspace.runs import waiting
 
 
 @pytest.fixture
@@ -48,6 +48,6 @@ def test_what_is_on_hold_waits_for_its_user(idle, whole):
 
 
 def test_waiting_ends_in_the_sentence(idle, monkeypatch):
-    monkeypatch.setattr(runs_module, "IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(waiting, "IDLE_SECONDS", 0.0)
     with pytest.raises(SegcoreError, match="found none"):
         Workspace(idle).runs.wait(["a"])
