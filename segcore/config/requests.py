@@ -9,6 +9,7 @@ What a scheduler's request leaves out, the workspace's job template says.
 """
 
 import re
+from collections.abc import Sequence
 
 from segcore.errors import SegcoreError, unknown
 
@@ -58,6 +59,55 @@ def count_devices(device: str) -> int:
         return max(1, int(share)) if share.isdigit() else 1
     gpus = job_fields(device).get("gpus", "1")
     return max(1, int(gpus.rpartition(":")[2]))
+
+
+def check_gpus(device: str, present: Sequence[str]) -> list[str]:
+    """Return the GPUs of this machine that a device names, "gpu:0" and on; none for "auto" and "cpu".
+
+    Args:
+        device: What a config says, of this machine.
+        present: Ids of the GPUs that are there, such as "gpu:0".
+
+    Raises:
+        SegcoreError: It has another form, names a GPU twice, or names one that is not there.
+    """
+    if device in ("auto", "cpu"):
+        return []
+    names = [name.strip() for name in device.split(",")]
+    if not all(re.fullmatch(r"gpu:\d+", name) for name in names) or len(set(names)) != len(names):
+        raise SegcoreError(
+            "Expected a device as 'auto', 'cpu', 'gpu:0' or 'gpu:0,gpu:1', received "
+            f"{device!r}: write it in that form."
+        )
+    for name in names:
+        if name not in present:
+            raise SegcoreError(
+                f"Expected one of {', '.join(present) or 'no GPU'}, received the device {name!r}: "
+                "choose 'auto' or 'cpu', or ask segscope doctor what is missing."
+            )
+    return names
+
+
+def check_batch(batch_size: int, devices: int) -> None:
+    """Refuse a batch that does not divide among some devices.
+
+    Raises:
+        SegcoreError: It does not.
+    """
+    if batch_size % devices:
+        near = batch_size // devices * devices or devices
+        raise SegcoreError(
+            f"Expected a batch size that divides by {devices} devices, received "
+            f"{batch_size}: take {near}."
+        )
+
+
+def no_cluster() -> SegcoreError:
+    """Return the error for a run on a cluster whose address is not known."""
+    return SegcoreError(
+        "Expected the address of a cluster for this run, found none: name it by "
+        "`segscope cluster ADDRESS`, or choose 'auto'."
+    )
 
 
 def job_fields(device: str) -> dict[str, str]:

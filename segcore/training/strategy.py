@@ -1,7 +1,6 @@
 """Devices: which are used, at which precision, and how a network is spread over several."""
 
 import os
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 
 import keras
 
-from segcore.config.requests import place_of
+from segcore.config.requests import check_gpus, place_of
 from segcore.errors import SegcoreError
 from segcore.training.engines.engine import devices
 
@@ -99,20 +98,8 @@ def _choose(device: str, numbers: list[str]) -> list[int]:
         return [0]
     if place_of(device):  # this process sees the GPUs that it was given there, and no other
         return list(range(len(numbers)))
-    names = [name.strip() for name in device.split(",")]
-    if not all(re.fullmatch(r"gpu:\d+", name) for name in names) or len(set(names)) != len(names):
-        raise SegcoreError(
-            "Expected a device as 'auto', 'cpu', 'gpu:0' or 'gpu:0,gpu:1', received "
-            f"{device!r}: write it in that form."
-        )
-    for name in names:
-        if name[4:] not in numbers:
-            listed = ", ".join(f"gpu:{number}" for number in numbers) or "no GPU"
-            raise SegcoreError(
-                f"Expected one of {listed}, received the device {name!r}: choose 'auto' or "
-                "'cpu', or ask segscope doctor what is missing."
-            )
-    return [numbers.index(name[4:]) for name in names]
+    present = [f"gpu:{number}" for number in numbers]
+    return [present.index(name) for name in check_gpus(device, present)]
 
 
 def explain(device: str) -> str:

@@ -219,6 +219,20 @@ READERS: dict[str, tuple[Callable[[Path], Arrays], bool]] = {
 """Ending to reader, and whether names and layouts may be PyTorch's."""
 
 
+def check_ending(path: Path) -> None:
+    """Refuse a file whose ending no reader of arrays knows.
+
+    Raises:
+        SegcoreError: It is unknown.
+    """
+    if path.suffix not in READERS:
+        endings = ", ".join([".keras", ".weights.h5", *READERS])
+        raise SegcoreError(
+            f"Expected a weights file ending in {endings}, received {path.name!r}: convert "
+            "it to one of these."
+        )
+
+
 def read_arrays(path: Path, encoder: str) -> Arrays:
     """Read a weights file as "layer/variable" arrays in Keras' layout.
 
@@ -232,12 +246,7 @@ def read_arrays(path: Path, encoder: str) -> Arrays:
     Raises:
         SegcoreError: The ending is unknown, or the file is damaged.
     """
-    if path.suffix not in READERS:
-        endings = ", ".join([".keras", ".weights.h5", *READERS])
-        raise SegcoreError(
-            f"Expected a weights file ending in {endings}, received {path.name!r}: convert "
-            "it to one of these."
-        )
+    check_ending(path)
     reader, torch = READERS[path.suffix]
     with foreign_file(path, f"a sound {path.suffix} weights file", "save or download it again"):
         arrays = reader(path)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from segcore.config.requests import CLUSTER
+from segcore.config.requests import CLUSTER, no_cluster
 from segcore.errors import SegcoreError
 from segcore.runs.dispatch.dask import Cluster, ending_said, gpus_asked
 from segcore.runs.dispatch.guardian import GRACE_SECONDS, LOST, write_attempt
@@ -49,10 +49,7 @@ class RemoteRuns:
         """
         gpus_asked(job.request)
         if not cluster_address(self._workspace):
-            raise SegcoreError(
-                "Expected the address of a cluster for this run, found none: name it by "
-                "`segscope cluster ADDRESS`, or choose 'auto'."
-            )
+            raise no_cluster()
         folder = runs_folder(self._workspace) / job.run
         cluster = self._connect()
         if cluster is None:

@@ -219,7 +219,7 @@ def ensure_dispatcher(workspace: Path | str) -> bool:
         SegcoreError: The queue cannot be read or no process can be started.
     """
     workspace = Path(workspace).resolve()
-    if os.environ.get(NO_WORK_VARIABLE) or not (workspace / "queue.sqlite").exists():
+    if is_left_to_others() or not (workspace / "queue.sqlite").exists():
         return False
     with Queue(workspace) as queue:
         if dispatcher_is_alive(queue) or is_starting(queue) or not has_work(queue):
@@ -231,6 +231,19 @@ def ensure_dispatcher(workspace: Path | str) -> bool:
             queue.set_setting(STARTING, "{} {}".format(*processes.identity(process.pid)))
     processes.forget(process)
     return True
+
+
+def devices(workspace: Path | str) -> list[str]:
+    """Ids of the devices on which the dispatchers of all machines start runs now."""
+    if not (Path(workspace) / "queue.sqlite").exists() or not os.access(workspace, os.W_OK):
+        return []
+    with Queue(workspace) as queue:
+        return [device for lease in living(queue) for device in lease.devices]
+
+
+def is_left_to_others() -> bool:
+    """Whether this machine starts no runs itself, so that other machines' devices count."""
+    return bool(os.environ.get(NO_WORK_VARIABLE))
 
 
 def is_starting(queue: Queue) -> bool:

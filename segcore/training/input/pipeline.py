@@ -22,6 +22,7 @@ import numpy as np
 from segcore.data.augmentation.transforms import cut_mix as mix
 from segcore.data.balance.plans import BalancePlan
 from segcore.data.dataset.dataset import Dataset, Sample
+from segcore.data.dataset.labelled import with_masks
 from segcore.errors import SegcoreError
 from segcore.training.input.reader import (
     Image,
@@ -199,21 +200,6 @@ def load_ahead(
             yield ahead.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def with_masks(dataset: Dataset, split: str) -> list[Sample]:
-    """Return the samples of a split that have a mask.
-
-    Raises:
-        SegcoreError: The split is unknown, or none of its samples has a mask.
-    """
-    samples = [sample for sample in dataset.select(split) if sample.mask is not None]
-    if not samples:
-        raise SegcoreError(
-            f"Expected masks in the split {split!r} of {dataset.name}, received none: "
-            "choose a split with masks, or add them."
-        )
-    return samples
 
 
 def planned_samples(

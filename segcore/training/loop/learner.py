@@ -7,7 +7,6 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from segcore.errors import SegcoreError
 from segcore.models.build import is_encoder_layer
 from segcore.training.engines.engine import steps
 from segcore.training.input.pipeline import Batch
@@ -116,18 +115,3 @@ class Learner:
 
     def _count(self, masks: Any, logits: Any) -> Any:
         return batch_confusion(masks, logits, self.loss.num_classes, self.loss.ignore_index)
-
-
-def check_batch_size(batch_size: int, strategy: Any) -> None:
-    """Refuse a batch that does not divide among the devices.
-
-    Raises:
-        SegcoreError: It does not.
-    """
-    replicas = strategy.num_replicas_in_sync
-    if batch_size % replicas:
-        near = batch_size // replicas * replicas or replicas
-        raise SegcoreError(
-            f"Expected a batch size that divides by {replicas} devices, received "
-            f"{batch_size}: take {near}."
-        )

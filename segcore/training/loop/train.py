@@ -14,6 +14,7 @@ import numpy.typing as npt
 from keras import ops
 
 from segcore.config import TrainConfig
+from segcore.config.requests import check_batch
 from segcore.data.bands.learned import NAME as LEARNED_BANDS
 from segcore.data.bands.learned import LearnedBands, load_learned
 from segcore.data.dataset.dataset import Dataset, Sample
@@ -55,7 +56,7 @@ from segcore.training.loop.distillation import (
     student_reader,
     unlabelled_samples,
 )
-from segcore.training.loop.learner import Learner, Outcome, check_batch_size
+from segcore.training.loop.learner import Learner, Outcome
 from segcore.training.loop.mask_history import SAMPLES, MaskHistory
 from segcore.training.loop.metrics import EpochScores
 from segcore.training.loop.normalisation import REESTIMATION_BATCHES, fit_momentum, synchronise
@@ -130,7 +131,7 @@ class Training:
         )
         devices.rewrite_graphs(devices.on_gpu())
         self._report_device(strategy)
-        check_batch_size(self.recipe.batch_size, strategy)
+        check_batch(self.recipe.batch_size, strategy.num_replicas_in_sync)
         bands = self._learn_bands(dataset)
         self.reader = self._open_reader(dataset, bands)
         self.images = planned_samples(

@@ -46,11 +46,13 @@ def card(config: TrainConfig | None, members: int, problem: str) -> None:
         if config is None:
             st.warning(session.plain(problem), icon=":material/warning:")
         elif fits:
+            workspace = session.workspace()
             with session.errors_shown():
-                mismatch = session.workspace().launch.plan_mismatch(config)
-            refusal = session.workspace().doctor.refusal(config)
+                mismatch = workspace.launch.plan_mismatch(config)
+            refusal = workspace.doctor.refusal(config)
             if not refusal and mismatch and mismatch.refuses:
                 refusal = mismatch.message
+            refusal = refusal or workspace.runs.refusal(config)
             _before(config, members, refusal)
         if refusal:
             st.error(session.plain(refusal), icon=":material/block:")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from segcore.config import TrainConfig
-from segcore.config.requests import CLUSTER, place_of
+from segcore.config.requests import place_of
 from segcore.data.statistics.shrinkage import Shrinkage
 from segcore.formatting import GIB, gib
 from segcore.labels import list_names
@@ -28,7 +28,6 @@ class Facts:
         absent_classes: Classes that no image of the training split holds.
         plan_notice: How the chosen balance plan differs from the training images; "" if it fits.
         repeated: Images of an epoch with the plan; None without one.
-        cluster: Address of the cluster that runs may be handed to; "" for none.
         shrunken: Classes that nearly disappear at the size, seen in some training masks.
         nowhere: Classes that no image of any split holds; each is also in ``absent_classes``.
         bfloat16: Whether the processor multiplies in bfloat16; None if unknown.
@@ -42,7 +41,6 @@ class Facts:
     absent_classes: tuple[str, ...] = ()
     plan_notice: str = ""
     repeated: int | None = None
-    cluster: str = ""
     shrunken: Sequence[Shrinkage] = ()
     nowhere: tuple[str, ...] = ()
     bfloat16: bool | None = None
@@ -70,16 +68,6 @@ def find_conflicts(
 def _data(config: TrainConfig, facts: Facts) -> list[str]:
     conflicts = []
     images = facts.repeated or facts.splits.get(config.train_split, 0)
-    if not facts.splits.get(config.train_split):
-        conflicts.append(
-            f"The split {config.train_split!r} holds no image with a mask: choose another "
-            "to train on."
-        )
-    if config.validation_split and not facts.splits.get(config.validation_split):
-        conflicts.append(
-            f"The split {config.validation_split!r} holds no image with a mask: choose "
-            "another, or none, for validation."
-        )
     if config.validation_split == config.train_split:
         conflicts.append(
             "The best epoch is chosen on the training images, which rewards overfitting: choose "
@@ -162,24 +150,8 @@ def _machine(config: TrainConfig, facts: Facts, estimate: Estimate, runs: int) -
         else [(gpus or [known["cpu"]])[0].id]
     )
     elsewhere = place_of(config.device)
-    if elsewhere == CLUSTER and not facts.cluster:
-        conflicts.append(
-            "No cluster is named in this workspace: the run would fail. Give the address "
-            "of its scheduler, or choose auto."
-        )
     wanted = [] if elsewhere else wanted
-    absent = [name for name in wanted if name not in known]
-    if absent:
-        conflicts.append(
-            f"This machine has no {', '.join(absent)}: choose one of {', '.join(known)}, or auto."
-        )
     used = [known[name] for name in wanted if name in known]
-    if len(wanted) > 1 and config.recipe.batch_size % len(wanted):
-        near = max(1, config.recipe.batch_size // len(wanted)) * len(wanted)
-        conflicts.append(
-            f"A batch of {config.recipe.batch_size} does not divide among {len(wanted)} "
-            f"devices: take {near}."
-        )
     share = estimate.memory / max(len(used), 1)
     for device in used:
         if share > device.memory:

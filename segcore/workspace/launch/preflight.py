@@ -20,7 +20,6 @@ from segcore.runs.machine.devices import Device
 from segcore.runs.machine.doctor import last_diagnosis
 from segcore.runs.machine.engines import default_engine
 from segcore.runs.machine.processor import has_bfloat16
-from segcore.runs.machine.settings import cluster_address
 from segcore.workspace.costs import Estimate, estimate
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.launch.conflicts import Facts, find_conflicts
@@ -172,7 +171,6 @@ class Launches:
             splits[config.train_split] *= crops
         repeated = None if repeated is None else repeated * crops
         free = shutil.disk_usage(self._workspace).free
-        cluster = cluster_address(self._workspace)
         return Facts(
             splits,
             self.image_size(config.dataset),
@@ -181,7 +179,6 @@ class Launches:
             self._absent(config, config.train_split),
             notice,
             repeated,
-            cluster,
             self._shrinkage(config),
             self._absent(config, None),
             has_bfloat16(),

@@ -7,13 +7,21 @@ from pathlib import Path
 
 from segcore.catalog.hub import is_hub
 from segcore.config import TrainConfig
-from segcore.config.requests import place_of
+from segcore.config.requests import (
+    CLUSTER,
+    check_batch,
+    check_gpus,
+    count_devices,
+    no_cluster,
+    place_of,
+)
 from segcore.data.balance.plans import BalancePlan, Mismatch
 from segcore.data.dataset.dataset import Dataset
 from segcore.data.splits.folds import parent_of
 from segcore.errors import SegcoreError
 from segcore.formatting import GIB, gib
 from segcore.labels import LabelMap, LabelSet
+from segcore.models.weights.headers import check_header
 from segcore.runs.folder.run_folder import RunFolder
 from segcore.runs.folder.status import Status
 from segcore.runs.machine.devices import Device
@@ -34,8 +42,8 @@ def refuse(config: TrainConfig, num_classes: int, devices: Sequence[Device]) -> 
             against it.
 
     Raises:
-        SegcoreError: There is one class only, the weights file is not there, or the batch does not
-            fit into the device's memory.
+        SegcoreError: There is one class only, the weights file is not there or of another encoder,
+            or the batch does not fit into the device's memory or divide among the devices.
     """
     if num_classes < 2:
         raise SegcoreError(
@@ -43,6 +51,8 @@ def refuse(config: TrainConfig, num_classes: int, devices: Sequence[Device]) -> 
             "label map that keeps more, or none; "
             "of a single class every loss is at its least before the first step."
         )
+    if not config.hosts:
+        check_batch(config.recipe.batch_size, count_devices(config.device))
     if config.hosts or place_of(config.device):
         return
     _refuse_weights(config)
@@ -50,7 +60,7 @@ def refuse(config: TrainConfig, num_classes: int, devices: Sequence[Device]) -> 
 
 
 def _refuse_weights(config: TrainConfig) -> None:
-    """Refuse a file of weights that is not there."""
+    """Refuse a file of weights that is not there, or whose header shows another encoder."""
     weights = config.model.weights
     file = Path(weights).expanduser()
     there = file.exists() if is_hub(config.model.encoder) else file.is_file()
@@ -59,6 +69,8 @@ def _refuse_weights(config: TrainConfig) -> None:
             "Expected weights 'none', 'imagenet' or the path of a file, received "
             f"{weights!r}, which is no file here: check the path."
         )
+    if weights not in ("none", "imagenet", "preset") and not is_hub(config.model.encoder):
+        check_header(file, config.model.encoder)
 
 
 def _refuse_batch(config: TrainConfig, num_classes: int, devices: Sequence[Device]) -> None:
@@ -221,6 +233,27 @@ def not_finished(run: str, status: Status, what: str = "training run") -> Segcor
         f"{received} {ended}{cause}: resume it (segscope runs resume {run}), or read its log "
         f"(segscope runs show {run})."
     )
+
+
+def refuse_absent_device(
+    config: TrainConfig, devices: Sequence[str], elsewhere: bool, cluster: str
+) -> None:
+    """Refuse a run on a device that nobody has, with the sentence that its process would end with.
+
+    Args:
+        config: What is about to be queued.
+        devices: Ids of the devices of the machines that work on the queue, this one among them.
+        elsewhere: Whether machines that are not known yet work on the queue.
+        cluster: Address of the workspace's cluster; "" for none.
+
+    Raises:
+        SegcoreError: The device is not there, or no cluster is named.
+    """
+    place = place_of(config.device)
+    if place == CLUSTER and not cluster:
+        raise no_cluster()
+    if not (place or elsewhere or config.hosts):
+        check_gpus(config.device, [name for name in devices if name != "cpu"])
 
 
 def refuse_device(config: TrainConfig, diagnosis: Diagnosis | None) -> None:

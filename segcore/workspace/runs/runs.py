@@ -22,6 +22,7 @@ from segcore.config import (
 )
 from segcore.data.bands.learned import check_alike, load_learned
 from segcore.data.dataset.dataset import Dataset
+from segcore.data.dataset.labelled import with_masks
 from segcore.data.splits.folds import folds_of, parent_of
 from segcore.errors import SegcoreError, unknown, unknown_split
 from segcore.labels import LabelMap, list_names
@@ -42,6 +43,7 @@ from segcore.runs.machine.engines import (
     settle_engine,
     usable_backends,
 )
+from segcore.runs.machine.settings import cluster_address
 from segcore.runs.queue import jobs
 from segcore.workspace.datasets.datasets import Datasets
 from segcore.workspace.rights import writes
@@ -49,6 +51,7 @@ from segcore.workspace.runs.members import line_up
 from segcore.workspace.runs.refusals import (
     not_finished,
     refuse,
+    refuse_absent_device,
     refuse_bands,
     refuse_changed_classes,
     refuse_device,
@@ -202,7 +205,7 @@ class Runs:
             raise unknown_split(config.dataset, "", ())
         for split in (config.train_split, config.validation_split):
             if split:
-                dataset.select(split)
+                with_masks(dataset, split)
         labels = dataset.label_set
         if config.label_map:
             labels = dataset.load_label_map(config.label_map).merge_label_set(labels)
@@ -212,7 +215,21 @@ class Runs:
         refuse_bands(config, dataset)
         refuse_without_engine(config)
         refuse_device(config, last_diagnosis(self._workspace))
+        refuse_absent_device(
+            config,
+            [device.id for device in self.devices()] + jobs.devices(self._workspace),
+            jobs.is_left_to_others(),
+            cluster_address(self._workspace),
+        )
         return dataset
+
+    def refusal(self, config: TrainConfig) -> str:
+        """Return the sentence that would refuse a config before it is queued; "" if none would."""
+        try:
+            self.check(config)
+        except SegcoreError as error:
+            return str(error)
+        return ""
 
     def refresh(self) -> None:
         """Notice workers that died, and start what waits."""

@@ -8,6 +8,8 @@ from segcore.catalog import ENCODERS
 from segcore.errors import SegcoreError
 from segcore.models.encoders.encoders import build_encoder, recipe_of
 from segcore.models.layers.features import STRIDES
+from segcore.models.weights.stems import STEMS
+from segcore.models.weights.weights import variables_of
 
 pytestmark = pytest.mark.tensorflow
 
@@ -48,6 +50,10 @@ def without_values():
 @pytest.mark.parametrize("name", PATTERNS)
 def test_features_stand_at_their_strides(name, without_values):
     encoder, features = build_encoder(name, keras.Input((*SIZE, 3), name="image"))
+    if name in STEMS:
+        stem, shape = STEMS[name]
+        kernel = variables_of(encoder)[stem].shape
+        assert (*kernel[:2], *kernel[3:]) == shape and kernel[2] == 3
     assert [s for s in features.taps if s > 1] == list(STRIDES)
     for stride, tensor in features.taps.items():
         assert tensor.shape[1:3] == (SIZE[0] // stride, SIZE[1] // stride), stride

@@ -1,16 +1,21 @@
 """What could only fail is refused with its mend; what might succeed is not."""
 
 import dataclasses
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
+from segcore.data.dataset.labelled import with_masks
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
 from segcore.runs.machine.devices import Device
 from segcore.runs.machine.diagnosis import Diagnosis
 from segcore.runs.machine.disk import write_json
 from segcore.runs.machine.doctor import FILE, _key, read_driver
+from segcore.runs.queue import jobs, leases
 from segcore.workspace.costs import training_bytes
 from segcore.workspace.runs.refusals import DOUBT, GIB, refuse, refuse_device
 
@@ -75,8 +80,81 @@ def test_a_weights_file_that_is_not_there_is_refused_before_the_run(tmp_path) ->
     refuse(
         dataclasses.replace(config, device="cluster"), 12, [device(memory=1000)]
     )  # it may lie there
-    file.write_bytes(b"")
+    np.savez(file, **{"conv1_conv/kernel": np.zeros((7, 7, 3, 64), np.float32)})
     refuse(config, 12, [device(memory=1000)])
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ({"stem_conv/kernel": (3, 3, 3, 32)}, "lacks variables of it .conv1_conv/kernel; it holds"),
+        ({"conv1_conv/kernel": (3, 3, 3, 64)}, "conv1_conv/kernel is 3 x 3 x 64, not 7 x 7 x 64"),
+        (None, "cannot be read"),
+    ],
+)
+def test_a_weights_file_of_another_encoder_is_refused_before_the_run(
+    workspace, started, tmp_path, arrays, said
+) -> None:
+    file = tmp_path / "other.npz"
+    file.write_bytes(b"no archive")
+    if arrays:
+        np.savez(file, **{name: np.zeros(shape, np.float32) for name, shape in arrays.items()})
+    config = TrainConfig("tiny", ModelConfig("unet", "resnet50", str(file)), device="cpu")
+    with pytest.raises(SegcoreError, match=f"received 'other.npz', which .*{said}"):
+        workspace.runs.train(config)
+    assert workspace.runs.ids() == [] and started == []
+    assert said.split(" ")[0].strip(".") in workspace.runs.refusal(config)
+
+
+def test_a_weights_file_of_no_known_ending_is_refused_before_the_run(tmp_path) -> None:
+    file = tmp_path / "encoder.bin"
+    file.write_bytes(b"")
+    config = dataclasses.replace(CONFIG, model=ModelConfig("unet", "resnet50", str(file)))
+    with pytest.raises(SegcoreError, match=r"ending in \.keras, \.weights\.h5, \.npz"):
+        refuse(config, 12, [device(memory=1000)])
+
+
+def test_reading_a_header_loads_no_engine() -> None:
+    code = (
+        "import sys, segcore.models.weights.headers; "
+        "sys.exit(any(name in sys.modules for name in ('tensorflow', 'keras', 'torch', 'jax')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_device_that_is_not_there_is_refused_before_the_queue(
+    workspace, started, monkeypatch
+) -> None:
+    config = TrainConfig("tiny", ModelConfig("unet", "tiny", "none"), size=(32, 64), device="gpu:7")
+    with pytest.raises(SegcoreError, match="received the device 'gpu:7': choose 'auto' or 'cpu'"):
+        workspace.launch.start(config)
+    assert workspace.runs.ids() == [] and started == []
+    assert "gpu:7" in workspace.runs.refusal(config)
+    assert workspace.runs.refusal(dataclasses.replace(config, device="cpu")) == ""
+    with pytest.raises(SegcoreError, match=r"address of a cluster .*segscope cluster ADDRESS"):
+        workspace.launch.start(dataclasses.replace(config, device="cluster"))
+    with jobs.Queue(workspace.folder) as queue:
+        leases.renew(queue, "gpubox", ["gpu:7"], 1)
+    assert workspace.runs.refusal(config) == ""  # another machine that works on the queue has it
+    monkeypatch.setenv(jobs.NO_WORK_VARIABLE, "1")
+    assert workspace.runs.refusal(dataclasses.replace(config, device="gpu:9")) == ""
+
+
+def test_a_batch_that_does_not_divide_is_refused_before_the_queue() -> None:
+    both = dataclasses.replace(
+        CONFIG, device="gpu:0,gpu:1", recipe=dataclasses.replace(CONFIG.recipe, batch_size=7)
+    )
+    with pytest.raises(SegcoreError, match="divides by 2 devices, received 7: take 6"):
+        refuse(both, 12, [device(memory=1000)])
+
+
+def test_a_split_without_masks_is_refused_before_the_queue(workspace, started) -> None:
+    dataset = workspace.datasets.open("tiny")
+    bare = [dataclasses.replace(s, mask=None) if s.split == "train" else s for s in dataset.samples]
+    config = TrainConfig("tiny", ModelConfig("unet", "tiny", "none"), size=(32, 64), device="cpu")
+    workspace.runs.check(config)
+    with pytest.raises(SegcoreError, match="Expected masks in the split 'train' of tiny"):
+        with_masks(dataclasses.replace(dataset, samples=tuple(bare)), "train")
 
 
 def test_a_gpu_that_the_doctor_saw_fail_is_refused_before_the_queue(workspace, started):

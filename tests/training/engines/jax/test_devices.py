@@ -21,7 +21,8 @@ from segcore.models import build
 from segcore.models.build import build_model
 from segcore.training.engines.jax.devices import Strategy, describe, seed
 from segcore.training.input.pipeline import Batch
-from segcore.training.loop.learner import Learner, check_batch_size
+from segcore.config.requests import check_batch
+from segcore.training.loop.learner import Learner
 from segcore.training.loop.optimizers import build_optimizer
 from segcore.training.losses.losses import build_loss
 
@@ -32,7 +33,7 @@ def spy(*words):
     return build_encoder(*words)
 build.build_encoder = spy
 strategy, curve = Strategy(tuple(jax.devices("cpu")[:count])), []
-check_batch_size(4, strategy)
+check_batch(4, strategy.num_replicas_in_sync)
 seed(0)
 with strategy.scope():
     model = build_model(ModelConfig("unet", "tiny", "none"), 3, (32, 32))
