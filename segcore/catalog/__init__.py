@@ -49,6 +49,7 @@ from segcore.catalog.work import (
     RUN_STATES,
     SUBMODEL_RULES,
     TEST_TIME_AUGMENTATIONS,
+    kind_words,
 )
 
 __all__ = [
@@ -92,6 +93,7 @@ __all__ = [
     "Choice",
     "Cost",
     "Encoder",
+    "kind_words",
     "loss_terms",
     "resolve",
 ]

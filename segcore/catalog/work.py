@@ -141,6 +141,23 @@ RUN_KINDS: dict[str, Choice] = {
     "imported": Choice("Import", "Predictions that another tool made."),
 }
 
+_KIND_WORDS = {
+    "train": "a training run",
+    "predict": "a prediction",
+    "evaluate": "an ensemble",
+    "subsets": "a score of every subset",
+    "crf_search": "a search for a CRF",
+    "robustness": "a robustness test",
+    "tune": "a hyperparameter search",
+    "imported": "an import",
+}
+
+
+def kind_words(kind: str) -> str:
+    """Return what a run of a kind is, for a sentence: "a training run"; an unknown kind by its name."""
+    return _KIND_WORDS.get(kind, f"a run of kind {kind}")
+
+
 CORRUPTIONS: dict[str, Choice] = {
     "noise": Choice(
         "Noise",

@@ -17,6 +17,8 @@ from segcore.workspace import Workspace
 from segcore.workspace.runs.waiting import Watcher
 
 Options = argparse.Namespace
+RUN_FIELDS = ("run", "runs", "other")
+"""Options that name runs, in whichever command."""
 LIVE_SECONDS, PIPE_SECONDS = 0.1, 30.0
 """How often progress is drawn in a terminal, and written as a new line elsewhere."""
 
@@ -46,8 +48,15 @@ class Command:
 
 
 def workspace_of(options: Options) -> Workspace:
-    """Open the workspace that the options name."""
-    return Workspace(options.workspace)
+    """Open the workspace that the options name; names of saved ensembles become ids in them."""
+    workspace = Workspace(options.workspace)
+    for field in RUN_FIELDS:
+        value = getattr(options, field, None)
+        if isinstance(value, str):
+            setattr(options, field, workspace.runs.resolve(value))
+        elif isinstance(value, list):
+            setattr(options, field, [workspace.runs.resolve(name) for name in value])
+    return workspace
 
 
 def parse_count(text: str, flag: str, low: int, high: int) -> int:

@@ -32,7 +32,8 @@ def _ensemble_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--name",
         default="",
-        help="save the ensemble under this name; it can then be used wherever a run can",
+        help="save the ensemble under this name, which evaluate, report, compress and the other "
+        "commands about a run then take; it cannot be a member of another ensemble",
     )
     add(
         "--subsets",
@@ -66,7 +67,7 @@ def _ensemble(options: Options) -> dict[str, Any]:
     workspace.runs.wait([run], progress=ProgressLine("Combining"))
     split = options.split or "test"
     outdated = [r for r in (run, *options.runs) if workspace.recounts.outdated(r, split)]
-    return {**workspace.scores.ensemble(run).to_json(), "outdated": outdated}
+    return {**workspace.scores.ensemble(run).to_json(), "outdated": outdated, "name": options.name}
 
 
 def _show_ensemble(result: dict[str, Any]) -> str:
@@ -86,6 +87,9 @@ def _show_ensemble(result: dict[str, Any]) -> str:
             f"\nMasks changed after {', '.join(result['outdated'])} counted: these scores are of other "
             f"masks; count each anew: segscope recount RUN --split {result['split']}"
         )
+    saved, split = result.get("name"), result["split"]
+    if saved:
+        shown += f"\nSaved as {saved}; next: segscope evaluate {saved} --split {split}"
     return f"{shown}\n{result['views']}".rstrip()
 
 

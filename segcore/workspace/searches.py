@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from segcore.catalog import kind_words
 from segcore.config import TuneConfig
 from segcore.errors import SegcoreError
 from segcore.runs.folder.listing import list_runs
@@ -175,7 +176,7 @@ class Searches:
         config = folder.config
         if not isinstance(config, TuneConfig):
             raise SegcoreError(
-                f"Expected a search, received {run!r}, which is of kind {config.kind}: choose one "
+                f"Expected a search, received {run!r}, which is {kind_words(config.kind)}: choose one "
                 "on the Tune page."
             )
         document = folder.read_json("study") if (folder.folder / "study.json").exists() else {}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from segcore.catalog import kind_words
 from segcore.config import EvaluateConfig, PredictConfig, RunConfig, TrainConfig
 from segcore.errors import SegcoreError
 from segcore.labels import LabelMap
@@ -111,8 +112,8 @@ class Retraining:
         config = self._runs.open(member).config
         if not isinstance(config, TrainConfig):
             raise SegcoreError(
-                f"Expected a training run to clone, received {member!r} of kind "
-                f"{config.kind}: choose another run."
+                f"Expected a training run to clone, received {member!r}, which is "
+                f"{kind_words(config.kind)}: choose another run."
             )
         # Members by fold have a dataset each; the merge is saved with it and with the run's own.
         for name in {config.dataset, self._runs.open(run).config.dataset}:

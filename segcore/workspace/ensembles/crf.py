@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from segcore.catalog import kind_words
 from segcore.config import CRFSearchConfig, TrainConfig
 from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError
@@ -241,7 +242,7 @@ class CRFEffects:
         folder = self._runs.open(run)
         if not isinstance(folder.config, CRFSearchConfig):
             raise SegcoreError(
-                f"Expected a CRF search, received {run!r} of kind {folder.config.kind}: "
+                f"Expected a CRF search, received {run!r}, which is {kind_words(folder.config.kind)}: "
                 "start a search first."
             )
         return read_search(folder.read_json("crf_search"), self._ensembles.is_stale(run))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from segcore.catalog import ALL_ENCODERS, ARCHITECTURES
+from segcore.catalog import ALL_ENCODERS, ARCHITECTURES, kind_words
 from segcore.config import EvaluateConfig, SubsetsConfig, TrainConfig
 from segcore.errors import SegcoreError
 from segcore.evaluation.comparison.comparison import Comparison
@@ -203,8 +203,8 @@ class Ensembles:
         folder = self._runs.open(run)
         if not isinstance(folder.config, SubsetsConfig):
             raise SegcoreError(
-                f"Expected a run over subsets, received {run!r} of kind "
-                f"{folder.config.kind}: score the subsets first."
+                f"Expected a run over subsets, received {run!r}, which is "
+                f"{kind_words(folder.config.kind)}: score the subsets first."
             )
         return read_subsets(folder.read_json("subsets"), self.is_stale(run))
 

@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from segcore.catalog import kind_words
 from segcore.config import TrainConfig, TuneConfig, config_from_json, to_json
 from segcore.errors import SegcoreError, unknown
 from segcore.runs.folder.names import check_run_id, is_run_id
@@ -84,8 +85,8 @@ class Configs:
         config = self._runs.open(run).config
         if not isinstance(config, TrainConfig):
             raise SegcoreError(
-                f"Expected a training run, received {run!r}, which is of kind "
-                f"{config.kind}: name the run that was trained."
+                f"Expected a training run, received {run!r}, which is "
+                f"{kind_words(config.kind)}: name the run that was trained."
             )
         return impersonal(config)
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segcore.catalog import FROM_TENSORFLOW
+from segcore.catalog import FROM_TENSORFLOW, kind_words
 from segcore.config import (
     EvaluateConfig,
     ImportedConfig,
@@ -170,8 +170,8 @@ class Predictions:
             model = Model((run,))
         else:
             raise SegcoreError(
-                f"Expected a training run or an ensemble, received {run!r} of kind "
-                f"{config.kind}: choose another."
+                f"Expected a training run or an ensemble, received {run!r}, which is "
+                f"{kind_words(config.kind)}: choose another."
             )
         for member in model.members:
             if isinstance(self._runs.open(member).config, ImportedConfig):

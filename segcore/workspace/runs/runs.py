@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from segcore.catalog import PROBABILITY_STORAGE
+from segcore.catalog import PROBABILITY_STORAGE, kind_words
 from segcore.config import (
     EvaluateConfig,
     ImportedConfig,
@@ -110,6 +110,24 @@ class Runs:
                 "name another folder (--workspace DIR)."
             )
         return unknown("run", run, known, ordered=True)
+
+    def resolve(self, name: str) -> str:
+        """Return the id of the run that a name means: a saved ensemble's on its newest split.
+
+        Args:
+            name: Id of a run, or the name that an ensemble was saved under.
+
+        Returns:
+            The id; the name itself where no ensemble has it.
+        """
+        if not name or (self.folder / name).exists():
+            return name
+        saved = (
+            summary.id
+            for summary in list_runs(self.folder)
+            if summary.kind == "evaluate" and summary.config.get("name") == name
+        )
+        return next(saved, name)
 
     def check_classes(self, run: str) -> None:
         """Refuse a run whose dataset has other classes, or another order of them, than it had.
@@ -476,14 +494,24 @@ class Runs:
             return source, config
         if not isinstance(config, TrainConfig):
             raise SegcoreError(
-                f"Expected a training run or an import, received {run!r}, which is of kind "
-                f"{config.kind}: name the run that was trained."
+                f"Expected a training run or an import, received {run!r}, which is "
+                f"{kind_words(config.kind)}: name the run that was trained."
             )
         status = source.status()
         if status.state != "finished" and not source.model_path.exists():
             raise not_finished(run, status)
         self.check_classes(run)
         return source, config
+
+    def _refuse_ensemble(self, run: str) -> None:
+        """Refuse an ensemble as a member of another, and name its members."""
+        config = self.open(run).config
+        if isinstance(config, EvaluateConfig):
+            raise SegcoreError(
+                f"Expected training runs or imports as members, received the ensemble {run!r}, and "
+                "an ensemble cannot be a member of another: name its members instead "
+                f"({' '.join(config.members)})."
+            )
 
     @writes("combine runs")
     def ensemble(
@@ -528,6 +556,8 @@ class Runs:
             SegcoreError: There is none, one is no finished training run, or their datasets
                  differ, or label maps, or the bands that they take.
         """
+        for run in members:
+            self._refuse_ensemble(run)
         configs = [self._member(run)[1] for run in members]
         datasets = {config.dataset for config in configs}
         if len(datasets) > 1:

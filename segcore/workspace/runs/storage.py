@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from segcore.catalog import kind_words
 from segcore.config import ImportedConfig, PredictConfig, PredictOptions, TrainConfig
 from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
@@ -67,7 +68,7 @@ class ProbabilityStorage:
         config = self._runs.open(run).config
         if not isinstance(config, TrainConfig):
             raise SegcoreError(
-                f"Expected a training run, received {run!r} of kind {config.kind}: name the run "
+                f"Expected a training run, received {run!r}, which is {kind_words(config.kind)}: name the run "
                 "that was trained."
             )
         dataset = self._datasets.open(config.dataset)

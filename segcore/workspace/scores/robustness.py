@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from segcore.catalog import CORRUPTIONS
+from segcore.catalog import CORRUPTIONS, kind_words
 from segcore.config import EvaluateConfig, RobustnessConfig, TrainConfig
 from segcore.data.augmentation.corruptions import BAND_CORRUPTIONS, SEVERITIES, corrupt
 from segcore.errors import SegcoreError
@@ -117,8 +117,8 @@ class RobustnessTests:
             return RobustnessConfig(config.dataset, run, *asked, config.device)
         if not isinstance(config, EvaluateConfig):
             raise SegcoreError(
-                f"Expected a training run or an ensemble, received {run!r} of kind "
-                f"{config.kind}: choose another."
+                f"Expected a training run or an ensemble, received {run!r}, which is "
+                f"{kind_words(config.kind)}: choose another."
             )
         device = next(
             (
@@ -192,7 +192,7 @@ class RobustnessTests:
         config = folder.config
         if not isinstance(config, RobustnessConfig):
             raise SegcoreError(
-                f"Expected a robustness run, received {folder.id!r} of kind {config.kind}: "
+                f"Expected a robustness run, received {folder.id!r}, which is {kind_words(config.kind)}: "
                 "choose a robustness run."
             )
         return config

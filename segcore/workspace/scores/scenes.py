@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from segcore.catalog import kind_words
 from segcore.config import EvaluateConfig, ImportedConfig, PredictConfig, TrainConfig, shared_labels
 from segcore.data.dataset.dataset import Dataset, Sample
 from segcore.errors import SegcoreError
@@ -291,7 +292,7 @@ class Scenes:
             return self.label_map_of(config.run)
         if not isinstance(config, (TrainConfig, ImportedConfig)):
             raise SegcoreError(
-                f"Expected a run with a label set, received {run!r} of kind {config.kind}: "
+                f"Expected a run with a label set, received {run!r}, which is {kind_words(config.kind)}: "
                 "choose a training run."
             )
         return (

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from segcore.catalog import kind_words
 from segcore.config import (
     CRFSearchConfig,
     EvaluateConfig,
@@ -515,8 +516,8 @@ class Scores:
         config = self._runs.open(run).config
         if not isinstance(config, EvaluateConfig):
             raise SegcoreError(
-                f"Expected an evaluation of members, received {run!r}, which is of kind "
-                f"{config.kind}: combine members first."
+                f"Expected an evaluation of members, received {run!r}, which is "
+                f"{kind_words(config.kind)}: combine members first."
             )
         return EnsembleScores(
             run=run,
