@@ -14,6 +14,9 @@ from segcore.formatting import number, percent, plural, span
 from segcore.postprocess.parameters import CRFParameters
 from segcore.workspace.ensembles.ensembles import DRAWS
 
+HURTS = "The CRF hurts"
+"""How the verdict on a CRF that hurts begins."""
+
 
 def _ensemble_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
@@ -67,21 +70,26 @@ def _ensemble(options: Options) -> dict[str, Any]:
     workspace.runs.wait([run], progress=ProgressLine("Combining"))
     split = options.split or "test"
     outdated = [r for r in (run, *options.runs) if workspace.recounts.outdated(r, split)]
-    return {**workspace.scores.ensemble(run).to_json(), "outdated": outdated, "name": options.name}
+    verdict = workspace.crf.verdict(run, split).sentence if options.crf else ""
+    return {
+        **workspace.scores.ensemble(run).to_json(),
+        "outdated": outdated,
+        "name": options.name,
+        "crf_verdict": verdict,
+    }
 
 
 def _show_ensemble(result: dict[str, Any]) -> str:
     if "subsets" in result:
         return _show_subsets(result)
-    rows = [
-        [m["run"], number(m["mean_iou"]), number(m["pixel_accuracy"])] for m in result["members"]
-    ]
-    for name in ("ensemble", "crf"):
-        if result.get(name):
-            rows.append(
-                [name, number(result[name]["mean_iou"]), number(result[name]["pixel_accuracy"])]
-            )
-    shown = table(["on " + result["split"], "mean IoU", "pixel accuracy"], rows)
+    rows = [_scored(m["run"], m) for m in result["members"]]
+    rows += [_scored(name, result[name]) for name in ("ensemble", "crf") if result.get(name)]
+    shown = table(["on " + result["split"], "mean IoU", "95 % interval", "pixel accuracy"], rows)
+    if result["crf_verdict"]:
+        shown += f"\n{result['crf_verdict']}"
+        if result["crf_verdict"].startswith(HURTS):
+            members = " ".join(m["run"] for m in result["members"])
+            shown += f" Search for one that helps: segscope crf-search {members}"
     if result.get("outdated"):
         shown += (
             f"\nMasks changed after {', '.join(result['outdated'])} counted: these scores are of other "
@@ -91,6 +99,12 @@ def _show_ensemble(result: dict[str, Any]) -> str:
     if saved:
         shown += f"\nSaved as {saved}; next: segscope evaluate {saved} --split {split}"
     return f"{shown}\n{result['views']}".rstrip()
+
+
+def _scored(name: str, scores: dict[str, Any]) -> list[str]:
+    """Return a line of the table: the name, the mean IoU with its interval, the pixel accuracy."""
+    ends = span(*scores["interval"]["mean_iou"])
+    return [name, number(scores["mean_iou"]), ends, number(scores["pixel_accuracy"])]
 
 
 def _show_subsets(result: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from segcore.config import (
     TrainConfig,
     to_json,
 )
-from segcore.formatting import duration, number, percent
+from segcore.formatting import duration, interval, number, percent
 from segcore.runs.folder.history import without_chatter
 from segcore.runs.folder.status import Status
 from segcore.workspace import Workspace
@@ -35,11 +35,13 @@ def run_details(workspace: Workspace, run: str) -> dict[str, Any]:
     folder = workspace.runs.open(run)
     config, status = folder.config, folder.status()
     row = next(row for row in workspace.runs.rows() if row.run == run)
+    scores = _own_scores(workspace, run, config, status)
     epochs = [line for line in folder.metrics() if isinstance(line.get("epoch"), int)]
     return {
         **row.to_json(),
         "config": to_json(config),
         "in_short": _in_short(workspace, config),
+        "interval": scores,
         "best_epoch": workspace.monitor.best_epoch(run),
         "last_epochs": [
             {"epoch": line["epoch"], **{key: line.get(key) for key in _CURVES}}
@@ -49,6 +51,19 @@ def run_details(workspace: Workspace, run: str) -> dict[str, Any]:
         "log_file": str(folder.log_path),
         "next": _next(run, config, status),
     }
+
+
+def _own_scores(
+    workspace: Workspace, run: str, config: RunConfig, status: Status
+) -> list[float | None] | None:
+    """Return the interval of the mean IoU of a prediction or an ensemble; None without counts."""
+    if status.state != "finished" or not isinstance(config, (PredictConfig, EvaluateConfig)):
+        return None
+    stages = workspace.scores.stages(run, config.split)
+    stage = "crf" if "crf" in stages else ""
+    if not workspace.scores.has_counts(run, config.split, stage):
+        return None
+    return workspace.scores.report(run, config.split, stage).interval().ends()
 
 
 def _in_short(workspace: Workspace, config: RunConfig) -> str:
@@ -100,6 +115,10 @@ def show_details(details: dict[str, Any]) -> str:
     elif details["message"] and ended is None:
         lines.append(f"Now: {details['message']} ({percent(details['progress'], 0)})")
     lines.append(f"Config: {details['in_short']}")
+    if details["interval"]:
+        low, high = details["interval"]
+        split, score = details["scored_split"], percent(details["mean_iou"])
+        lines.append(f"Mean IoU on {split}: {score}, 95 % interval {interval(low, high)}")
     if details["best_epoch"] is not None:
         score = details["mean_iou"]
         known = f", mean IoU {percent(score)} on {details['scored_split']}" if score else ""

@@ -147,9 +147,16 @@ def _show_runs(result: dict[str, Any]) -> str:
     ]
     if not any(row[-1] for row in rows):
         heads, rows = heads[:-1], [row[:-1] for row in rows]
+    scored = next((r["run"] for r in result["runs"] if _has_interval(r)), "")
+    how = f"\nA score with its interval: segscope runs show {scored}" if scored else ""
     failed = [r["run"] for r in result["runs"] if r["state"] == "failed"]
     why = f"\nWhy a run failed: segscope runs show {failed[0]}" if failed else ""
-    return table(heads, rows) + why
+    return table(heads, rows) + how + why
+
+
+def _has_interval(row: dict[str, Any]) -> bool:
+    """Whether a row's score is one over images that were counted, of which an interval is known."""
+    return row["kind"] in ("predict", "evaluate") and row["mean_iou"] is not None
 
 
 def _scores(row: dict[str, Any]) -> list[str]:

@@ -2,7 +2,11 @@
 
 import pytest
 
+from segcore.cli.ensembles import _show_ensemble
 from segcore.config import EvaluateConfig
+from segcore.evaluation.comparison.crf_effect import verdict
+from segcore.evaluation.counts.bootstrap import Interval
+from segcore.formatting import span
 from tests.conftest import TINY
 
 
@@ -41,3 +45,36 @@ def test_a_saved_ensemble_says_its_name_and_what_comes_next(trained, trained_she
     shown = trained_shell("ensemble", *trained.members, "--split", "test", "--name", trio)
     assert "Saved as trio; next: segscope evaluate trio --split test\n" in shown
     assert "Saved as" not in trained_shell("ensemble", *trained.members, "--split", "test", "--crf")
+
+
+def test_every_score_has_its_interval_and_the_crf_its_verdict(trained, trained_shell) -> None:
+    words = ("ensemble", *trained.members, "--split", "test", "--crf")
+    result = trained_shell(*words, json_wanted=True)
+    lines = trained_shell(*words).splitlines()
+    assert "95 % interval" in lines[0]
+    for name, scores in [
+        *((m["run"], m) for m in result["members"]),
+        ("ensemble", result["ensemble"]),
+        ("crf", result["crf"]),
+    ]:
+        (line,) = (one for one in lines if one.split(" ")[0] == name)
+        assert span(*scores["interval"]["mean_iou"]) in line
+    verdict = trained.workspace.crf.verdict(trained.ensemble, "test").sentence
+    assert result["crf_verdict"] == verdict and verdict in lines
+
+
+def test_a_crf_that_hurts_leads_to_the_search() -> None:
+    scores = {"mean_iou": 0.5, "pixel_accuracy": 0.8, "interval": {"mean_iou": [0.4, 0.6]}}
+    result = {
+        "split": "test",
+        "members": [{"run": "a", **scores}, {"run": "b", **scores}],
+        "ensemble": scores,
+        "crf": scores,
+        "views": "",
+        "crf_verdict": verdict("mean IoU", Interval(-0.02, -0.03, -0.01, 60, "images")),
+    }
+    shown = _show_ensemble(result)
+    assert "The CRF hurts here" in shown
+    assert "Search for one that helps: segscope crf-search a b" in shown
+    result["crf_verdict"] = verdict("mean IoU", Interval(0.02, 0.01, 0.03, 60, "images"))
+    assert "crf-search" not in _show_ensemble(result)

@@ -3,6 +3,7 @@
 import pytest
 
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
+from segcore.formatting import interval
 from tests.conftest import TINY
 
 CAUSE = "Expected one of cpu, received 'gpu:0': choose one of these."
@@ -83,3 +84,12 @@ def test_delete_says_what_went_and_how_it_comes_back(trained, trained_shell) -> 
 def test_stop_and_resume_say_what_became_of_the_run(trained, trained_shell, failed, started):
     assert trained_shell("runs", "resume", failed) == f"{failed} is queued.\n"
     assert trained_shell("runs", "stop", failed).startswith(f"{failed} is stopped. Continue it")
+
+
+def test_show_gives_a_score_with_its_interval(trained, trained_shell) -> None:
+    report = trained.workspace.scores.report(trained.ensemble, "test", "crf")
+    shown = trained_shell("runs", "show", trained.ensemble)
+    assert f"95 % interval {interval(*report.interval().ends())}" in shown
+    assert f"segscope runs show {trained.ensemble}" in trained_shell(
+        "runs", "list", trained.ensemble
+    )
