@@ -22,6 +22,7 @@ from segcore.data.health.sequences import MIN_FRAMES, find_sequences, frame_numb
 from segcore.data.splits.folds import parent_of
 from segcore.data.splits.splits import GROUPINGS, group_by_prefix
 from segcore.errors import SegcoreError, unknown
+from segcore.formatting import plural
 
 FILE_NAME = "interval_groups.json"
 VERSION = 1
@@ -124,15 +125,14 @@ def drawn_by(dataset: Dataset, sample_ids: Sequence[str], by: str | None = None)
     number = len(set(groups))
     if number == len(groups):
         return DrawnBy(IMAGES, None, "")
-    kind = "drives or tiles" if choice.by == "folder" else "drives (groups of like names)"
     if not choice.chosen and number < FEWEST:
-        plural = kind if number != 1 else "drive or tile"
         return DrawnBy(
             IMAGES,
             None,
-            f"These images come from {number} {plural}, too few to draw whole ones ({FEWEST} are "
-            "needed): single images are drawn, so the intervals say nothing about other drives.",
+            f"These images come from {plural(number, 'group')}, too few to draw whole ones ({FEWEST} "
+            "are needed): single images are drawn, so the intervals say nothing about other groups.",
         )
+    kind = "groups" if choice.by == "folder" else "groups of like names"
     return DrawnBy(choice.by, groups, f"Whole {kind} are drawn, since images of one are alike.")
 
 

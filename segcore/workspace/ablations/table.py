@@ -226,7 +226,7 @@ def explain(
     if groups and drawn and not ablation.group_by:
         alike = ", ".join(f"{count} of {name}" for name, count in groups.items())
         sentences.append(
-            f"The images come from few drives or folders ({alike}), and those of one are "
+            f"The images come from few groups ({alike}), and those of one are "
             "alike: an interval over new ones would be wider."
         )
     if any(row.verdict and row.covers and "seeds" not in row.covers for row in rows):

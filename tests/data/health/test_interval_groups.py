@@ -65,7 +65,7 @@ def test_frames_of_drives_are_drawn_together_and_it_is_said_and_kept(write):
     dataset = write(names, images)
     drawn = drawn_by(dataset, names)
     assert drawn.by == "prefix" and len(set(drawn.groups)) == 7
-    assert "Whole drives" in drawn.note
+    assert "Whole groups of like names" in drawn.note
     kept = json.loads((dataset.folder / FILE_NAME).read_text())
     assert (kept["by"], kept["chosen"]) == ("prefix", False)
 
@@ -74,7 +74,7 @@ def test_few_drives_are_not_drawn_unless_asked_for(write):
     names, images = drives(3, 12)
     dataset = write(names, images)
     drawn = drawn_by(dataset, names)
-    assert drawn.groups is None and "3 drives" in drawn.note and "say nothing about" in drawn.note
+    assert drawn.groups is None and "3 groups" in drawn.note and "say nothing about" in drawn.note
     choose_groups(dataset, "prefix")
     assert len(set(drawn_by(dataset, names).groups)) == 3
     assert drawn_by(dataset, names, "images").groups is None
@@ -93,7 +93,12 @@ def test_recorded_groups_come_first(write):
     names = [f"tile_{i:03d}" for i in range(21)]
     dataset = write(names, [scene(rng) for _ in names], [f"place {i // 3}" for i in range(21)])
     assert interval_groups(dataset).by == "folder"
-    assert len(set(drawn_by(dataset, names).groups)) == 7
+    drawn = drawn_by(dataset, names)
+    assert len(set(drawn.groups)) == 7
+    assert drawn.note == "Whole groups are drawn, since images of one are alike."
+    few = drawn_by(dataset, names[:6])
+    assert few.groups is None and "from 2 groups, too few" in few.note
+    assert "other groups" in few.note and "drive" not in few.note
 
 
 def test_an_image_without_a_group_is_one_of_its_own(write):

@@ -368,5 +368,5 @@ def test_frames_of_few_drives_are_named(workspace):
     plan = make(workspace)
     images = {"tiny": frozenset(map(str, range(233)))}
     told = explain(plan, (), images, {"tiny": 2})
-    assert "few drives or folders (2 of tiny)" in told[2] and "233 of tiny" in told[1]
-    assert not any("few drives" in sentence for sentence in explain(plan, (), images, {}))
+    assert "few groups (2 of tiny)" in told[2] and "233 of tiny" in told[1]
+    assert not any("few groups" in sentence for sentence in explain(plan, (), images, {}))

@@ -1,5 +1,6 @@
 """Reports: pages that stand alone, comparisons, parts of a split."""
 
+import html
 import json
 import re
 
@@ -27,6 +28,12 @@ def test_a_page_fetches_nothing_and_says_what_was_measured(trained) -> None:
         "numpy",
     ):
         assert part in page
+
+
+def test_how_sure_the_scores_are_is_said_once(trained) -> None:
+    said = trained.workspace.scores.report(trained.members[0], "test").summary().how_sure
+    page = html.unescape(trained.workspace.reports.page(list(trained.members), "test"))
+    assert said and page.count(said) == 1
 
 
 def test_a_page_never_names_the_split_that_an_ensemble_was_made_for(trained) -> None:
