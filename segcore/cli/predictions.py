@@ -13,11 +13,12 @@ from segcore.cli.tables import table
 from segcore.config import PredictConfig, PredictOptions
 from segcore.config.schema import settings
 from segcore.data.files.outlines import check_ending, outline, write_outlines
+from segcore.data.files.uploads import free_places, skipped_masks
 from segcore.errors import SegcoreError
 from segcore.formatting import percent, plural, size
 from segcore.workspace.predictions.files import DEFAULT_PARTS, PARTS, result_files, write_folder
 from segcore.workspace.predictions.imported import HowToImport
-from segcore.workspace.predictions.scenes import class_names, free_names, other_images, scenes_of
+from segcore.workspace.predictions.scenes import class_names, other_images, scenes_of
 
 EVERY_IMAGE = 1_000_000
 STORAGE = settings(PredictConfig)["probabilities"]
@@ -127,7 +128,8 @@ def _predict_images(options: Options, chosen: PredictOptions) -> dict[str, Any]:
         )
     scenes = _predict_scenes(options, large, out, chosen) if large else []
     if large and (not source.is_dir() or not other_images(source, large)):
-        return {"folder": str(out), "images": [], "refused": [], "scenes": scenes}
+        masks = [{"file": name, "why": why} for name, why in skipped_masks(source)]
+        return {"folder": str(out), "images": [], "refused": masks, "scenes": scenes}
     parts = [p.strip() for p in options.parts.split(",") if p.strip()]
     backed_off = back_off_options(options, options.back_off) if options.back_off else None
     if backed_off is not None:  # refused before anything is predicted
@@ -159,7 +161,10 @@ def _predict_scenes(
     if ending:
         check_ending(ending)
     try:
-        for image, name in zip(large, free_names(large), strict=True):
+        source = Path(options.images).expanduser()
+        root = source if source.is_dir() else source.parent
+        places = free_places(image.relative_to(root).as_posix() for image in large)
+        for image, name in zip(large, places, strict=True):
             scene = workspace.scene_predictions.predict(
                 options.run,
                 image,

@@ -34,6 +34,7 @@ from segcore.data.files.images import (
     several_images,
     to_rgb,
 )
+from segcore.data.files.mask_folders import is_below, mask_folders
 from segcore.data.files.names import (
     IMAGE_SUFFIXES,
     OTHER_PICTURES,
@@ -42,6 +43,7 @@ from segcore.data.files.names import (
     plain_path,
 )
 from segcore.errors import SegcoreError
+from segcore.formatting import plural
 
 MAX_FILES = 100
 MAX_BYTES = 64_000_000
@@ -312,6 +314,8 @@ def _second_nature(data: bytes) -> str:
 def uploads_of(path: Path, leave_out: Collection[Path] = ()) -> list[Upload]:
     """Return the images of a folder of this machine, those below it too, or the one of a path.
 
+    Folders of masks beside the images are left out (see :func:`skipped_masks`).
+
     Args:
         path: The folder or file.
         leave_out: Files that are not wanted.
@@ -327,6 +331,8 @@ def uploads_of(path: Path, leave_out: Collection[Path] = ()) -> list[Upload]:
         if path.is_file():
             return [Upload(path.name, path.read_bytes, path.stat().st_size)]
         names = list_files(path, IMAGE_SUFFIXES | OTHER_PICTURES)
+        masks = mask_folders(names)
+        names = [name for name in names if not is_below(name, masks)]
         files = [(name, path / name) for name in names if path / name not in leave_out]
         uploads = [Upload(name, file.read_bytes, file.stat().st_size) for name, file in files]
     except OSError as error:
@@ -340,6 +346,38 @@ def uploads_of(path: Path, leave_out: Collection[Path] = ()) -> list[Upload]:
             "holds them, or convert them to PNG, JPEG or TIFF."
         )
     return uploads
+
+
+def skipped_masks(path: Path) -> list[tuple[str, str]]:
+    """Return the folders of masks that :func:`uploads_of` leaves out, each with one sentence.
+
+    Raises:
+        SegcoreError: The folder cannot be listed.
+    """
+    names = list_files(path, IMAGE_SUFFIXES | OTHER_PICTURES) if path.is_dir() else []
+    return [
+        (
+            folder,
+            f"Expected images, received {plural(sum(is_below(n, [folder]) for n in names), 'mask')} "
+            "named like the images beside them: left out.",
+        )
+        for folder in mask_folders(names)
+    ]
+
+
+def free_places(names: Iterable[str]) -> list[str]:
+    """Return a path without ending for each file, in the folders of its name, none twice.
+
+    Args:
+        names: Names that :func:`check_name` accepts, with folders.
+    """
+    taken: set[str] = set()
+    places = []
+    for name in names:
+        place = _free(PurePosixPath(name).with_name(_stem(name)).as_posix(), taken)
+        taken.add(place.casefold())
+        places.append(place)
+    return places
 
 
 def _stem(name: str) -> str:

@@ -326,9 +326,9 @@ class BackOffs:
         """
         tree, threshold = self.calibrate(run, options, progress)
         yield from self._legend(run, tree, threshold, options)
-        for number, image in enumerate(batch.images, 1):
+        for number, (image, place) in enumerate(zip(batch.images, batch.places(), strict=True), 1):
             answers = self.own_answers(run, batch, image.id, chosen, (tree, threshold))
-            yield from self._masks(run, tree, image.id, answers)
+            yield from self._masks(run, tree, place, answers)
             if progress:
                 progress(number, len(batch.images), image.name)
 

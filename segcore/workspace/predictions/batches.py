@@ -27,7 +27,15 @@ from segcore.data.bands.reading import pick_values
 from segcore.data.files.bands import Bands, RasterLook, show_bands
 from segcore.data.files.georeference import RASTER_SUFFIXES, Georeference
 from segcore.data.files.images import encode_png, read_image
-from segcore.data.files.uploads import MAX_FILES, Accepted, Upload, judge, uploads_of
+from segcore.data.files.uploads import (
+    MAX_FILES,
+    Accepted,
+    Upload,
+    free_places,
+    judge,
+    skipped_masks,
+    uploads_of,
+)
 from segcore.errors import SegcoreError
 from segcore.installing import extra_command
 from segcore.runs.folder.names import is_run_id
@@ -90,6 +98,10 @@ class Batch:
     refused: tuple[tuple[str, str], ...]
     created: float
 
+    def places(self) -> list[str]:
+        """Return where the results of each image go: its name without ending, with its folders."""
+        return free_places(image.name for image in self.images)
+
     def image(self, id: str) -> BatchImage:
         """Return one of the images.
 
@@ -129,11 +141,19 @@ class Batches:
             SegcoreError: None could be taken, with the first one's reason; or the disk cannot be
                 written.
         """
-        files = list(uploads)
+        return self._accept(list(uploads), limit, progress, [])
+
+    def _accept(
+        self,
+        files: list[Upload],
+        limit: int,
+        progress: Progress | None,
+        refused: list[list[str]],
+    ) -> Batch:
+        """Import images as :meth:`accept` does, after what was refused before them."""
         id = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
         folder = self.folder / id
         images: list[dict[str, Any]] = []
-        refused: list[list[str]] = []
         try:
             for done, judged in enumerate(judge(files, limit), 1):
                 if isinstance(judged, Accepted):
@@ -171,10 +191,14 @@ class Batches:
     ) -> Batch:
         """Import the images of a folder on this machine but for some files, or one image.
 
+        Folders of masks beside the images are left out, and named among the refused.
+
         Raises:
             SegcoreError: There is no such path, it holds no image, or none could be taken.
         """
-        return self.accept(uploads_of(Path(path).expanduser(), leave_out), limit, progress)
+        source = Path(path).expanduser()
+        files = uploads_of(source, leave_out)
+        return self._accept(files, limit, progress, [[*row] for row in skipped_masks(source)])
 
     def open(self, batch: str) -> Batch:
         """Open a batch by id.

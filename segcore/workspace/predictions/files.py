@@ -128,23 +128,23 @@ def result_files(
             raise unknown("part of the results", part, PARTS)
     labels = predictions.label_set(run)
     rows: list[list[object]] = []
-    for done, image in enumerate(batch.images):
+    for done, (image, place) in enumerate(zip(batch.images, batch.places(), strict=True)):
         if progress:
             progress(done, len(batch.images), image.name)
         if not predictions.is_predicted(run, batch, image.id, options):
             continue
         mask = predictions.summary(run, batch, image.id, options).mask
-        rows += [[image.name, image.id, *vars(row).values()] for row in shares(mask, labels)]
-        yield from _mask_files(image, mask, labels, parts)
+        rows += [[image.name, place, *vars(row).values()] for row in shares(mask, labels)]
+        yield from _mask_files(image, place, mask, labels, parts)
         if "overlays" in parts:
             pixels = predictions.shown_image(run, batch, image.id)
-            yield f"overlays/{image.id}.jpg", overlay_jpeg(pixels, mask, labels)
+            yield f"overlays/{place}.jpg", overlay_jpeg(pixels, mask, labels)
         if "probabilities" in parts:
             planes = predictions.probabilities(run, batch, image.id, options)
-            yield f"probabilities/{image.id}.npz", _npz(planes, (image.height, image.width))
+            yield f"probabilities/{place}.npz", _npz(planes, (image.height, image.width))
         if "crf" in parts:
             refined = predictions.crf_mask(run, batch, image.id, options)[0]
-            yield f"crf/{image.id}.png", index_png(refined, labels)
+            yield f"crf/{place}.png", index_png(refined, labels)
     classes = [[c.id, c.name, color_to_hex(c.color), "false"] for c in labels.classes]
     yield "classes.csv", _csv(["id", "name", "color", "ignore"], classes)
     yield "shares.csv", _csv(["image", "file", *(f.name for f in fields(ClassShare))], rows)
@@ -153,15 +153,15 @@ def result_files(
 
 
 def _mask_files(
-    image: BatchImage, mask: Mask, labels: LabelSet, parts: Collection[str]
+    image: BatchImage, place: str, mask: Mask, labels: LabelSet, parts: Collection[str]
 ) -> Iterator[tuple[str, bytes]]:
     """Yield the files that hold nothing but a predicted mask."""
     if "masks" in parts:
-        yield f"masks/{image.id}.png", index_png(mask, labels)
+        yield f"masks/{place}.png", index_png(mask, labels)
         if image.georeference:
-            yield f"geotiff/{image.id}.tif", geotiff(mask, labels, image.georeference)
+            yield f"geotiff/{place}.tif", geotiff(mask, labels, image.georeference)
     if "palette" in parts:
-        yield f"palette/{image.id}.png", palette_png(mask, labels)
+        yield f"palette/{place}.png", palette_png(mask, labels)
 
 
 def write_folder(folder: Path, files: Iterator[tuple[str, bytes]]) -> Path:

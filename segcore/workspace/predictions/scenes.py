@@ -2,7 +2,7 @@
 
 import glob
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from segcore.config import PredictOptions
 from segcore.data.files.georeference import RASTER_SUFFIXES, georeference_of
+from segcore.data.files.mask_folders import is_below, mask_folders
 from segcore.data.files.names import IMAGE_SUFFIXES, list_files
 from segcore.data.files.outlines import outline, write_outlines
 from segcore.data.files.png import MAX_PIXELS
@@ -63,6 +64,8 @@ class PredictedScene:
 def scenes_of(path: Path, every: bool = False) -> list[Path]:
     """Return the GeoTIFFs of a folder, or the one of a path, that are predicted by windows.
 
+    Folders of masks beside the images are left out.
+
     Args:
         path: A file or a folder.
         every: Whether to return smaller ones too.
@@ -70,23 +73,20 @@ def scenes_of(path: Path, every: bool = False) -> list[Path]:
     Returns:
         Those that are too large for a batch of images, or all.
     """
-    names = list_files(path, RASTER_SUFFIXES) if path.is_dir() else []
+    names = _image_names(path, RASTER_SUFFIXES) if path.is_dir() else []
     files = [path] if path.is_file() else [path / name for name in names]
     return [file for file in files if is_raster(file) and (every or _is_large(file))]
 
 
 def other_images(folder: Path, scenes: Sequence[Path]) -> bool:
     """Whether a folder holds images besides some scenes."""
-    return len(list_files(folder, IMAGE_SUFFIXES)) > len(scenes)
+    return len(_image_names(folder, IMAGE_SUFFIXES)) > len(scenes)
 
 
-def free_names(files: Sequence[Path]) -> list[str]:
-    """Return a name without ending for each file, none twice."""
-    names: list[str] = []
-    for file in files:
-        same = sum(name.rpartition("-")[0] == file.stem or name == file.stem for name in names)
-        names.append(f"{file.stem}-{same + 1}" if same else file.stem)
-    return names
+def _image_names(folder: Path, suffixes: Collection[str]) -> list[str]:
+    """List the images below a folder, without the folders of masks beside them."""
+    masks = mask_folders(list_files(folder, IMAGE_SUFFIXES))
+    return [name for name in list_files(folder, suffixes) if not is_below(name, masks)]
 
 
 def class_names(labels: LabelSet) -> dict[int, str]:

@@ -11,7 +11,15 @@ import rasterio
 from PIL import Image
 
 from segcore.data.files import uploads
-from segcore.data.files.uploads import Accepted, Refused, Upload, judge, uploads_of
+from segcore.data.files.uploads import (
+    Accepted,
+    Refused,
+    Upload,
+    free_places,
+    judge,
+    skipped_masks,
+    uploads_of,
+)
 from segcore.errors import SegcoreError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (9, 7, 3)).astype(np.uint8)
@@ -148,6 +156,24 @@ def test_images_of_a_folder(tmp_path) -> None:
     for path in (tmp_path / "none", tmp_path / "missing"):
         with pytest.raises(SegcoreError, match="Expected"):
             uploads_of(path)
+
+
+def test_masks_beside_images_are_left_out_and_named(tmp_path) -> None:
+    for name in ("images/test/a.png", "images/test/b.jpg", "masks/test/a.png", "masks/test/b.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(PNG)
+    assert [u.name for u in uploads_of(tmp_path)] == ["images/test/a.png", "images/test/b.jpg"]
+    why = "Expected images, received 2 masks named like the images beside them: left out."
+    assert skipped_masks(tmp_path) == [("masks", why)]
+    assert len(uploads_of(tmp_path / "masks")) == 2  # who names that folder means it
+    (tmp_path / "masks" / "test" / "a.png").rename(tmp_path / "masks" / "test" / "other.png")
+    (tmp_path / "masks" / "test" / "b.png").rename(tmp_path / "masks" / "test" / "third.png")
+    assert len(uploads_of(tmp_path)) == 4 and skipped_masks(tmp_path) == []
+
+
+def test_results_keep_the_folders_of_their_images() -> None:
+    names = ["part_1/x.png", "part_2/x.png", "part_2/x.jpg", "y 1.png", "y 1.tif"]
+    assert free_places(names) == ["part_1/x", "part_2/x", "part_2/x-2", "y_1", "y_1-2"]
 
 
 def geotiff(values: np.ndarray, nodata: float | None = None) -> bytes:

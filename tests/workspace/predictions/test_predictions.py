@@ -229,6 +229,23 @@ def test_the_shell_predicts_a_folder(own_images, tmp_path, capsys):
         assert sentence in capsys.readouterr().err
 
 
+def test_the_shell_keeps_folders_and_leaves_masks_out(own_images, tmp_path, capsys):
+    pixels = painted(own_images.label_set).read()
+    for name in ("images/part_1/x.png", "images/part_2/x.png", "masks/part_1/x.png"):
+        (tmp_path / "mine" / name).parent.mkdir(parents=True)
+        (tmp_path / "mine" / name).write_bytes(pixels)
+    words = ["predict", own_images.members[0], "--images", str(tmp_path / "mine")]
+    place = ["--workspace", str(own_images.workspace.folder)]
+    main([*words, "--out", str(tmp_path / "out"), *place])
+    said = capsys.readouterr().out
+    assert "Predicted 2 images" in said
+    assert said.count("masks: Expected images, received 1 mask named like the images") == 1
+    written = sorted(
+        p.relative_to(tmp_path / "out" / "masks") for p in tmp_path.glob("out/masks/**/*.png")
+    )
+    assert [p.as_posix() for p in written] == ["images/part_1/x.png", "images/part_2/x.png"]
+
+
 def test_a_split_is_predicted_one_way_at_a_time(own_images, started):
     runs, member = own_images.workspace.runs, own_images.members[0]
     name = runs.predict(member, "test")

@@ -15,7 +15,6 @@ from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelSet
 from segcore.workspace.predictions.scenes import (
     ScenePredictions,
-    free_names,
     id_table,
     other_images,
     scale_note,
@@ -165,4 +164,8 @@ def test_large_rasters_are_scenes_and_the_rest_is_not(
     assert scenes_of(tmp_path) == scenes_of(tmp_path / "a.tif") == [tmp_path / "a.tif"]
     assert other_images(tmp_path, scenes_of(tmp_path))
     assert scenes_of(tmp_path / "nothing") == []
-    assert free_names([Path("a/x.tif"), Path("b/x.tif"), Path("y.tif")]) == ["x", "x-2", "y"]
+    (tmp_path / "images").mkdir()
+    (tmp_path / "masks").mkdir()
+    for kind in ("images", "masks"):
+        (tmp_path / kind / "s.tif").write_bytes((tmp_path / "a.tif").read_bytes())
+    assert scenes_of(tmp_path, every=True) == [tmp_path / "a.tif", tmp_path / "images" / "s.tif"]

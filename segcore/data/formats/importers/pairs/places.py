@@ -7,55 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
 
+from segcore.data.files.mask_folders import IMAGE_WORDS, MASK_WORDS
 from segcore.data.files.names import folder_words, name_key
 from segcore.data.formats.importers.source import SPLIT_NAMES
 
-MASK_WORDS = frozenset(
-    [
-        "mask",
-        "masks",
-        "label",
-        "labels",
-        "labelids",
-        "annotation",
-        "annotations",
-        "annot",
-        "annots",
-        "gt",
-        "gts",
-        "groundtruth",
-        "truth",
-        "segmentation",
-        "segmentations",
-        "seg",
-        "segmentationclass",
-        "semantic",
-        "semantics",
-        "target",
-        "targets",
-        "indices",
-    ]
-)
-IMAGE_WORDS = frozenset(
-    [
-        "image",
-        "images",
-        "img",
-        "imgs",
-        "jpegimages",
-        "photo",
-        "photos",
-        "picture",
-        "pictures",
-        "rgb",
-        "input",
-        "inputs",
-        "original",
-        "originals",
-        "frames",
-        "leftimg8bit",
-    ]
-)
 FORMAT_WORDS = frozenset(
     ("png", "jpg", "jpeg", "tif", "tiff", "gif", "bmp", "webp", "8bit", "16bit")
 )
