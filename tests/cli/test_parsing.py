@@ -102,7 +102,7 @@ def test_a_dataset_in_place_of_a_run_is_recognised(run, trained) -> None:
     assert code == 2 and error.startswith(
         "segscope: Expected a run, received 'tiny', which is a dataset: name one of its runs, such as "
     )
-    assert trained.members[0] in error or trained.ensemble in error
+    assert f"such as {trained.members[1]}, {trained.members[0]}" in error
 
 
 def test_a_dataset_without_runs_is_to_be_trained_on(run, workspace) -> None:

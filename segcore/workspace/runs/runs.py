@@ -96,7 +96,11 @@ class Runs:
     def _unknown(self, run: str) -> SegcoreError:
         """Build the error for an id that no run has."""
         if run in self._datasets.names():
-            own = [row.run for row in self.rows() if row.dataset == run]
+            rows = sorted(
+                (row for row in self.rows() if row.dataset == run),
+                key=lambda row: row.kind != "train",
+            )  # trainings first, each kind newest first
+            own = [row.run for row in rows]
             fix = (
                 f"name one of its runs, such as {list_names(own, 3)}"
                 if own
