@@ -353,6 +353,18 @@ def test_without_splits_it_offers_to_make_them(workspace, open_page, read) -> No
     assert field(at.button, "Start training")
 
 
+def test_the_splits_it_offers_keep_groups_whole(workspace, open_page, read) -> None:
+    dataset = workspace.datasets.open("tiny")
+    tiles = [dataclasses.replace(s, group=f"Tile {n // 3}") for n, s in enumerate(dataset.samples)]
+    dataclasses.replace(dataset, samples=tuple(tiles)).with_splits({}).save()
+    at = open_page("train")
+    method = field(at.selectbox, "Method")
+    assert method.value == "grouped" and "blocks" not in method.options
+    read.check(field(at.button, "Create splits").click().run())
+    made = workspace.datasets.open("tiny")
+    assert len({(s.group, s.split) for s in made.samples}) == 4
+
+
 def test_splits_always_leave_something_to_learn_from(workspace, open_page, read) -> None:
     workspace.datasets.open("tiny").with_splits({}).save()
     at = open_page("train")
