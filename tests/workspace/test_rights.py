@@ -17,8 +17,8 @@ VIEWER, EDITOR = Person("bert@example.org", "viewer"), Person("anna@example.org"
 
 READS = {
     "datasets": (
-        "appearance check_is_there copies counts_by_sample drawn_by health holding instances interrupted_imports interval_groups "
-        "names open plan_balance repeated rows shift split_choice statistics"
+        "appearance check_is_there copies counts_by_sample drawn_by health holding ignored_pixels instances "
+        "interrupted_imports interval_groups names open plan_balance repeated rows shift split_choice statistics"
     ),
     "runs": (
         "backends check check_classes check_split dataset_of derived devices engines ids is_current kin members "
@@ -42,7 +42,7 @@ READS = {
     "scores": (
         "choice chosen_here compare counts coverage drawn_by ensemble "
         "evaluate_folders has_counts holder label_set plan_test report sample_ids seen stages "
-        "stamp"
+        "stamp usual_stage"
     ),
     "probability_storage": "check_room estimate has_any stored",
     "scenes": (
@@ -61,7 +61,7 @@ READS = {
     "fixes": "regions stamp work_list",
     "robustness": "corruptions example result stamp started",
     "reports": (
-        "brightness compare document facts grouping page reliability repetitions reports "
+        "brightness compare document facts grouping page predicted reliability repetitions reports "
         "sizes spread"
     ),
     "merges": "confused_pairs examples hierarchy judge label_map null_band saved what_if",

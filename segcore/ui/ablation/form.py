@@ -52,8 +52,8 @@ def show() -> None:
             "Start ablation",
             key="study_start",
             disabled=True,
-            help="Give what is missing above, or choose another template.",
         )
+        st.caption("Give what is missing above, or choose another template.")
         return
     st.caption(
         f"{plural(len(ablation.rows), 'variant')} plus baseline. Models still to train: "
