@@ -245,7 +245,10 @@ def test_undoing_splits_that_runs_were_trained_on_warns_first(trained, open_page
     at = open_page("dataset", dataset="tiny", show="Splits")
     button(at, "Undo splits").click().run()
     words = " ".join(m.value for m in at.markdown)
-    assert "were trained on the current splits" in words and "Every sample returns" in words
+    assert (
+        "were trained on the current splits" in words
+        and "Every sample gets its split of before" in words
+    )
 
 
 def test_a_grouped_preview_names_the_groups(workspace, open_page, read) -> None:

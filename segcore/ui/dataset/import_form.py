@@ -141,7 +141,7 @@ def outcome(dataset: str) -> None:
             if any(problem.is_task for problem in report.problems):
                 _to_tab("Edit classes", "Classes", ":material/edit:")
     with st.container(horizontal=True):
-        if not report.splits:
+        if not session.workspace().datasets.open(dataset).splits:
             _to_tab("Create splits", "Splits", ":material/call_split:")
         if st.button("Dismiss", type="tertiary", icon=":material/close:", key="import_seen"):
             del st.session_state["import_report"]
@@ -384,8 +384,9 @@ def _show_preview(seen: Preview) -> None:
 def _list_problems(problems: Sequence[Problem]) -> None:
     for problem in problems:
         if problem.is_task:
-            what = problem.what[:1].upper() + problem.what[1:]
-            st.markdown(f"- {session.plain(what)}: **{session.plain(on_page(problem.fix))}**.")
+            st.markdown(
+                f"- {session.plain(problem.what)}: **{session.plain(on_page(problem.fix))}**."
+            )
     rows = [
         {"sample": p.sample or "whole dataset", "what": p.what, "what to do": on_page(p.fix)}
         for p in problems

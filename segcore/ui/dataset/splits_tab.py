@@ -84,7 +84,7 @@ def _way_back(dataset: Dataset) -> None:
             about=(dataset.name, dataset.fingerprint),
             title="Go back to the previous splits?",
             lost=lambda: [
-                f"Every sample returns to {session.plain(earlier[-1].how)} ({last}).",
+                f"Every sample gets its split of before: {session.plain(earlier[-1].how)} ({last}).",
                 *filter(None, [split_form.trained_on(dataset)]),
             ],
             confirm="Undo splits",

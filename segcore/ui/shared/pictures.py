@@ -100,7 +100,6 @@ def choose_page(pages: int, key: str, start: int = 1) -> int:
     if pages < 2:
         return 1
     first = st.session_state.setdefault(f"{key}:first", start)
-    width = PAGE_BUTTON * (
-        min(pages, 7) + 2
-    )  # at its own width it leaves out numbers that have room
+    # at its own width the widget leaves out numbers that have room
+    width = PAGE_BUTTON * (min(pages, 7) + 4)
     return int(st.pagination(pages, default=min(first, pages), width=width, key=key) or 1)
