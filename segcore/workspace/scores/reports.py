@@ -177,12 +177,13 @@ class Reports:
             for title, (run, one) in self._outputs(runs, split, stage).items()
         }
         lead = next(iter(outputs.values()))[1]
+        first = self._scores.stages(runs[0], split)[0]
         configs = {run: to_json(self._runs.open(run).config) for run in runs}
         dataset = self._scenes.dataset_of(runs[0]).name
         return build_page(
             self._reports_of(outputs, split),
             title=f"{', '.join(headings.values())}: evaluation on {dataset}, split {split}",
-            output=STAGE_TITLES.get(lead, lead),
+            output=" ".join(STAGE_TITLES.get(one, one) for one in dict.fromkeys([first, lead])),
             facts=self.facts(runs, split),
             config=configs,
             pictures=self._pictures(runs[0], split, lead),

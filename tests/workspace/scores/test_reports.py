@@ -11,7 +11,7 @@ from segcore.errors import SegcoreError
 from segcore.evaluation.counts.confusion import count_confusion
 from segcore.formatting import percent
 from segcore.labels import color_to_hex
-from segcore.workspace.scores.reports import STAGE_TITLES, colored
+from segcore.workspace.scores.reports import colored
 
 
 def test_a_page_fetches_nothing_and_says_what_was_measured(trained) -> None:
@@ -71,7 +71,7 @@ def test_the_chosen_output_leads_and_is_named(trained, stage, leads) -> None:
     page = workspace.reports.page([run], "test", stage)
     score = workspace.scores.report(run, "test", leads).interval().value
     assert re.search(rf'class="headline"><b>{percent(score)}</b>', page)
-    assert f"Output: {STAGE_TITLES[leads]}." in page
+    assert f"Output: {'Ensemble + CRF' if leads == 'crf' else 'Ensemble'}." in page
     shown = "Ensemble, + CRF" if leads == "crf" else "Ensemble"
     captions = re.findall("<figcaption>(.*?)</figcaption>", page)
     assert len(captions) == 3 and all(c.endswith(f"truth, {shown}.") for c in captions)
