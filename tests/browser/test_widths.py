@@ -77,3 +77,19 @@ def test_nothing_is_cut_off_on_a_small_laptop(
     expect(labels).to_have_count(2)
     first, second = (label.bounding_box() for label in labels.all())
     assert first and second and first["y"] == second["y"]  # the second has a tooltip
+
+
+CUT = """() => [...document.querySelectorAll("[data-testid=stMain] button [data-testid=stMarkdownContainer], .st-key-split input")]
+    .filter((one) => one.checkVisibility() && one.scrollWidth > one.clientWidth)
+    .map((one) => one.innerText || one.value)"""
+
+
+@pytest.mark.parametrize("name", ["compare", "balance", "ensemble"])
+def test_no_word_on_a_button_is_cut_at_1024_pixels(
+    new_page: Callable[..., Page], settle: Callable[[Page], None], demo_url: str, name: str
+) -> None:
+    page = new_page(1024, 768)
+    page.goto(f"{demo_url}/{name}?dataset=demo")
+    settle(page)
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+    page.wait_for_function(f"() => ({CUT})().length === 0")

@@ -51,7 +51,7 @@ STYLE = """<style>
   [data-testid="stSidebarUserContent"] [data-testid="stProgress"] p { font-size: .65rem; overflow-wrap: anywhere; }
 }
 @media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 3rem 1rem 2rem; } }
-@media (max-width: 1000px) {
+@media (max-width: 1100px) {
   [data-testid="stColumn"]:has([data-testid="stFileUploader"]) { min-width: 100%; }
   [data-testid="stColumn"]:has(.st-key-curve) { min-width: 100%; }
   [data-testid="stColumn"]:has(.st-key-run) { min-width: 17rem; }

@@ -87,16 +87,15 @@ def _panel(names: Sequence[str], what: str, key: str) -> None:
         (s.message for s in statuses.values() if s.is_active and s.message),
         "waiting for a free device",
     )
-    bar, action = st.columns([6, 1], vertical_alignment="center")
-    bar.progress(
+    row = st.container(horizontal=True, vertical_alignment="center")
+    row.progress(
         min(done, 1.0),
         text=f"{what}: {message}" + (f", {formatting.duration(left)} left" if left else ""),
     )
-    if action.button(
+    if row.button(
         "Stop",
         icon=":material/stop:",
         key=f"{key}_stop",
-        width="stretch",
         help="Finished work is kept.",
     ):
         for name, status in statuses.items():
