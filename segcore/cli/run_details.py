@@ -21,7 +21,7 @@ from segcore.workspace import Workspace
 
 EPOCHS = 5
 """How many of the last epochs are shown."""
-LOG_LINES = 15
+LOG_LINES = 8
 _CURVES = ("loss", "mean_iou", "val_loss", "val_mean_iou", "learning_rate", "seconds")
 _HEADS = ("epoch", "loss", "mean IoU", "val loss", "val mean IoU", "learning rate", "seconds")
 

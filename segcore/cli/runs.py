@@ -96,7 +96,8 @@ def _delete(workspace: Workspace, named: Sequence[str]) -> dict[str, Any]:
     trash = {entry.id: entry.runs for entry in workspace.annotations.trash()}
     messages = []
     for first, *others in (trash[deletion] for deletion in deletions):
-        along = f" with its {plural(len(others), 'prediction')} ({', '.join(others)})"
+        count = plural(len(others), "prediction") if len(others) > 1 else "prediction"
+        along = f" with its {count} ({', '.join(others)})"
         messages.append(
             f"Deleted {first}{along if others else ''}. Take it back within "
             f"{workspace.annotations.kept_days:.0f} days: segscope runs restore {first}"

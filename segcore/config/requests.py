@@ -79,11 +79,12 @@ def check_gpus(device: str, present: Sequence[str]) -> list[str]:
             "Expected a device as 'auto', 'cpu', 'gpu:0' or 'gpu:0,gpu:1', received "
             f"{device!r}: write it in that form."
         )
+    listed = ", ".join(present)
     for name in names:
         if name not in present:
             raise SegcoreError(
-                f"Expected one of {', '.join(present) or 'no GPU'}, received the device {name!r}: "
-                "choose 'auto' or 'cpu', or ask segscope doctor what is missing."
+                f"Expected {f'one of {listed}' if present else 'no GPU, as there is none'}, received "
+                f"the device {name!r}: choose 'auto' or 'cpu', or ask segscope doctor what is missing."
             )
     return names
 

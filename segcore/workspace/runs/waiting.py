@@ -172,7 +172,9 @@ class _Wait:
         works = [
             job.run
             for job in order
-            if job.state != "waiting" and job.request not in (jobs.LIGHT, jobs.ASIDE)
+            if job.state != "waiting"
+            and job.request not in (jobs.LIGHT, jobs.ASIDE)
+            and job.run not in self.states
         ]
         before = [
             job.run

@@ -68,6 +68,18 @@ def test_what_a_run_needs_is_followed_with_it(busy) -> None:
     assert stop.value.runs == (ensemble, *needed)
 
 
+def test_what_a_run_needs_is_not_in_its_way(busy) -> None:
+    runs, folder = busy.workspace.runs, busy.workspace.folder
+    ensemble = runs.ensemble(busy.members, "train")
+    needed = [f"{member}--train" for member in busy.members]
+    with jobs.Queue(folder) as queue:
+        assert queue.claim(needed[0], ["cpu:2"], hosts.this_host())
+        queue.remove("long-1", queue.job("long-1").token)
+    runs.open(needed[0]).write_status(state="running")
+    wait = waiting._Wait(folder, [ensemble])
+    assert wait.look() is False and wait._ahead == ""
+
+
 def test_a_run_that_works_waits_for_nothing(busy, monkeypatch) -> None:
     monkeypatch.setattr(waiting, "POLL_SECONDS", 0.0)
     runs = busy.workspace.runs
