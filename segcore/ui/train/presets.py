@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
@@ -125,7 +126,8 @@ def _from_link(dataset: str) -> None:
             load(value)
             usual = state.recommended.config if state.recommended else TrainConfig(dataset)
             config, _ = state.last.get(dataset, (usual, 1))
-            begin(dataclasses.replace(config, **{name: value}), dataset)  # type: ignore[arg-type]
+            link: dict[str, Any] = {name: value}
+            begin(dataclasses.replace(config, **link), dataset)
         except SegcoreError as error:
             st.warning(str(error), icon=":material/warning:")
 
