@@ -66,8 +66,8 @@ def _tune(options: Options) -> dict[str, Any]:
             workspace.runs.resume(run)
     else:
         config = search_config(options)
-        note_download(config.base)
         run = workspace.searches.start(config)
+        note_download(config.base)
     if options.wait:
         workspace.runs.wait([run], progress=ProgressLine("Searching"))
     return workspace.searches.open(run).to_json()

@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import shlex
 import sys
 from typing import Any
 
@@ -15,7 +14,7 @@ from segcore.config import TrainConfig
 from segcore.config.schema import settings
 from segcore.config.tuning import trial_config
 from segcore.formatting import duration, gib, percent, plural
-from segcore.installing import extra_command
+from segcore.installing import extra_command, shell_command
 from segcore.runs.machine.engines import new_config
 from segcore.workspace import Workspace
 from segcore.workspace.launch.command_line import command_line
@@ -91,7 +90,7 @@ def train_config(options: Options, base: TrainConfig | None = None) -> TrainConf
 
 
 def note_download(config: TrainConfig) -> None:
-    """Say on standard error, before a run starts, that it will fetch weights from the internet."""
+    """Say on standard error that a queued run will fetch weights from the internet."""
     if config.model.weights in DOWNLOADS:
         print(DOWNLOADS[config.model.weights], file=sys.stderr, flush=True)
 
@@ -115,10 +114,10 @@ def _train(options: Options) -> dict[str, Any]:
     workspace.datasets.statistics(config.dataset, progress=ProgressLine("Counting classes"))
     notice = workspace.doctor.notice(config, workspace.runs.devices())
     warnings = [*[notice] * bool(notice), *workspace.launch.conflicts(config, members)]
-    note_download(config)
     runs = workspace.launch.start(
         config, members, name=options.name, tags=options.tag, note=options.note
     )
+    note_download(config)
     dataset = workspace.datasets.open(config.dataset)
     predicted = predicted_splits(config, dataset)
     result: dict[str, Any] = {
@@ -183,7 +182,7 @@ def _recommend(options: Options) -> dict[str, Any]:
 
 def _show_recommend(result: dict[str, Any]) -> str:
     rows = [[r["option"], r["value"] or "none", r["reason"]] for r in result["options"]]
-    short = shlex.join(["segscope", "train", result["dataset"], "--recommended"])
+    short = shell_command("train", result["dataset"], "--recommended")
     lines = [table(["option", "value", "why"], rows), "", f"Train with it: {short}"]
     lines.append(f"The same in full: {result['command']}")
     return "\n".join([*lines, *[DOWNLOADS[result["weights"]]] * (result["weights"] in DOWNLOADS)])

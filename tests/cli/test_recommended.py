@@ -8,6 +8,8 @@ import pytest
 from segcore.cli import build_parser, main
 from segcore.cli.training import train_config
 from segcore.config import TrainConfig
+from segcore.installing import shell_command
+from segcore.workspace.runs.runs import Runs
 
 DATASET = "tiny"
 
@@ -56,23 +58,26 @@ def test_a_recommendation_has_reasons_and_a_command_that_gives_it(workspace, she
     wanted = workspace.launch.suggest(DATASET)
     found = shell("recommend", DATASET)
     assert {row["reason"] for row in found["options"]} == set(wanted.reasons.values())
-    options = build_parser().parse_args(shlex.split(found["command"])[1:])
+    words = shlex.split(found["command"])
+    options = build_parser().parse_args(words[words.index("train") :])
     assert train_config(options) == wanted.config
     text = shell("recommend", DATASET, json_wanted=False)
-    assert f"segscope train {DATASET} --recommended\n" in text and found["command"] in text
+    assert f"{shell_command('train', DATASET, '--recommended')}\n" in text
+    assert found["command"] in text
     assert wanted.reasons["encoder"] in text
 
 
-def test_a_download_is_named_before_the_run_starts(workspace, shell, capsys, monkeypatch) -> None:
+def test_a_download_is_named_before_the_run_is_waited_for(
+    workspace, shell, started, capsys, monkeypatch
+) -> None:
     said: list[str] = []
 
-    def start(self, *args, **named):
+    def wait(self, *args, **named):
         said.append(capsys.readouterr().err)
-        return ["one"]
 
-    monkeypatch.setattr("segcore.workspace.launch.preflight.Launches.start", start)
-    shell("train", DATASET)
-    shell("train", DATASET, "--weights", "none")
+    monkeypatch.setattr(Runs, "wait", wait)
+    shell("train", DATASET, "--wait")
+    shell("train", DATASET, "--wait", "--weights", "none")
     assert "Keras downloads the encoder's ImageNet weights" in said[0]
     assert "--weights none" in said[0] and "downloads" not in said[1]
     assert "Keras downloads" in shell("recommend", DATASET, json_wanted=False)

@@ -4,6 +4,7 @@ import pytest
 
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
 from segcore.formatting import interval
+from segcore.installing import shell_command
 from tests.conftest import TINY
 
 CAUSE = "Expected one of cpu, received 'gpu:0': choose one of these."
@@ -36,7 +37,7 @@ def test_show_says_state_cause_config_log_and_next(trained, trained_shell, faile
     shown = trained_shell("runs", "show", failed)
     assert shown.startswith("broken-1: training, failed")
     assert f"Cause: {CAUSE}" in shown
-    assert "Config: segscope train tiny" in shown and "--epochs 7" in shown
+    assert f"Config: {shell_command('train', 'tiny')}" in shown and "--epochs 7" in shown
     assert "no such device" in shown and "chatter" not in shown
     assert f"  segscope runs resume {failed}" in shown
     found = trained_shell("runs", "show", failed, json_wanted=True)["runs"]
