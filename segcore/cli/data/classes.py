@@ -28,7 +28,7 @@ def _classes_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=#RRGGBB",
-        help="give a class another colour",
+        help="give a class another colour; repeat for several",
     )
     parser.add_argument(
         "--safe-colors",
@@ -40,14 +40,14 @@ def _classes_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="ignore this class in training and scores",
+        help="ignore this class in training and scores; repeat for several",
     )
     parser.add_argument(
         "--score",
         action="append",
         default=[],
         metavar="NAME",
-        help="score a class again that was ignored",
+        help="score a class again that was ignored; repeat for several",
     )
     parser.add_argument(
         "--yes",
@@ -103,11 +103,10 @@ def _classes(options: Options) -> dict[str, Any]:
 
 def _named(classes: Sequence[LabelClass], name: str, what: str) -> LabelClass:
     """Return the class of a name, an id or a colour."""
-    known = find_class(classes, name) or next(
-        (c for c in classes if name == color_to_hex(c.color)), None
-    )
-    if known is not None:
-        return known
+    known = find_class(classes, name)
+    alike = [c for c in classes if name.lower() in (c.name.lower(), color_to_hex(c.color))]
+    if known is not None or len(alike) == 1:
+        return known or alike[0]
     signs = [sign for sign in ":=" if any(sign in c.name for c in classes)]
     shown = " or ".join(f"'{sign}'" for sign in signs)
     hint = f"; of a name that holds {shown}, write the id" if signs else ""

@@ -109,6 +109,12 @@ def _show_split(result: dict[str, Any]) -> str:
         lines += [
             f"  {s}: {list_names(groups[s], GROUPS)}" for s in result["splits"] if s in groups
         ]
+        alone = [s for s in groups if s != "train" and len(groups[s]) == 1]
+        if alone:
+            lines.append(
+                f"A single group in {', '.join(alone)}: scores there say little about other groups; "
+                "a larger share takes more."
+            )
     if result.get("warning"):
         lines.append(f"Warning: {result['warning']}")
     if "folds" in result:

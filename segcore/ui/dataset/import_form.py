@@ -31,7 +31,9 @@ def form() -> None:
     source = _ask_source()
     suggested = source.suggested_name
     name = (
-        st.text_input("Dataset name", placeholder=suggested or "my-images", max_chars=64)
+        st.text_input(
+            "Dataset name", placeholder=suggested or "my-images", max_chars=64, key="import_name"
+        )
         or suggested
     )
     copy = True

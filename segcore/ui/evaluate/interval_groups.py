@@ -8,7 +8,15 @@ from segcore.ui.shared import cached_scores, login, manual, session, tables
 
 
 def choose(run: str, dataset: str, split: str, stage: str) -> None:
-    """Let the user choose what intervals over this dataset draw, where its images form groups."""
+    """Let the user choose what intervals draw, where images form groups; say what they stand for."""
+    workspace = session.workspace()
+    _choose(run, dataset, split, stage)
+    note = workspace.scores.drawn_by(run, workspace.scores.counts(run, split, stage)[0]).note
+    if note:
+        st.caption(session.plain(note))
+
+
+def _choose(run: str, dataset: str, split: str, stage: str) -> None:
     workspace = session.workspace()
     units = {
         IMAGES: "images",
@@ -37,9 +45,6 @@ def choose(run: str, dataset: str, split: str, stage: str) -> None:
     )
     if by is not None and str(by) != now and not (now not in units and by == IMAGES):
         workspace.datasets.choose_interval_groups(dataset, str(by))
-    note = workspace.scores.drawn_by(run, workspace.scores.counts(run, split, stage)[0]).note
-    if note:
-        st.caption(session.plain(note))
 
 
 def coverage(run: str, split: str, stage: str, names: list[str]) -> None:

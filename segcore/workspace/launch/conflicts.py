@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from segcore.catalog import ENCODERS
 from segcore.config import TrainConfig
 from segcore.config.requests import place_of
 from segcore.data.statistics.shrinkage import Shrinkage
@@ -198,9 +199,12 @@ def _recipe(config: TrainConfig, facts: Facts) -> list[str]:
     ):
         images = facts.splits.get(config.train_split, 0)
         if images < 1000:
+            row = ENCODERS.get(config.model.encoder)
+            better = "ImageNet's, or a weights file"
+            if row and not row.imagenet:
+                better = "a weights file, or an encoder that has ImageNet's"
             conflicts.append(
-                f"Random weights with {images} images learn slowly and end lower: take "
-                "ImageNet's, or a weights file."
+                f"Random weights with {images} images learn slowly and end lower: take {better}."
             )
     if recipe.learning_rate > 0.01 and recipe.optimizer in ("adam", "adamw", "rmsprop"):
         conflicts.append(

@@ -174,12 +174,12 @@ class _Wait:
             for job in order
             if job.state != "waiting"
             and job.request not in (jobs.LIGHT, jobs.ASIDE)
-            and job.run not in self.states
+            and not {job.run, *job.after} & set(self.states)
         ]
         before = [
             job.run
             for job in order[:place]
-            if job.state == "waiting" and job.run not in self.states
+            if job.state == "waiting" and not {job.run, *job.after} & set(self.states)
         ]
         if not (works or before):
             return ""

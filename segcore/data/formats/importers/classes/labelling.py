@@ -557,5 +557,6 @@ def _disagreement(
             f"{declared_in} declares classes whose colour is in no mask, they are left out: "
             f"{listed}"
         )
-        noted.append(Problem("", what, f"correct the colours in {declared_in}"))
+        fix = f"correct the colours in {declared_in}"
+        noted.append(Problem("", what, fix, scored=unnamed))
     return noted
