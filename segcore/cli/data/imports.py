@@ -1,6 +1,7 @@
 """The command ``import``: a folder or an archive becomes a dataset."""
 
 import argparse
+import re
 from pathlib import Path
 from typing import Any
 
@@ -144,9 +145,24 @@ def _show_import(result: dict[str, Any]) -> str:
         ]
         if len(problems) > 50:
             lines.append(f"  ... and {len(problems) - 50} more; --json lists all.")
-    if "next_split" in result:
-        lines.append(f"Next, make splits: segscope split {result['name']} ({result['next_split']})")
+    lines += _next(result, [name for name in names if re.fullmatch("#[0-9a-f]{6}", name)])
     return "\n".join(lines)
+
+
+def _next(result: dict[str, Any], unnamed: list[str]) -> list[str]:
+    """Say what comes next: names before splits, since both ask how alike the splits are."""
+    name, lines = result["name"], []
+    if unnamed:
+        renames = " ".join(f"--rename '{color}=NAME'" for color in unnamed[:2])
+        more = " ..." if len(unnamed) > 2 else ""
+        lines.append(
+            f"Next, name the classes: segscope classes {name} {renames}{more}; leave one out with "
+            f"--ignore '{unnamed[-1]}'"
+        )
+    if "next_split" in result:
+        then = "Then" if unnamed else "Next,"
+        lines.append(f"{then} make splits: segscope split {name} ({result['next_split']})")
+    return lines
 
 
 IMPORT_COMMANDS: dict[str, Command] = {

@@ -97,3 +97,14 @@ def test_a_wrong_word_for_ignore_is_answered_by_all_that_fit(tmp_path, capsys, t
         main(["import", str(tmp_path / "in"), "--workspace", str(tmp_path / "ws")])
     said = capsys.readouterr().err
     assert "'ye'" in said and all(word in said for word in TRUTHS)
+
+
+def test_colours_without_a_name_are_named_before_splits_are_made(tmp_path, capsys):
+    mask = np.zeros((3, 4, 3), np.uint8)
+    mask[:, 2:] = (132, 41, 246)
+    write_bytes(tmp_path / "in/images/s.png", encode_png(np.zeros((3, 4, 3), np.uint8)))
+    write_bytes(tmp_path / "in/masks/s.png", encode_png(mask))
+    main(["import", str(tmp_path / "in"), "--name", "set", "--workspace", str(tmp_path / "ws")])
+    first, then = capsys.readouterr().out.strip().splitlines()[-2:]
+    assert first.startswith("Next, name the classes: segscope classes set --rename '#")
+    assert "#8429f6" in first and then.startswith("Then make splits: segscope split set (")

@@ -54,8 +54,9 @@ def test_tiles_stay_whole_and_every_line_says_so(shell, tmp_path) -> None:
         "Next, make splits: segscope split aerial (grouped by folder, since the images come in "
         "6 groups)"
     )
-    lines = shell("split", "aerial").strip().splitlines()
+    *lines, last = shell("split", "aerial").strip().splitlines()
     assert lines[0].endswith("(grouped by folder, since the images come in 6 groups).")
+    assert last.startswith("A single group in validation, test: scores there say little")
     shown = {
         split: names.split(", ") for split, names in (s.strip().split(": ") for s in lines[1:])
     }
