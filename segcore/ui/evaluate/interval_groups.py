@@ -11,7 +11,7 @@ def choose(run: str, dataset: str, split: str, stage: str) -> None:
     """Let the user choose what intervals draw, where images form groups; say what they stand for."""
     workspace = session.workspace()
     _choose(run, dataset, split, stage)
-    note = workspace.scores.drawn_by(run, workspace.scores.counts(run, split, stage)[0]).note
+    note = workspace.scores.drawn_by(run, workspace.scores.sample_ids(run, split, stage)).note
     if note:
         st.caption(session.plain(note))
 
