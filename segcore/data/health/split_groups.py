@@ -109,6 +109,20 @@ def groups_in_splits(
     return {split: list(names) for split, names in found.items()}
 
 
+def kept_whole(dataset: Dataset) -> str:
+    """Return the first of :data:`GROUPINGS` that no split of a dataset cuts; "" where there is none.
+
+    Groups of single samples are none, and neither are groups that are the splits themselves.
+    """
+    splits = {sample.id: sample.split for sample in dataset.samples if sample.split}
+    for grouping in GROUPINGS:
+        parts = groups_in_splits(dataset, splits, grouping)
+        names = [name for groups in parts.values() for name in groups]
+        if len(parts) < len(set(names)) == len(names) < len(splits):
+            return grouping
+    return ""
+
+
 def find_torn_groups(dataset: Dataset, assigned: Sequence[Mapping[str, str]]) -> TornGroups:
     """Find groups whose images lie in several splits, where intervals would draw whole groups.
 

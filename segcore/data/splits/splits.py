@@ -253,28 +253,6 @@ def grouping_of(dataset: Dataset, group_by: str = "") -> str:
     return group_by or ("folder" if folders > 1 else "prefix")
 
 
-def _names(dataset: Dataset, splits: Mapping[str, str], grouping: str) -> dict[str, list[str]]:
-    names: dict[str, dict[str, None]] = {}
-    for sample in dataset.samples:
-        if splits.get(sample.id):
-            names.setdefault(splits[sample.id], {})[GROUPINGS[grouping](sample)] = None
-    return {split: list(groups) for split, groups in names.items()}
-
-
-def kept_whole(dataset: Dataset) -> str:
-    """Return the first of :data:`GROUPINGS` that no split of a dataset cuts; "" where there is none.
-
-    Groups of single samples are none, and neither are groups that are the splits themselves.
-    """
-    splits = {sample.id: sample.split for sample in dataset.samples if sample.split}
-    for grouping in GROUPINGS:
-        parts = _names(dataset, splits, grouping)
-        names = [name for groups in parts.values() for name in groups]
-        if len(parts) < len(set(names)) == len(names) < len(splits):
-            return grouping
-    return ""
-
-
 def _alike(names: Sequence[str]) -> list[list[int]]:
     """Return the positions of each name, in the order of their first."""
     groups: dict[str, list[int]] = defaultdict(list)

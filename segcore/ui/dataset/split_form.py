@@ -277,7 +277,7 @@ def _groups(
     """
     lines = []
     for row in rows:
-        names = [session.plain(name) or "top folder" for name in groups.get(row.split, ())]
+        names = [session.plain(name) for name in groups.get(row.split, ())]
         if not names:
             continue
         share = formatting.percent(row.share)

@@ -6,8 +6,9 @@ import streamlit as st
 
 from segcore.catalog import BALANCE_MODES
 from segcore.data.dataset.dataset import Dataset
+from segcore.data.health.split_groups import kept_whole
 from segcore.data.splits.shift import Shift
-from segcore.data.splits.splits import GROUPINGS, SplitPart, kept_whole
+from segcore.data.splits.splits import GROUPINGS, SplitPart
 from segcore.ui.dataset import charts, split_form
 from segcore.ui.shared import confirm, manual, session
 from segcore.ui.shared.dataset_scans import stamp, table_behind

@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 from segcore.data.dataset.dataset import Dataset, Sample
-from segcore.data.health.split_groups import groups_in_splits
+from segcore.data.health.split_groups import groups_in_splits, kept_whole
 from segcore.data.splits.splits import (
     GROUPINGS,
     METHODS,
-    kept_whole,
     make_folds,
     make_splits,
     split_report,
