@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,17 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(map(int, parts)))
 
 
+def parse_rows(text: str, known: Collection[str]) -> list[str]:
+    """Return the names of rows between commas; a comma may be part of a known name."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    rows = []
+    while parts:
+        runs = (", ".join(parts[:count]) for count in range(len(parts), 0, -1))
+        rows.append(next((name for name in runs if name in known), parts[0]))
+        del parts[: rows[-1].count(", ") + 1]
+    return rows
+
+
 def _plan(workspace: Workspace, options: Options) -> Plan:
     """Return the ablation that the options name; options override what was saved of it."""
     ablations = workspace.ablations
@@ -123,7 +135,7 @@ def _plan(workspace: Workspace, options: Options) -> Plan:
 def _run(options: Options) -> dict[str, Any]:
     workspace = workspace_of(options)
     ablations, plan = workspace.ablations, _plan(workspace, options)
-    rows = [name.strip() for name in options.rows.split(",") if name.strip()]
+    rows = parse_rows(options.rows, {row.name for row in plan.ablation.rows})
     queued = [] if options.show else ablations.start(plan, rows)
     pending = ablations.progress(plan).pending
     while options.wait and pending:

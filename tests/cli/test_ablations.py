@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from segcore.cli.ablations import parse_seeds
+from segcore.cli.ablations import parse_rows, parse_seeds
 from segcore.cli.command import parse_pairs
 from segcore.errors import SegcoreError
 from tests.shells import run_shell
@@ -115,3 +115,8 @@ def test_words_of_the_command_line():
         parse_pairs(["a.npz"], "a file as NAME=PATH", "a=a.npz")
     with pytest.raises(SegcoreError, match="whole numbers"):
         parse_seeds("0,-1")
+    rows = parse_rows(
+        "CRF as a layer, Jaccard distance, classic,Dice",
+        {"Jaccard distance, classic", "Jaccard distance"},
+    )
+    assert rows == ["CRF as a layer", "Jaccard distance, classic", "Dice"]
