@@ -167,7 +167,7 @@ class LearningCurves:
         if len(sizes) < FEWEST:
             raise SegcoreError(
                 f"Expected runs of {FEWEST} sizes with scores of {split!r}, found {len(sizes)}: "
-                "start the curve, or wait for its runs."
+                "start the curve (in the shell by --start), or wait for its runs."
             )
         ids, first = self._scores.counts(scored[0].run, split)
         counts: dict[int, list[Any]] = {size: [] for size in sizes}
