@@ -5,6 +5,7 @@ anywhere. Where Segscope was installed without a checkout, the command names the
 """
 
 import importlib.metadata
+import re
 import shlex
 import shutil
 import sys
@@ -17,6 +18,7 @@ from segcore.places import front
 
 PACKAGE = "segscope"
 OTHER_ENGINES = ("jax", "torch")
+_HINT = re.compile(r"(?<![\w./-])segscope (?=[\w-])")
 
 
 def in_checkout() -> bool:
@@ -30,15 +32,35 @@ def made_by_make() -> bool:
     return in_checkout() and own.is_dir() and own.samefile(sys.prefix)
 
 
+def typed_program() -> list[str]:
+    """Return the words by which a shell called this command, [] in the app and in a notebook."""
+    script = Path(sys.argv[0])
+    if script.parts[-2:] == ("segcore", "__main__.py"):
+        return sys.orig_argv[: len(sys.orig_argv) - len(sys.argv) + 1]
+    if script.name != PACKAGE:
+        return []
+    found = shutil.which(PACKAGE)
+    return [PACKAGE] if found and script.samefile(found) else [str(script)]
+
+
+def with_program(text: str) -> str:
+    """Return a text for the shell: each ``segscope COMMAND`` in it begins as this command was called."""
+    program = shlex.join(typed_program())
+    return _HINT.sub(lambda _: f"{program} ", text) if program else text
+
+
 def shell_command(*words: str) -> str:
     """Return the command line of a ``segscope`` command that works with the interpreter of this app.
 
-    That is ``segscope`` where a shell finds it, else the same by its path, else the package as a
-    module. In a checkout made by ``make app`` the paths begin at the checkout.
+    In the shell it begins as this command was called. In the app that is ``segscope`` where a shell
+    finds it, else the same by its path, else the package as a module. In a checkout made by ``make
+    app`` the paths begin at the checkout.
 
     Args:
         words: The command and its arguments, without ``segscope``.
     """
+    if typed := typed_program():
+        return shlex.join([*typed, *words])
     interpreter = Path(sys.executable)
     folder = Path(".venv", "bin") if made_by_make() else interpreter.parent
     if shutil.which(PACKAGE):

@@ -44,6 +44,47 @@ def test_a_command_is_one_that_the_shell_finds(
     assert line == f"{program.format(folder=tmp_path)} train 'a set'"
 
 
+@pytest.mark.parametrize(
+    ("argv0", "typed", "on_path", "program"),
+    [
+        ("{0}/segcore/__main__.py", [".venv/bin/python", "-m", "segcore"], True, None),
+        ("{0}/segcore/__main__.py", ["py thon", "-P", "-m", "segcore"], True, None),
+        ("{0}/segscope", ["/usr/bin/python3", "{0}/segscope"], True, "segscope"),
+        ("{0}/segscope", ["/usr/bin/python3", "{0}/segscope"], False, "{0}/segscope"),
+        ("{0}/pytest/__main__.py", ["python", "-m", "pytest"], True, "segscope"),
+    ],
+)
+def test_a_hint_begins_as_the_command_was_called(
+    tmp_path, monkeypatch, argv0, typed, on_path, program
+) -> None:
+    (tmp_path / "segscope").touch()
+    monkeypatch.setattr(sys, "argv", [argv0.format(tmp_path), "train", "a set"])
+    monkeypatch.setattr(sys, "orig_argv", [*(t.format(tmp_path) for t in typed), "train", "a set"])
+    monkeypatch.setattr("shutil.which", lambda name: str(tmp_path / name) if on_path else None)
+    program = shlex.join(typed) if program is None else program.format(tmp_path)
+    text = "segscope: stopped (segscope runs), see /opt/segscope or 'segscope --help', Segscope"
+    assert installing.with_program(text) == (
+        f"segscope: stopped ({program} runs), see /opt/segscope or '{program} --help', Segscope"
+    )
+
+
+def test_answers_hints_errors_and_help_name_the_program_as_it_was_called(tmp_path) -> None:
+    program = shlex.join([sys.executable, "-m", "segcore"])
+
+    def answer(*words: str) -> str:
+        line = shlex.join([sys.executable, "-m", "segcore", *words, f"--workspace={tmp_path}"])
+        done = subprocess.run(line, shell=True, cwd=ROOT, capture_output=True, text=True)
+        return done.stdout + done.stderr
+
+    assert f"{program} train DATASET" in answer("runs")
+    assert f"{program} help lists" in answer("zzz")
+    assert f"see {program} split --help." in answer("split")
+    usage = answer("split", "--help")
+    assert usage.startswith(f"usage: {program} split") and f"{program} interval-groups" in usage
+    for text in (answer("runs"), answer("split"), usage):
+        assert not re.search(r"\bsegscope \w", text)
+
+
 def test_no_page_spells_out_how_the_command_starts() -> None:
     """All go through one function: a text in code that begins with the command would not run."""
     for path in [*(ROOT / "segcore/ui").rglob("*.py"), *(ROOT / "pages").glob("*.py")]:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from segcore.cli.parsing import build_parser, parse
 from segcore.errors import SegcoreError
 from segcore.formatting import plural
+from segcore.installing import with_program
 from segcore.text_files import plain_text
 from segcore.workspace import workspace_folder
 from segcore.workspace.runs.waiting import WaitStopped
@@ -49,19 +50,21 @@ def main(argv: Sequence[str] | None = None) -> None:
             or options.chosen.nothing.format(workspace=workspace_folder(options.workspace))
         )
         if text:
-            print(plain_text(text), flush=True)
+            print(plain_text(text if options.json else with_program(text)), flush=True)
         if options.chosen.exit_code is not None:
             sys.exit(options.chosen.exit_code(result))
     except SegcoreError as error:
-        print(f"segscope: {plain_text(str(error))}", file=sys.stderr)
+        print(f"segscope: {with_program(plain_text(str(error)))}", file=sys.stderr)
         sys.exit(2)
     except WaitStopped as stop:
-        print(f"segscope: interrupted. {_what_continues(stop)}", file=sys.stderr)
+        print(with_program(f"segscope: interrupted. {_what_continues(stop)}"), file=sys.stderr)
         sys.exit(130)
     except KeyboardInterrupt:
         print(
-            "segscope: interrupted. Started runs continue (see: segscope runs); repeat an import "
-            "to resume it.",
+            with_program(
+                "segscope: interrupted. Started runs continue (see: segscope runs); repeat an "
+                "import to resume it."
+            ),
             file=sys.stderr,
         )
         sys.exit(130)

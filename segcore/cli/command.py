@@ -11,6 +11,7 @@ from typing import Any
 from segcore.config.schema import shortened
 from segcore.errors import SegcoreError
 from segcore.formatting import duration, percent
+from segcore.installing import with_program
 from segcore.runs.folder.status import Status
 from segcore.text_files import plain_text
 from segcore.workspace import Workspace
@@ -145,7 +146,7 @@ class ProgressLine(Watcher):
 
     def _write(self, text: str) -> None:
         self._shown = time.monotonic()
-        text = plain_text(text)
+        text = with_program(plain_text(text))
         if not self._live:
             print(text, file=sys.stderr, flush=True)
             return

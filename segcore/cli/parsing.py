@@ -1,6 +1,7 @@
 """The words of a command line become options, or a sentence that says which were meant."""
 
 import argparse
+import shlex
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
@@ -9,6 +10,7 @@ from segcore import __version__
 from segcore.cli.command import Command, Options
 from segcore.cli.commands import COMMANDS
 from segcore.errors import SegcoreError
+from segcore.installing import PACKAGE, typed_program, with_program
 
 BARE = ("--json", "--version", "-h", "--help")
 """Options before the command that take no value."""
@@ -21,11 +23,14 @@ class Parser(argparse.ArgumentParser):
         """Print what is missing or wrong, and exit with code 2."""
         self.exit(2, f"segscope: {message[:1].upper()}{message[1:]}; see {self.prog} --help.\n")
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        super()._print_message(with_program(message), file)
+
 
 def build_parser() -> Parser:
     """Return the parser with every command of :data:`segcore.cli.commands.COMMANDS`."""
     parser = Parser(
-        prog="segscope",
+        prog=shlex.join(typed_program()) or PACKAGE,
         description=(
             "Segscope: train, ensemble, inspect and evaluate semantic segmentation models."
         ),

@@ -10,6 +10,7 @@ from segcore.cli.command import Command, Options, workspace_of
 from segcore.cli.tables import table
 from segcore.errors import SegcoreError
 from segcore.formatting import plural
+from segcore.installing import with_program
 from segcore.text_files import plain_text
 
 
@@ -34,7 +35,7 @@ def _work(options: Options) -> dict[str, Any]:
 
     def report(line: str) -> None:
         lines.append(line)
-        print(plain_text(line), file=sys.stderr, flush=True)
+        print(with_program(plain_text(line)), file=sys.stderr, flush=True)
 
     dispatcher = queue.dispatcher(report)
     for number in (signal.SIGINT, signal.SIGTERM):
