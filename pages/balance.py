@@ -45,7 +45,7 @@ with head:
     summary.cards(plan)
 with save:
     plan_name = summary.save(name, plan, request)
-summary.verdict(plan, request)
+summary.verdict(plan, request, label_set.class_names)
 stem = f"{name}-{request.split}-{request.mode}"
 summary.figures(plan, label_set.class_names, stem)
 

@@ -143,6 +143,7 @@ def _balance(options: Options) -> dict[str, Any]:
         "dataset": options.dataset,
         "saved_as": options.save,
         "classes": classes,
+        "rarer": plan.rarer(classes),
         **plan.to_json(),
     }
 
@@ -159,6 +160,7 @@ def _show_balance(result: dict[str, Any]) -> str:
         plan_tables(result),
         "",
         result["verdict"],
+        *([result["rarer"]] if result["rarer"] else []),
     ]
     if result["saved_as"]:
         lines.append(

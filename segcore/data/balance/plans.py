@@ -9,6 +9,10 @@ from segcore.errors import SegcoreError
 VERSION = 1
 TOLERATED = 0.1
 """Share of a split's images by which a plan may be out of date and still be trained with."""
+FALL = 0.02
+"""Part of its share that a class loses before it is said to get rarer."""
+MOST_NAMED = 3
+"""Classes that :meth:`BalancePlan.rarer` names."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +154,33 @@ class BalancePlan:
             f"{self.copies} copies lower the distance from the target from "
             f"{self.before:.3f} to {self.after:.3f}{bound}. "
             f"They count as {self.effective_sample_size:.0f} equally repeated images.{missing}"
+        )
+
+    def rarer(self, names: Sequence[str]) -> str:
+        """Say which classes below their target lose share by the plan, and what to do; "" if none.
+
+        Args:
+            names: C class names.
+        """
+        falls = sorted(
+            (before, after, name)
+            for name, before, after, target in zip(
+                names, self.shares_before, self.shares_after, self.target, strict=True
+            )
+            if before < target and after < before * (1 - FALL)
+        )
+        if not falls:
+            return ""
+        named = [
+            f"{name} (from {100 * before:.3g} % to {100 * after:.3g} %)"
+            for before, after, name in falls[:MOST_NAMED]
+        ]
+        more = len(falls) - MOST_NAMED
+        listed = ", ".join(named) + (f" and {more} more" if more > 0 else "")
+        those, them = ("classes that are", "them") if len(falls) > 1 else ("a class that is", "it")
+        return (
+            f"The plan makes {those} below the target rarer still: {listed}; raise {them} by class "
+            "weights in the loss or by class-centred crops."
         )
 
     def _limit(self) -> str:

@@ -93,8 +93,14 @@ def _is_saved(dataset: str, name: str, plan: BalancePlan) -> bool:
         return False
 
 
-def verdict(plan: BalancePlan, request: Request) -> None:
-    """Say in a sentence whether the plan helps."""
+def verdict(plan: BalancePlan, request: Request, names: Sequence[str]) -> None:
+    """Say in a sentence whether the plan helps, and in another which rare classes it makes rarer.
+
+    Args:
+        plan: The plan.
+        request: What it answers.
+        names: C class names.
+    """
     if request.rule != "nearest" and plan.after >= plan.before:
         st.warning(
             "This strategy works on image counts and does not lower this imbalance. Choose the "
@@ -104,6 +110,8 @@ def verdict(plan: BalancePlan, request: Request) -> None:
     box = st.warning if plan.helpless else st.info
     icon = ":material/block:" if plan.helpless else ":material/lightbulb:"
     box(session.plain(plan.verdict()), icon=icon)
+    if rarer := plan.rarer(names):
+        st.warning(session.plain(rarer), icon=":material/trending_down:")
 
 
 def figures(plan: BalancePlan, names: Sequence[str], stem: str) -> None:

@@ -33,6 +33,18 @@ def test_a_plan_by_hand():
     assert "2 copies" in plan.verdict()
 
 
+def test_a_plan_says_which_classes_below_the_target_it_makes_rarer():
+    """The copies of the second image bring the car and take share from the pole, which is rare too."""
+    counts = np.array([[90, 0, 4], [40, 50, 0]])
+    plan = plan_balance(counts, BalanceGoal(max_repeats=2))
+    assert plan.repeats == {"0": 1, "1": 2}
+    assert plan.rarer(["grass", "car", "pole"]) == (
+        "The plan makes a class that is below the target rarer still: pole (from 2.17 % to 1.46 %); "
+        "raise it by class weights in the loss or by class-centred crops."
+    )
+    assert plan_balance(SPLIT, BalanceGoal(max_repeats=3)).rarer(["grass", "car"]) == ""
+
+
 def test_cap_budget_and_mode():
     assert plan_balance(SPLIT, BalanceGoal(max_repeats=1)).copies == 0
     assert plan_balance(SPLIT, BalanceGoal(max_repeats=9, budget=1)).copies == 1
