@@ -21,6 +21,9 @@ from segcore.workspace.launch.command_line import command_line
 from segcore.workspace.launch.predictions import predicted_splits
 from segcore.workspace.launch.suggestions import Suggestion
 
+WIDTH = 100
+"""Characters of a line of the recommendation's table."""
+
 DOWNLOADS = {
     "imagenet": "Keras downloads the encoder's ImageNet weights once, when the run starts; "
     "--weights none or a file needs no internet.",
@@ -181,9 +184,14 @@ def _recommend(options: Options) -> dict[str, Any]:
 
 
 def _show_recommend(result: dict[str, Any]) -> str:
-    rows = [[r["option"], r["value"] or "none", r["reason"]] for r in result["options"]]
+    first: dict[str, str] = {}
+    rows = []
+    for row in result["options"]:
+        earlier = first.setdefault(row["reason"], row["option"])
+        why = row["reason"] if earlier == row["option"] else f"As {earlier}."
+        rows.append([row["option"], row["value"] or "none", why])
     short = shell_command("train", result["dataset"], "--recommended")
-    lines = [table(["option", "value", "why"], rows), "", f"Train with it: {short}"]
+    lines = [table(["option", "value", "why"], rows, WIDTH), "", f"Train with it: {short}"]
     lines.append(f"The same in full: {result['command']}")
     return "\n".join([*lines, *[DOWNLOADS[result["weights"]]] * (result["weights"] in DOWNLOADS)])
 

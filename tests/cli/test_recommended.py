@@ -63,8 +63,10 @@ def test_a_recommendation_has_reasons_and_a_command_that_gives_it(workspace, she
     assert train_config(options) == wanted.config
     text = shell("recommend", DATASET, json_wanted=False)
     assert f"{shell_command('train', DATASET, '--recommended')}\n" in text
-    assert found["command"] in text
-    assert wanted.reasons["encoder"] in text
+    told, _, commands = text.partition("\n\n")
+    assert max(map(len, told.splitlines())) <= 100 and found["command"] in commands
+    assert all(reason in " ".join(told.split()) for reason in wanted.reasons.values())
+    assert told.count(wanted.reasons["loss"][:40]) == 1
 
 
 def test_a_download_is_named_before_the_run_is_waited_for(

@@ -80,7 +80,7 @@ def suggest_config(
     epochs = max(20, min(100, math.ceil(SEEN / max(images, 1))))
     patience = max(10, epochs // 3)
     reasons["epochs"] = f"{epochs} epochs show the model {epochs * images:,} images."
-    reasons["patience"] = f"Stops when {patience} epochs, a third of all, bring no improvement."
+    reasons["patience"] = f"Stops when {patience} epochs bring no improvement."
     reasons["learning_rate"] = "Adam's usual rate."
     reasons["schedule"] = "Ends at a learning rate of 0, so that the weights converge."
     reasons["warmup_epochs"] = "One epoch of warm-up protects the pretrained weights."
