@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from segcore.catalog import RUN_EXPORTS
@@ -18,7 +19,12 @@ ACTIONS = ("list", "show", "stop", "resume", "delete", "restore", "export")
 
 
 def _runs_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", nargs="?", choices=ACTIONS, default="list")
+    parser.add_argument(
+        "action",
+        nargs="?",
+        default="list",
+        help=f"{', '.join(ACTIONS)}; a run's id in its place shows that run. Default: list.",
+    )
     parser.add_argument(
         "run",
         nargs="*",
@@ -42,7 +48,10 @@ def _runs_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _runs(options: Options) -> dict[str, Any]:
-    workspace, named = workspace_of(options), list(dict.fromkeys(options.run))
+    workspace = workspace_of(options)
+    if options.action not in ACTIONS:
+        _show_named(workspace, options)
+    named = list(dict.fromkeys(options.run))
     if options.action != "list" and not named:
         raise SegcoreError(
             f"Expected the run to {options.action}, received none: name it, for "
@@ -58,6 +67,18 @@ def _runs(options: Options) -> dict[str, Any]:
         "runs": [{**row.to_json(), "masks_changed": changed.get(row.run, 0)} for row in listed],
         **done,
     }
+
+
+def _show_named(workspace: Workspace, options: Options) -> None:
+    """Read ``runs RUN`` as ``runs show RUN``.
+
+    Raises:
+        SegcoreError: The word is no run's and resembles an action.
+    """
+    run = workspace.runs.resolve(options.action)
+    if run not in workspace.runs.ids() and get_close_matches(run, ACTIONS):
+        raise unknown("action", run, ACTIONS)
+    options.action, options.run = "show", [run, *options.run]
 
 
 def _named(rows: Sequence[RunRow], named: Sequence[str]) -> list[RunRow]:

@@ -60,6 +60,19 @@ def test_show_takes_every_kind_of_run(trained, trained_shell) -> None:
         assert trained_shell("runs", "show", run).startswith(f"{run}: ")
 
 
+def test_a_run_in_the_place_of_an_action_is_shown(trained, trained_shell) -> None:
+    run = trained.members[0]
+    assert trained_shell("runs", run) == trained_shell("runs", "show", run)
+    assert trained_shell("runs", run, trained.ensemble) == trained_shell(
+        "runs", "show", run, trained.ensemble
+    )
+    assert trained_shell("runs", "shwo", run) == (
+        2,
+        "segscope: Unknown action 'shwo': did you mean 'show'?\n",
+    )
+    assert "Unknown run 'tiny-unet-tiny': did you" in trained_shell("runs", "tiny-unet-tiny")[1]
+
+
 def test_list_keeps_to_the_runs_that_are_named(trained, trained_shell, failed) -> None:
     rows = trained_shell("runs", "list", trained.ensemble, failed, json_wanted=True)["runs"]
     assert [row["run"] for row in rows] == [trained.ensemble, failed]

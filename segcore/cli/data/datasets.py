@@ -188,7 +188,7 @@ def _show_export(result: dict[str, Any]) -> str:
 
 
 def _datasets_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", nargs="?", choices=["list", "delete"], default="list")
+    parser.add_argument("action", nargs="?", default="list", help="list or delete. Default: list.")
     parser.add_argument("dataset", nargs="*", help="names of the datasets to delete, for good")
     parser.add_argument(
         "--yes",
@@ -199,11 +199,12 @@ def _datasets_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _datasets(options: Options) -> list[dict[str, Any]] | dict[str, list[str]]:
     workspace = workspace_of(options)
-    if options.action == "list":
-        if options.dataset:
+    if options.action != "delete":
+        names = [*[options.action] * (options.action != "list"), *options.dataset]
+        if names:
             raise SegcoreError(
-                f"Expected no name after list, received {' '.join(options.dataset)}: see "
-                f"segscope stats {options.dataset[0]} for one dataset."
+                f"Expected datasets list or datasets delete DATASET, received {' '.join(names)}: "
+                f"see segscope stats {names[0]} for one dataset."
             )
         return [row.to_json() for row in workspace.datasets.rows()]
     if not options.dataset:

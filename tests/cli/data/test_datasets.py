@@ -45,8 +45,9 @@ def test_nothing_is_deleted_where_one_name_is_wrong_or_missing(workspace, shell)
     code, _, error = shell(workspace, "datasets", "delete")
     assert code == 2 and "segscope datasets delete DATASET" in error
     assert workspace.datasets.names() == ["tiny"]
-    code, _, error = shell(workspace, "datasets", "list", "tiny")
-    assert code == 2 and "segscope stats tiny" in error
+    for words in (("list", "tiny"), ("tiny",)):
+        code, _, error = shell(workspace, "datasets", *words)
+        assert code == 2 and "segscope stats tiny" in error
 
 
 def test_a_dataset_of_runs_is_deleted_only_when_asked_twice(trained, shell) -> None:
