@@ -74,7 +74,8 @@ def _ensemble(options: Options) -> dict[str, Any]:
     return {
         **workspace.scores.ensemble(run).to_json(),
         "outdated": outdated,
-        "name": options.name,
+        "name": getattr(workspace.runs.open(run).config, "name", ""),
+        "twin": workspace.ensembles.unnamed_twin(run),
         "crf_verdict": verdict,
     }
 
@@ -98,6 +99,11 @@ def _show_ensemble(result: dict[str, Any]) -> str:
     saved, split = result.get("name"), result["split"]
     if saved:
         shown += f"\nSaved as {saved}; next: segscope evaluate {saved} --split {split}"
+    if twin := result.get("twin"):
+        shown += (
+            f"\nThe same ensemble is also listed without a name, as {twin}; to remove that entry: "
+            f"segscope runs delete {twin}"
+        )
     return f"{shown}\n{result['views']}".rstrip()
 
 

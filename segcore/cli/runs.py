@@ -62,7 +62,7 @@ def _runs(options: Options) -> dict[str, Any]:
     done = {} if options.action == "list" else _act(workspace, options, named)
     rows = workspace.runs.rows()
     changed = workspace.mask_changes.since(rows)
-    listed = _named(rows, named) if options.action == "list" else rows
+    listed = _named(workspace, rows, named) if options.action == "list" else rows
     return {
         "runs": [{**row.to_json(), "masks_changed": changed.get(row.run, 0)} for row in listed],
         **done,
@@ -81,7 +81,7 @@ def _show_named(workspace: Workspace, options: Options) -> None:
     options.action, options.run = "show", [run, *options.run]
 
 
-def _named(rows: Sequence[RunRow], named: Sequence[str]) -> list[RunRow]:
+def _named(workspace: Workspace, rows: Sequence[RunRow], named: Sequence[str]) -> list[RunRow]:
     """Return the rows of these runs in their order, all where none is named.
 
     Raises:
@@ -90,7 +90,7 @@ def _named(rows: Sequence[RunRow], named: Sequence[str]) -> list[RunRow]:
     known = {row.run: row for row in rows}
     for run in named:
         if run not in known:
-            raise unknown("run", run, known)
+            workspace.runs.open(run)
     return [known[run] for run in named] or list(rows)
 
 

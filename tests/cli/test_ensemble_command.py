@@ -3,10 +3,12 @@
 import pytest
 
 from segcore.cli.ensembles import _show_ensemble
-from segcore.config import EvaluateConfig
+from segcore.config import EvaluateConfig, TrainConfig
 from segcore.evaluation.comparison.crf_effect import verdict
 from segcore.evaluation.counts.bootstrap import Interval
 from segcore.formatting import span
+from segcore.runs.folder.run_folder import RunFolder
+from segcore.workspace.runs.run_ids import evaluation_id
 from tests.conftest import TINY
 
 
@@ -45,6 +47,41 @@ def test_a_saved_ensemble_says_its_name_and_what_comes_next(trained, trained_she
     shown = trained_shell("ensemble", *trained.members, "--split", "test", "--name", trio)
     assert "Saved as trio; next: segscope evaluate trio --split test\n" in shown
     assert "Saved as" not in trained_shell("ensemble", *trained.members, "--split", "test", "--crf")
+
+
+def test_the_entry_without_a_name_is_named_and_none_is_made_anew(
+    trained, trained_shell, trio
+) -> None:
+    words = ("ensemble", *trained.members, "--split", "test")
+    shown = trained_shell(*words)
+    assert "Saved as trio;" in shown and "without a name" not in shown
+    config = EvaluateConfig(TINY, trained.members, "test")
+    twin = evaluation_id(config)
+    assert twin not in trained.workspace.runs.ids()
+    RunFolder.create(trained.workspace.runs.folder, twin, config).write_status(state="queued")
+    shown = trained_shell(*words, "--name", trio)
+    assert f"also listed without a name, as {twin}" in shown
+    assert f"segscope runs delete {twin}\n" in shown
+
+
+@pytest.mark.parametrize("words", [("evaluate",), ("report",), ("ensemble",), ("runs", "list")])
+def test_the_name_of_a_group_is_answered_by_its_runs(
+    trained, trained_shell, made_up, tmp_path, words
+) -> None:
+    group = ("quartet-x3f2-1", "quartet-x3f2-2")
+    for member, run in enumerate(group):
+        config = TrainConfig(TINY, group="quartet-x3f2", member=member)
+        made_up.write(run, config)
+    out = ("--out", tmp_path / "r.html") if words == ("report",) else ()
+    begun = "Expected a run, received 'quartet-x3f2', which is a group of 2 runs: name"
+    code, err = trained_shell(*words, "quartet-x3f2", *out)
+    assert (code, err) == (
+        2,
+        f"segscope: {begun} one of its runs, or combine them (segscope ensemble {' '.join(group)}).\n",
+    )
+    made_up.write("four--test", EvaluateConfig(TINY, group, "test", name="four"))
+    code, err = trained_shell(*words, "quartet-x3f2", *out)
+    assert err == f"segscope: {begun} its runs ({' '.join(group)}), or their ensemble four.\n"
 
 
 def test_every_score_has_its_interval_and_the_crf_its_verdict(trained, trained_shell) -> None:

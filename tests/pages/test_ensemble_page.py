@@ -40,6 +40,18 @@ def test_saving_under_a_name_queues_it(trained, open_page, read) -> None:
     assert "Expected a name" in at.warning[0].value
 
 
+def test_a_name_for_members_that_are_listed_without_one_names_that_run(
+    trained, open_page, read, started
+) -> None:
+    twin = trained.workspace.ensembles.combine(trained.members, "test")
+    at = open_page("ensemble", members=list(trained.members))
+    read.check(at.text_input(key="ensemble_name").set_value("ours").run())
+    assert not any("without a name" in c.value for c in at.caption)
+    read.check(at.button(key="save_ensemble").click().run())
+    (said,) = [c.value for c in at.caption if "without a name" in c.value]
+    assert twin in said.replace("\\", "")
+
+
 def test_subsets_show_the_document(trained, open_page, read, started) -> None:
     at = open_page("ensemble", members=list(trained.members), tab="Subsets")
     read.check(at.button(key="score_subsets").click().run())

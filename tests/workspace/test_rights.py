@@ -68,7 +68,7 @@ READS = {
     "tiers": "can_sum compare is_summed retrained summed_mask",
     "ensembles": (
         "against_members candidates combined groups is_stale mixed_views names predicted splits subsets "
-        "subsets_run"
+        "subsets_run unnamed_twin"
     ),
     "one_networks": "check_average made_of members sources student",
     "network_verdicts": "calibrate is_calibrated is_ready verdict",

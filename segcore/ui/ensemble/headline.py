@@ -88,6 +88,12 @@ def _save(choice: Choice, split: str) -> str | None:
             help="It then appears wherever a model is chosen.",
         ):
             _start(choice, split, name)
+        twin = session.workspace().ensembles.unnamed_twin(run) if run else ""
+        if twin:
+            st.caption(
+                f"The same ensemble is also listed without a name, as {session.plain(twin)}: delete "
+                "that run on Runs if you do not need both."
+            )
     return run
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from segcore.catalog import ALL_ENCODERS, ARCHITECTURES, kind_words
-from segcore.config import EvaluateConfig, SubsetsConfig, TrainConfig
+from segcore.config import EvaluateConfig, SubsetsConfig, TrainConfig, to_json
 from segcore.errors import SegcoreError
 from segcore.evaluation.comparison.comparison import Comparison
 from segcore.evaluation.counts.scores import mean_iou
@@ -236,9 +236,15 @@ class Ensembles:
     ) -> str:
         """Combine members over a split in the background; return the id of the evaluate run.
 
+        Without a name, an ensemble that was saved under one is taken by that.
+
         Raises:
             SegcoreError: As :meth:`segcore.workspace.runs.runs.Runs.ensemble`.
         """
+        dataset = self._runs.dataset_of(members)
+        name = name or self._saved_name(
+            EvaluateConfig(dataset, tuple(members), split, rule, crf, tuple(weights), filter)
+        )
         return self._runs.ensemble(
             members, split, rule=rule, weights=weights, crf=crf, filter=filter, name=name
         )
@@ -260,10 +266,40 @@ class Ensembles:
             SegcoreError: The arguments are refused, or a member is no finished training run.
         """
         dataset = self._runs.dataset_of(members)
-        run = evaluation_id(
-            EvaluateConfig(dataset, tuple(members), split, rule, crf, tuple(weights), filter, name)
+        asked = EvaluateConfig(
+            dataset, tuple(members), split, rule, crf, tuple(weights), filter, name
         )
+        run = evaluation_id(dataclasses.replace(asked, name=name or self._saved_name(asked)))
         return run if (self._runs.folder / run).exists() else None
+
+    def _saved_name(self, asked: EvaluateConfig) -> str:
+        """Return the name under which the ensemble was saved, "" where it has a run without one."""
+        if (self._runs.folder / evaluation_id(asked)).exists():
+            return ""
+        wanted = {**to_json(asked), "split": "", "name": ""}
+        named = (
+            str(summary.config["name"])
+            for summary in list_runs(self._runs.folder)
+            if summary.kind == "evaluate"
+            and summary.config.get("name")
+            and {**summary.config, "split": "", "name": ""} == wanted
+        )
+        return next(named, "")
+
+    def unnamed_twin(self, run: str) -> str:
+        """Return the id of the run that combines the same without a name; "" where there is none.
+
+        Args:
+            run: Id of an ensemble that has a name.
+
+        Raises:
+            SegcoreError: There is no such run.
+        """
+        config = self._runs.open(run).config
+        if not isinstance(config, EvaluateConfig) or not config.name:
+            return ""
+        twin = evaluation_id(dataclasses.replace(config, name=""))
+        return twin if (self._runs.folder / twin).exists() else ""
 
     def names(self, members: Sequence[str], split: str) -> list[str]:
         """Return the ids of all ensembles of exactly these members on a split, newest first."""

@@ -25,6 +25,7 @@ from segcore.data.dataset.dataset import Dataset
 from segcore.data.dataset.labelled import with_masks
 from segcore.data.splits.folds import folds_of, parent_of
 from segcore.errors import SegcoreError, unknown, unknown_split
+from segcore.formatting import plural
 from segcore.labels import LabelMap, list_names
 from segcore.postprocess.ensemble import check_weights
 from segcore.postprocess.parameters import CRFParameters, MaskFilter
@@ -107,6 +108,8 @@ class Runs:
                 else f"train on it first (segscope train {run})"
             )
             return SegcoreError(f"Expected a run, received {run!r}, which is a dataset: {fix}.")
+        if group := self._group(run):
+            return group
         known = self.ids()
         if not known:
             return SegcoreError(
@@ -114,6 +117,32 @@ class Runs:
                 "name another folder (--workspace DIR)."
             )
         return unknown("run", run, known, ordered=True)
+
+    def _group(self, name: str) -> SegcoreError | None:
+        """Build the error for the name of trainings that were started together; None for another name."""
+        listed = list_runs(self.folder)
+        trainings = sorted(
+            (one for one in listed if one.kind == "train" and one.config.get("group") == name),
+            key=lambda one: one.config.get("member", 0),
+        )
+        if not name or not trainings:
+            return None
+        members = [one.id for one in trainings if one.status.state == "finished"]
+        ensembles = [
+            one.config.get("name") or one.id
+            for one in listed
+            if one.kind == "evaluate" and set(one.config.get("members", ())) == set(members)
+        ]
+        if len(members) < 2:
+            fix = f"name one of its runs, such as {trainings[0].id}"
+        elif ensembles:
+            fix = f"name its runs ({' '.join(members)}), or their ensemble {ensembles[0]}"
+        else:
+            fix = f"name one of its runs, or combine them (segscope ensemble {' '.join(members)})"
+        return SegcoreError(
+            f"Expected a run, received {name!r}, which is a group of {plural(len(trainings), 'run')}: "
+            f"{fix}."
+        )
 
     def resolve(self, name: str) -> str:
         """Return the id of the run that a name means: a saved ensemble's on its newest split.

@@ -196,6 +196,27 @@ def test_a_name_belongs_to_one_ensemble(trained, started) -> None:
             ensembles.combine([one, two], "test", name=name)
 
 
+def test_an_ensemble_that_has_a_name_is_asked_for_by_it(trained, started) -> None:
+    """Combining without a name what was saved under one makes no second entry."""
+    ensembles, members = trained.workspace.ensembles, trained.members
+    ensembles.combine(members, "test", name="ours")
+    assert ensembles.combine(members, "test") == "ours--test"
+    assert ensembles.combined(members, "test") == "ours--test"
+    assert ensembles.combine(members, "validation") == "ours--validation"
+    assert ensembles.combined(members, "test", rule="geometric") is None
+    assert not ensembles.combine(members, "test", rule="geometric").startswith("ours")
+    assert ensembles.combined(members, "test", crf=CRFParameters()) == trained.ensemble
+
+
+def test_an_ensemble_that_gets_a_name_says_that_it_has_a_run_without_one(trained, started) -> None:
+    ensembles, members = trained.workspace.ensembles, trained.members
+    assert ensembles.unnamed_twin(trained.ensemble) == ensembles.unnamed_twin(members[0]) == ""
+    named = ensembles.combine(members, "test", crf=CRFParameters(), name="ours")
+    assert ensembles.unnamed_twin(named) == trained.ensemble
+    assert ensembles.combine(members, "test", crf=CRFParameters()) == trained.ensemble
+    assert ensembles.unnamed_twin(ensembles.combine(members, "test", name="plain")) == ""
+
+
 def test_an_ensemble_against_its_best_member(trained) -> None:
     found = trained.workspace.ensembles.against_members(trained.ensemble, "test")
     scores = trained.workspace.scores
