@@ -29,7 +29,13 @@ class SegcoreError(Exception):
 
     The message is one sentence a person can act on: what was expected, what was
     received, how to fix it. Entry points (shell, pages, worker) print it without a traceback.
+
+    Attributes:
+        details: All of which the sentence names the first, such as an import's problems; the shell
+            lists them before the sentence.
     """
+
+    details: tuple[str, ...] = ()
 
 
 def is_disk_full(error: BaseException) -> bool:

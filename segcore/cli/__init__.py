@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from segcore.cli.parsing import build_parser, parse
+from segcore.cli.tables import problem_list
 from segcore.errors import SegcoreError
 from segcore.formatting import plural
 from segcore.installing import with_program
@@ -30,6 +31,12 @@ def _what_continues(stop: WaitStopped) -> str:
     where = "running" if stop.works else "in the queue"
     stopping = f"to stop {'them' if others else 'it'}: segscope runs stop {' '.join(stop.runs)}"
     return f"{first}{along} {does} {where}; {stopping}"
+
+
+def _say(*lines: str) -> None:
+    """Print lines on standard error, over what is left of a line of progress."""
+    over = "\r\x1b[K" if sys.stderr.isatty() else ""
+    print(over + "\n".join(with_program(plain_text(line)) for line in lines), file=sys.stderr)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -54,18 +61,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         if options.chosen.exit_code is not None:
             sys.exit(options.chosen.exit_code(result))
     except SegcoreError as error:
-        print(f"segscope: {with_program(plain_text(str(error)))}", file=sys.stderr)
+        _say(*problem_list(error.details), f"segscope: {error}")
         sys.exit(2)
     except WaitStopped as stop:
-        print(with_program(f"segscope: interrupted. {_what_continues(stop)}"), file=sys.stderr)
+        _say(f"segscope: interrupted. {_what_continues(stop)}")
         sys.exit(130)
     except KeyboardInterrupt:
-        print(
-            with_program(
-                "segscope: interrupted. Started runs continue (see: segscope runs); repeat an "
-                "import to resume it."
-            ),
-            file=sys.stderr,
+        _say(
+            "segscope: interrupted. Started runs continue (see: segscope runs); repeat an import "
+            "to resume it."
         )
         sys.exit(130)
     except BrokenPipeError:  # the reader, such as `head`, had enough

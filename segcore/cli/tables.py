@@ -4,7 +4,11 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from segcore.formatting import plural
 from segcore.text_files import plain_text
+
+LISTED = 50
+"""Problems that are listed."""
 
 SENTENCE = 30
 """Characters that a sentence in the last column has at least, however wide the others are."""
@@ -37,6 +41,20 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]], width: int | Non
         for row in cells
     ]
     return "\n".join([lines[0], "  ".join("-" * w for w in widths), *lines[1:]])
+
+
+def problem_list(problems: Sequence[str], more: str = "") -> list[str]:
+    """Return the lines of a list of problems, the first fifty in full; none where there are none.
+
+    Args:
+        problems: A sentence each.
+        more: What is said of the rest, such as where all are listed.
+    """
+    lines = [f"{plural(len(problems), 'problem')}:"] * bool(problems)
+    lines += [f"  {problem}" for problem in problems[:LISTED]]
+    if len(problems) > LISTED:
+        lines.append(f"  ... and {len(problems) - LISTED} more{more}")
+    return lines
 
 
 def _wrapped(cells: Sequence[list[str]], width: int) -> list[list[str]]:

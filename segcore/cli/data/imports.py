@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from segcore.cli.command import Command, Options, ProgressLine, workspace_of
+from segcore.cli.tables import problem_list
 from segcore.data.formats.importers import ImportRules, Pairing, Windows, parse_bands
 from segcore.labels import list_names, plural
 
@@ -136,15 +137,11 @@ def _show_import(result: dict[str, Any]) -> str:
     if ignored:
         shown = list_names([f"{c['name']} (id {c['id']})" for c in ignored])
         lines.append(f"Ignored: {shown}")
-    problems = result["problems"]
-    if problems:
-        lines.append(f"{plural(len(problems), 'problem')}:")
-        lines += [
-            f"  {p['sample'] or 'whole set'}: {p['what']}" + (f": {p['fix']}" if p["fix"] else "")
-            for p in problems[:50]
-        ]
-        if len(problems) > 50:
-            lines.append(f"  ... and {len(problems) - 50} more; --json lists all.")
+    problems = [
+        f"{p['sample'] or 'whole set'}: {p['what']}" + (f": {p['fix']}" if p["fix"] else "")
+        for p in result["problems"]
+    ]
+    lines += problem_list(problems, "; --json lists all.")
     lines += _next(result, [name for name in names if re.fullmatch("#[0-9a-f]{6}", name)])
     return "\n".join(lines)
 

@@ -25,7 +25,7 @@ from segcore.data.formats.importers.classes.labelling import Labelling
 from segcore.data.formats.importers.classes.mask_codes import read_codes
 from segcore.data.formats.importers.conversion import to_indices
 from segcore.data.formats.importers.pairs.places import read_place
-from segcore.data.formats.importers.report import Problem
+from segcore.data.formats.importers.report import Problem, found_none
 from segcore.data.formats.importers.source import Layout, Pair, Source
 from segcore.errors import SegcoreError, disk_error
 from segcore.labels import list_names, plural
@@ -172,10 +172,10 @@ def _read(dataset: Dataset, layout: Layout, progress: Progress | None) -> Answer
         else:
             matched.append((pair, sample))
     if not matched:
-        first = f"; the first problem is {problems[0].sentence}" if problems else ""
-        raise SegcoreError(
-            f"Expected masks of images of {dataset.name!r}, none of {plural(len(layout.pairs), 'image')}"
-            f" of the answer is one{first.rstrip('.')}."
+        raise found_none(
+            f"masks of images of {dataset.name!r}",
+            problems,
+            f"none among {plural(len(layout.pairs), 'image')} of the answer",
         )
     part = replace(layout, pairs=tuple(pair for pair, _ in matched))
     labelling = agree_on_labels(part)

@@ -25,7 +25,7 @@ from segcore.data.formats.importers.hints import describe
 from segcore.data.formats.importers.paired_folders import sample_id, unique_ids
 from segcore.data.formats.importers.pairs.places import read_place
 from segcore.data.formats.importers.rasters import convert_rasters
-from segcore.data.formats.importers.report import Problem
+from segcore.data.formats.importers.report import Problem, found_none
 from segcore.data.formats.importers.source import Layout, Pair, Source
 from segcore.errors import SegcoreError, disk_error, unknown
 from segcore.labels import plural
@@ -170,10 +170,7 @@ def _write(
         problems += [_is_there(one.id) for one in samples if one.id in known]
         kept = [one for one in samples if one.id not in known]
         if not kept:
-            raise SegcoreError(
-                "Expected at least one new sound image, found none; the first problem is "
-                f"{problems[0].sentence}"
-            )
+            raise found_none("at least one new sound image", problems)
         if any(not Path(one.image).is_absolute() for one in kept):
             staging.partial.rename(staging.folder)
         try:

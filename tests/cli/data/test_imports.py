@@ -108,3 +108,17 @@ def test_colours_without_a_name_are_named_before_splits_are_made(tmp_path, capsy
     first, then = capsys.readouterr().out.strip().splitlines()[-2:]
     assert first.startswith("Next, name the classes: segscope classes set --rename '#")
     assert "#8429f6" in first and then.startswith("Then make splits: segscope split set (")
+
+
+def test_a_refused_import_lists_its_problems_and_ends_in_the_error(tmp_path, capsys) -> None:
+    for number in range(53):
+        write_bytes(tmp_path / f"in/images/s{number:02}.png", encode_png(np.zeros((4, 6, 3), "u1")))
+        write_bytes(tmp_path / f"in/masks/s{number:02}.png", encode_png(np.eye(2, dtype="u1")))
+    with pytest.raises(SystemExit):
+        main(["import", str(tmp_path / "in"), "--name", "set", "--workspace", str(tmp_path / "ws")])
+    out, err = capsys.readouterr()
+    first, *listed, error = err.splitlines()
+    assert (out, first) == ("", "53 problems:")
+    assert "  s00: Expected a mask of 4 x 6 pixels" in listed[0] and "  s49: " in listed[49]
+    assert listed[50:] == ["  ... and 3 more"]
+    assert error.startswith("segscope: Expected at least one sound ") and "is s00: " in error

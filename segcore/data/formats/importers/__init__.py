@@ -59,7 +59,7 @@ from segcore.data.formats.importers.hints import describe
 from segcore.data.formats.importers.paired_folders import other_tables
 from segcore.data.formats.importers.pairs.pairing import Pairing
 from segcore.data.formats.importers.rasters import Rasters, convert_rasters, parse_bands
-from segcore.data.formats.importers.report import ImportReport, Problem
+from segcore.data.formats.importers.report import ImportReport, Problem, found_none
 from segcore.data.formats.importers.source import Layout, Pair, Reader, Source
 from segcore.data.formats.importers.windows import Windows, cut_windows
 from segcore.data.splits.blocks import scene_of
@@ -204,12 +204,11 @@ def recognise(
             read = vectors.read(source, class_field) if class_field else reader.read(source)
             layout = _with_note(read, source)
         if not layout.pairs:
-            first = ": check the file names"
-            if layout.problems:
-                first = f"; the first problem is {layout.problems[0].sentence.rstrip('.')}"
-            raise SegcoreError(
-                f"Expected images with masks in {source.root} ({layout.title}), found none that "
-                f"fit together{first}."
+            what = "none that fit together"
+            raise found_none(
+                f"images with masks in {source.root} ({layout.title})",
+                layout.problems,
+                what if layout.problems else f"{what}: check the file names",
             )
         return layout
     raise SegcoreError(
@@ -257,9 +256,15 @@ def as_sent(source: Path, staging: Staging) -> Iterator[None]:
     try:
         yield
     except SegcoreError as error:
-        if str(staging.unpacked) not in str(error):
+        if str(staging.unpacked) not in f"{error} {error.details}":
             raise
-        raise SegcoreError(str(error).replace(str(staging.unpacked), source.name)) from error
+
+        def named(text: str) -> str:
+            return text.replace(str(staging.unpacked), source.name)
+
+        sent = SegcoreError(named(str(error)))
+        sent.details = tuple(map(named, error.details))
+        raise sent from error
 
 
 def _in_order(totals: Mapping[str, int]) -> dict[str, int]:
@@ -380,10 +385,7 @@ def _import_into(
             progress=progress,
         )
         if not samples:
-            raise SegcoreError(
-                "Expected at least one sound sample, found none; the first problem is "
-                f"{problems[0].sentence}"
-            )
+            raise found_none("at least one sound sample", problems)
         pool = _add_unlabelled(target, writer, problems, progress)
         splits = _in_order(Counter(s.split for s in samples))
         loose = len(samples) - sum(splits.values())

@@ -25,7 +25,7 @@ from segcore.data.files.names import IMAGE_SUFFIXES, strip_suffixes
 from segcore.data.files.scanning import Progress
 from segcore.data.formats.importers.class_tables import DeclaredClass
 from segcore.data.formats.importers.paired_folders import sample_id, unique_ids
-from segcore.data.formats.importers.report import Problem
+from segcore.data.formats.importers.report import Problem, found_none
 from segcore.data.formats.importers.source import Layout, Pair, Source
 from segcore.errors import SegcoreError
 from segcore.installing import extra_command
@@ -130,10 +130,7 @@ def unpack(source: Source, folder: Path, limit: int | None, progress: Progress |
     if volumes and limits:
         problems.append(_about_slices(len(chosen), written, limits))
     if not written:
-        raise SegcoreError(
-            f"Expected at least one case that can be read, found none; the first problem is "
-            f"{problems[0].sentence}"
-        )
+        raise found_none("at least one case that can be read", problems)
     write_bytes(folder / "dataset.json", (source.root / _documents(source)[0]).read_bytes())
     listing = {"problems": [[p.sample, p.sentence] for p in problems]}
     write_bytes(folder / LISTING, json.dumps(listing).encode())

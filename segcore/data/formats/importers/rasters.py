@@ -31,7 +31,7 @@ from segcore.data.files.georeference import (
 from segcore.data.files.images import encode_png, open_image
 from segcore.data.files.scanning import Progress, scan
 from segcore.data.formats.importers.bands.kept_bands import KeptBands, keep_bands
-from segcore.data.formats.importers.report import Problem
+from segcore.data.formats.importers.report import Problem, found_none
 from segcore.data.formats.importers.source import Layout, Pair
 from segcore.errors import SegcoreError
 from segcore.installing import extra_command
@@ -141,9 +141,7 @@ def convert_rasters(
     bad = [row.problem for row in done if row.problem]
     sound = tuple(row.pair for row in done if not row.problem)
     if not sound:
-        raise SegcoreError(
-            f"Expected at least one sound image, found none; the first problem is {bad[0].sentence}"
-        )
+        raise found_none("at least one sound image", bad)
     problems = list(bad)
     if limits is not None:
         converted = sum(row.pair.image.is_relative_to(folder) for row in done)

@@ -1,6 +1,6 @@
 """What an import says about itself: what came in, and what did not and why."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +53,21 @@ class Problem:
             "fix": self.fix,
             **{kind: names for kind, names in asked.items() if names},
         }
+
+
+def found_none(expected: str, problems: Sequence[Problem], found: str = "none") -> SegcoreError:
+    """Build the error for files none of which can be used; it names the first problem and carries all.
+
+    Args:
+        expected: What was expected, such as "at least one sound mask".
+        problems: What was wrong with them.
+        found: What was found instead.
+    """
+    first = f"; the first problem is {problems[0].sentence.rstrip('.')}" if problems else ""
+    error = SegcoreError(f"Expected {expected}, found {found}{first}.")
+    if len(problems) > 1:
+        error.details = tuple(problem.sentence for problem in problems)
+    return error
 
 
 def is_answered(problem: Mapping[str, Any], label_set: LabelSet) -> bool:

@@ -19,7 +19,7 @@ from segcore.data.files.scanning import Progress, scan
 from segcore.data.files.windows import Window, is_raster, shared_raster
 from segcore.data.formats.importers.bands.kept_bands import keep_bands
 from segcore.data.formats.importers.rasters import Rasters, choose_limits
-from segcore.data.formats.importers.report import Problem
+from segcore.data.formats.importers.report import Problem, found_none
 from segcore.data.formats.importers.source import Layout, Pair, Part
 from segcore.data.splits.blocks import block_name, choose_block_size
 from segcore.errors import SegcoreError
@@ -146,8 +146,7 @@ def cut_windows(
     problems = [scene.problem for scene in scenes if scene.problem]
     sound = [scene for scene in scenes if scene.grid is not None]
     if not sound:
-        first = f"; the first problem is {problems[0].sentence}" if problems else ""
-        raise SegcoreError(f"Expected at least one raster to cut, found none{first}")
+        raise found_none("at least one raster to cut", problems)
     problems += [
         Problem(s.pair.id, s.note, "compare a window with its mask") for s in sound if s.note
     ]

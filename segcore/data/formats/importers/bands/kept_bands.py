@@ -18,7 +18,7 @@ from segcore.data.files.images import frame_of
 from segcore.data.files.png import MAX_PIXELS
 from segcore.data.files.scanning import Progress, scan
 from segcore.data.files.windows import shared_raster
-from segcore.data.formats.importers.report import Problem
+from segcore.data.formats.importers.report import Problem, found_none
 from segcore.data.formats.importers.source import Layout, Pair
 from segcore.errors import SegcoreError
 from segcore.labels import list_names
@@ -77,10 +77,7 @@ def keep_bands(
         else:
             headers[pair.id] = read
     if not headers:
-        raise SegcoreError(
-            "Expected GeoTIFF images whose bands keep their values, found none; the first problem "
-            f"is {problems[0].sentence}"
-        )
+        raise found_none("GeoTIFF images whose bands keep their values", problems)
     usual = Counter((h.count, h.dtypes, h.described) for h in headers.values()).most_common(1)
     (count, dtypes, described), _ = usual[0]
     pairs = {pair.id: pair for pair in layout.pairs}

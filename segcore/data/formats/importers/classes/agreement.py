@@ -39,7 +39,7 @@ from segcore.data.formats.importers.classes.labelling import (
 )
 from segcore.data.formats.importers.classes.mask_codes import read_codes
 from segcore.data.formats.importers.classes.palettes import UsedColors, survey_palettes
-from segcore.data.formats.importers.report import Problem
+from segcore.data.formats.importers.report import Problem, found_none
 from segcore.data.formats.importers.source import Layout, Pair
 from segcore.errors import SegcoreError
 from segcore.labels import color_to_hex, plural
@@ -224,10 +224,7 @@ def agree_on_labels(
             layout.declared, survey if survey.pixels else None, layout.declared_in
         )
     elif not survey.pixels:
-        raise SegcoreError(
-            "Expected at least one sound mask, found none; the first problem is "
-            f"{problems[0].sentence}"
-        )
+        raise found_none("at least one sound mask", problems)
     elif by == "color":
         labelling = label_colors(layout.declared, layout.declared_in, survey, many)
     else:
@@ -246,10 +243,7 @@ def _label_assumed(
     survey, problems = _survey(layout, "index", progress)
     empty = _no_data_problem(survey, NO_DATA)
     if not survey.pixels:
-        raise SegcoreError(
-            "Expected at least one sound mask, found none; the first problem is "
-            f"{problems[0].sentence}"
-        )
+        raise found_none("at least one sound mask", problems)
     scored = sum(not row.ignore for row in layout.declared)
     name = f"the {scored} classes of {layout.declared_in}"
     if bears_out(survey, layout.declared):
