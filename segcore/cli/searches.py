@@ -9,8 +9,14 @@ from segcore.catalog import TUNE_PRESETS
 from segcore.cli.command import Command, Options, ProgressLine, workspace_of
 from segcore.cli.options import add_settings, given
 from segcore.cli.tables import table
-from segcore.cli.training import add_train_settings, note_download, train_config
-from segcore.config import SearchSpace, TuneConfig, from_json
+from segcore.cli.training import (
+    add_recommended,
+    add_train_settings,
+    note_download,
+    suggested,
+    train_config,
+)
+from segcore.config import SearchSpace, TrainConfig, TuneConfig, from_json
 from segcore.config.tuning import PRESETS
 from segcore.errors import SegcoreError, unknown
 from segcore.formatting import percent, plural
@@ -21,6 +27,7 @@ EXAMPLE = '{"loss": ["dice", "focal"], "learning_rate": {"low": 1e-4, "high": 1e
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     add_train_settings(parser)  # what every trial has in common
+    add_recommended(parser, "Tune")
     group = parser.add_argument_group("search")
     group.add_argument(
         "--preset",
@@ -65,7 +72,8 @@ def _tune(options: Options) -> dict[str, Any]:
         if options.resume:
             workspace.runs.resume(run)
     else:
-        config = search_config(options)
+        base = suggested(workspace, options.dataset).config if options.recommended else None
+        config = search_config(options, base)
         run = workspace.searches.start(config)
         note_download(config.base)
     if options.wait:
@@ -73,8 +81,12 @@ def _tune(options: Options) -> dict[str, Any]:
     return workspace.searches.open(run).to_json()
 
 
-def search_config(options: Options) -> TuneConfig:
+def search_config(options: Options, start: TrainConfig | None = None) -> TuneConfig:
     """Return the search that the flags of ``tune`` give.
+
+    Args:
+        options: The parsed flags.
+        start: What trials have in common where no flag is given; None for the defaults.
 
     Raises:
         SegcoreError: A value is refused; the field is named.
@@ -82,7 +94,7 @@ def search_config(options: Options) -> TuneConfig:
     if not options.space and options.preset not in PRESETS:
         raise unknown("preset", options.preset, PRESETS)
     space = read_space(options.space) if options.space else PRESETS[options.preset]
-    base = train_config(options)
+    base = train_config(options, start)
     return TuneConfig(base.dataset, base, space, **given(options, TuneConfig, nested=False))
 
 

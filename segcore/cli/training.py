@@ -39,15 +39,21 @@ def add_train_settings(parser: argparse.ArgumentParser) -> None:
     add_settings(parser, TrainConfig)
 
 
-def _train_arguments(parser: argparse.ArgumentParser) -> None:
-    add_train_settings(parser)
-    add = parser.add_argument
-    add(
+def add_recommended(parser: argparse.ArgumentParser, page: str) -> None:
+    """Add the option to start from the recommendation, as a page does."""
+    parser.add_argument(
         "--recommended",
         action="store_true",
-        help="start from what is recommended for this dataset and machine, as the Train page does, "
-        "and not from the defaults; other options override it. See: segscope recommend",
+        help="start from what is recommended for this dataset and machine, as the "
+        f"{page} page does, and not from the defaults; other options override it. See: segscope "
+        "recommend",
     )
+
+
+def _train_arguments(parser: argparse.ArgumentParser) -> None:
+    add_train_settings(parser)
+    add_recommended(parser, "Train")
+    add = parser.add_argument
     add(
         "--members",
         default="1",
@@ -98,7 +104,7 @@ def note_download(config: TrainConfig) -> None:
         print(DOWNLOADS[config.model.weights], file=sys.stderr, flush=True)
 
 
-def _suggested(workspace: Workspace, dataset: str) -> Suggestion:
+def suggested(workspace: Workspace, dataset: str) -> Suggestion:
     """Return what the Train page recommends, once the classes are counted."""
     workspace.datasets.statistics(dataset, progress=ProgressLine("Counting classes"))
     return workspace.launch.suggest(dataset)
@@ -106,7 +112,7 @@ def _suggested(workspace: Workspace, dataset: str) -> Suggestion:
 
 def _train(options: Options) -> dict[str, Any]:
     workspace = workspace_of(options)
-    base = _suggested(workspace, options.dataset).config if options.recommended else None
+    base = suggested(workspace, options.dataset).config if options.recommended else None
     config = train_config(options, base)
     members = parse_count(options.members, "--members", 1, 100)
     if options.measure:
@@ -170,7 +176,7 @@ def _show_throughput(throughput: dict[str, Any], epochs: int) -> str:
 
 
 def _recommend(options: Options) -> dict[str, Any]:
-    found = _suggested(workspace_of(options), options.dataset)
+    found = suggested(workspace_of(options), options.dataset)
     return {
         "dataset": options.dataset,
         "options": [

@@ -1,5 +1,6 @@
 """The shell starts from what the Train page recommends, and says what that is."""
 
+import dataclasses
 import json
 import shlex
 
@@ -40,6 +41,17 @@ def test_it_trains_what_the_page_recommends(workspace, shell, started) -> None:
     assert (begun.model, begun.recipe, begun.size) == (wanted.model, wanted.recipe, wanted.size)
     plain = config_of(workspace, shell("train", DATASET, "--name", "b")["runs"][0])
     assert plain.recipe == TrainConfig(DATASET).recipe
+
+
+def test_a_search_starts_from_what_the_page_recommends(workspace, shell, started) -> None:
+    wanted = workspace.launch.suggest(DATASET).config
+    words = ("tune", DATASET, "--trials", "2", "--recommended")
+    base = workspace.runs.open(shell(*words)["run"]).config.base
+    assert (base.model, base.recipe, base.size) == (wanted.model, wanted.recipe, wanted.size)
+    base = workspace.runs.open(shell(*words, "--epochs", "7")["run"]).config.base
+    assert base.recipe == dataclasses.replace(wanted.recipe, epochs=7)
+    base = workspace.runs.open(shell(*words[:-1])["run"]).config.base
+    assert base.recipe == TrainConfig(DATASET).recipe
 
 
 def test_options_override_the_recommendation(workspace, shell, started) -> None:
