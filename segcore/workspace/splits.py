@@ -9,6 +9,7 @@ from segcore.data.dataset.split_history import PastSplits, read_split_history, u
 from segcore.data.health.split_groups import choose_split, groups_in_splits, warn_of_torn
 from segcore.data.splits.folds import fold_name, folds_of, write_folds
 from segcore.data.splits.splits import SplitPart, make_folds, split_report
+from segcore.formatting import plural
 from segcore.workspace.datasets.datasets import Datasets, Progress
 from segcore.workspace.datasets.new_splits import how_drawn
 from segcore.workspace.rights import writes
@@ -110,6 +111,16 @@ class Splits:
         """
         return read_split_history(self._datasets.open(name))
 
+    def trained_on(self, name: str) -> str:
+        """Say what other splits mean for the runs that were trained on these; "" where there are none."""
+        runs = sum(row.dataset == name and row.kind == "train" for row in self._runs.rows())
+        if not runs:
+            return ""
+        return (
+            f"{plural(runs, 'run')} {'was' if runs == 1 else 'were'} trained on the current splits. "
+            "Scores on other validation and test splits would include images that were trained on."
+        )
+
     @writes("change splits", "Undid the last change of the splits of the dataset {name}")
     def undo(self, name: str) -> Dataset:
         """Undo the last change of the splits.
@@ -161,7 +172,7 @@ class Splits:
             sizes = {part.split: part.num_samples for part in report}
             groups = groups_in_splits(dataset, splits, by) if by else {}
             rows.append(Fold(fold_name(name, number), sizes, report, groups))
-        warning = warn_of_torn(dataset, method, assigned)
+        warning = warn_of_torn(dataset, choice, assigned, hold_out)
         return Folds(name, method, seed, rows, by, choice.reason, warning)
 
     def crops(

@@ -29,7 +29,7 @@ READS = {
     "label_next": "members suggest unpredicted",
     "proposals": "available cut fill find",
     "tags": "counts matching of",
-    "splits": "crops fold_scores folds_of history report",
+    "splits": "crops fold_scores folds_of history report trained_on",
     "queue": "cluster_workers rows worker",
     "schedulers": "installed report template",
     "annotations": "bytes_of notes trash",

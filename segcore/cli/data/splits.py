@@ -6,7 +6,9 @@ from typing import Any
 from segcore.cli.command import Command, Options, workspace_of
 from segcore.data.health.split_groups import SplitChoice
 from segcore.data.splits.blocks import Blocks
+from segcore.errors import SegcoreError
 from segcore.labels import list_names
+from segcore.workspace import Workspace
 
 GROUPS = 12
 """Groups of a split that are named in the text; ``--json`` lists all."""
@@ -62,38 +64,54 @@ def _split_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --folds: keep the current test split in every fold",
     )
     parser.add_argument("--undo", action="store_true", help="undo the last change of the splits")
+    parser.add_argument(
+        "--yes", action="store_true", help="change even splits that runs were trained on"
+    )
 
 
 def _split(options: Options) -> dict[str, Any]:
+    workspace = workspace_of(options)
     if options.undo:
-        changed = workspace_of(options).splits.undo(options.dataset)
+        _refuse_trained_on(workspace, options)
+        changed = workspace.splits.undo(options.dataset)
         return {
             "dataset": options.dataset,
             "method": "undone",
             "splits": {s: len(changed.select(s)) for s in changed.splits},
         }
     if options.folds is not None:
-        return (
-            workspace_of(options)
-            .splits.make_folds(
-                options.dataset,
-                options.folds,
-                options.method,
-                options.seed,
-                group_by=options.group_by,
-                hold_out="test" if options.keep_test else "",
-            )
-            .to_json()
-        )
+        return workspace.splits.make_folds(
+            options.dataset,
+            options.folds,
+            options.method,
+            options.seed,
+            group_by=options.group_by,
+            hold_out="test" if options.keep_test else "",
+        ).to_json()
     fractions = {
         "train": 1 - options.validation - options.test,
         "validation": options.validation,
         "test": options.test,
     }
     how = {"group_by": options.group_by, "blocks": Blocks(options.block, options.gap)}
-    datasets = workspace_of(options).datasets
-    made = datasets.make_splits(options.dataset, options.method, fractions, options.seed, **how)
+    _refuse_trained_on(workspace, options)
+    made = workspace.datasets.make_splits(
+        options.dataset, options.method, fractions, options.seed, **how
+    )
     return made.to_json()
+
+
+def _refuse_trained_on(workspace: Workspace, options: Options) -> None:
+    """Refuse to change splits that runs were trained on unless ``--yes`` is given.
+
+    Raises:
+        SegcoreError: There are such runs, and it is not.
+    """
+    warning = workspace.splits.trained_on(options.dataset)
+    if warning and not options.yes:
+        raise SegcoreError(
+            f"Expected --yes to change the splits of {options.dataset!r}, received none: {warning}"
+        )
 
 
 def _show_split(result: dict[str, Any]) -> str:

@@ -144,21 +144,32 @@ def find_torn_groups(dataset: Dataset, assigned: Sequence[Mapping[str, str]]) ->
     return TornGroups(by, torn, len(members))
 
 
-def warn_of_torn(dataset: Dataset, method: str, assigned: Sequence[Mapping[str, str]]) -> str:
+def warn_of_torn(
+    dataset: Dataset, choice: SplitChoice, assigned: Sequence[Mapping[str, str]], hold_out: str = ""
+) -> str:
     """Return one sentence on groups that new splits tear apart; "" where there is none.
 
     Args:
         dataset: The dataset.
-        method: How it was split; "blocks" keeps neighbours together whatever the groups are.
+        choice: How it was split; "blocks" keeps neighbours together whatever the groups are.
         assigned: Sample id to split; one for each fold.
+        hold_out: A split that stayed as it was; "" for none.
     """
-    if method == "blocks":
+    if choice.method == "blocks":
         return ""
     torn = find_torn_groups(dataset, assigned)
     if not torn.members:
         return ""
     parts = max(len(assigned), *(len(set(splits.values()) - {""}) for splits in assigned))
     fix = f": the method 'grouped' by {torn.by} keeps them together"
+    splits = {sample.id: sample.split for sample in dataset.samples}
+    if hold_out and any(splits[i] == hold_out for ids in torn.members.values() for i in ids):
+        fix += f", if the {hold_out} split is not kept"
+        if choice.group_by == torn.by:
+            fix = (
+                f": the {hold_out} split that is kept holds a part of each; where it is not kept, "
+                "they stay whole"
+            )
     what = str(torn)
     return (
         f"{what[:1].upper()}{what[1:]}, so scores and intervals will flatter"

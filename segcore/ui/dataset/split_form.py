@@ -12,7 +12,7 @@ from segcore.data.dataset.dataset import Dataset
 from segcore.data.health.split_groups import choose_split
 from segcore.data.splits.blocks import Blocks
 from segcore.data.splits.splits import GROUPINGS, METHODS, SplitPart
-from segcore.labels import list_names, plural
+from segcore.labels import list_names
 from segcore.ui.dataset import charts
 from segcore.ui.shared import session, tables
 from segcore.ui.shared.dataset_scans import stamp, table_behind
@@ -239,7 +239,7 @@ def _propose(dataset: Dataset, wish: Wish, name: str) -> None:
         asked = {"validation": wish.validation, "test": wish.test}
         _groups(proposal.groups, proposal.report, asked)
         report(dataset, proposal.report, f"{name}-proposed-splits", "Splits, preview")
-        warning = trained_on(dataset)
+        warning = workspace.splits.trained_on(dataset.name)
         if warning:
             st.warning(warning, icon=":material/warning:")
     if proposal.warning:
@@ -251,18 +251,6 @@ def _propose(dataset: Dataset, wish: Wish, name: str) -> None:
         del st.session_state["proposed_splits"]
         st.toast(f"{wish.folds} folds saved as datasets." if wish.folds else "Splits saved.")
         st.rerun()
-
-
-def trained_on(dataset: Dataset) -> str:
-    """Say what other splits mean for the runs that were trained on these; "" where there are none."""
-    rows = session.workspace().runs.rows()
-    runs = sum(row.dataset == dataset.name and row.kind == "train" for row in rows)
-    if not runs:
-        return ""
-    return (
-        f"{plural(runs, 'run')} {'was' if runs == 1 else 'were'} trained on the current splits. "
-        "Scores on other validation and test splits would include images that were trained on."
-    )
 
 
 def _groups(

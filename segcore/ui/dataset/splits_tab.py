@@ -86,7 +86,7 @@ def _way_back(dataset: Dataset) -> None:
             title="Go back to the previous splits?",
             lost=lambda: [
                 f"Every sample gets its split of before: {session.plain(earlier[-1].how)} ({last}).",
-                *filter(None, [split_form.trained_on(dataset)]),
+                *filter(None, [workspace.splits.trained_on(dataset.name)]),
             ],
             confirm="Undo splits",
             act=lambda: _undo(dataset.name),

@@ -107,5 +107,5 @@ def draw_splits(
         group_by=by,
         reason=choice.reason,
         groups=groups_in_splits(dataset, assigned, by) if by else {},
-        warning=warn_of_torn(dataset, choice.method, [assigned]),
+        warning=warn_of_torn(dataset, choice, [assigned]),
     )

@@ -59,6 +59,25 @@ def test_a_dataset_of_runs_is_deleted_only_when_asked_twice(trained, shell) -> N
     assert workspace.datasets.names() == [] and workspace.runs.ids()
 
 
+def test_splits_that_runs_were_trained_on_change_only_when_asked_twice(trained, shell) -> None:
+    workspace = trained.workspace
+    before = workspace.datasets.open("tiny").fingerprint
+    random = ("split", "tiny", "--method", "random", "--seed", 5)
+    code, _, error = shell(workspace, *random)
+    assert code == 2 and error == (
+        "segscope: Expected --yes to change the splits of 'tiny', received none: "
+        f"{workspace.splits.trained_on('tiny')}\n"
+    )
+    assert "2 runs were trained on the current splits. Scores on other" in error
+    assert workspace.datasets.open("tiny").fingerprint == before
+    assert shell(workspace, "split", "tiny", "--folds", 2)[0] == 0
+    assert shell(workspace, *random, "--yes")[0] == 0
+    assert workspace.datasets.open("tiny").fingerprint != before
+    assert shell(workspace, "split", "tiny", "--undo")[0] == 2
+    assert shell(workspace, "split", "tiny", "--undo", "--yes")[0] == 0
+    assert workspace.datasets.open("tiny").fingerprint == before
+
+
 @pytest.mark.parametrize("words", [("import",), ("split", "tiny", "--folds", "2")])
 def test_a_name_that_is_taken_says_how_to_delete_it(
     workspace, shell, tmp_path: Path, words

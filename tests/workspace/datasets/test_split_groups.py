@@ -1,6 +1,7 @@
 """Splits keep groups of alike images together where they come in groups, and say so; what tears them apart warns."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -89,6 +90,33 @@ def test_folds_keep_groups_whole_too(shell, tmp_path) -> None:
         "since the images come in 6 groups",
         "",
     )
+
+
+@pytest.mark.parametrize(
+    ("method", "fix"),
+    [
+        (
+            "grouped",
+            "the test split that is kept holds a part of each; where it is not kept, they stay whole",
+        ),
+        (
+            "random",
+            "the method 'grouped' by folder keeps them together, if the test split is not kept",
+        ),
+    ],
+)
+def test_a_kept_test_split_that_tears_groups_apart_is_named(shell, tmp_path, method, fix) -> None:
+    shell("import", write_tiles(tmp_path / "aerial"))
+    dataset = Dataset.open(tmp_path / "workspace/datasets/aerial")
+    samples = [
+        replace(s, split="test" if i < 7 else "train") for i, s in enumerate(dataset.samples)
+    ]
+    replace(dataset, samples=tuple(samples)).save()
+    words = ("split", "aerial", "--folds", 2, "--method", method, "--keep-test")
+    warning = shell(*words, json_wanted=True)["warning"]
+    if method == "grouped":
+        assert warning.startswith("Images of 1 of the 6 groups by folder (Tile 2) lie in several")
+    assert warning.endswith(f", so scores and intervals will flatter: {fix}.")
 
 
 def test_too_few_groups_are_torn_apart_but_it_is_reported(shell, tmp_path) -> None:
