@@ -172,18 +172,16 @@ with beside:
         config=session.CHART,
         alt="Accuracy and mean IoU against the entropy kept",
     )
-    certified = (
-        "All merges were compared."
-        if what_if.front_source.certified
-        else "Found by search; other merges may be as good."
+    source = what_if.front_source
+    compared = (
+        f"All {source.compared:,} merges were compared."
+        if source.certified
+        else f"A search compared {source.compared:,} merges; others may be as good."
     )
     merged = ", ".join(
         " + ".join(session.plain(by_id[i]) for i in group) for group in groups if len(group) > 1
     )
-    st.caption(
-        f"{what_if.front_source.compared:,} merges compared. {certified}"
-        + (f" Merged here: {merged}." if merged else "")
-    )
+    st.caption(compared + (f" Merged here: {merged}." if merged else ""))
 summary.all_metrics(found)
 
 session.prepare("merge_tab", TABS)

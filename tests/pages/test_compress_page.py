@@ -20,7 +20,8 @@ def test_each_number_of_labels_shows_its_row(trained, open_page, read, number) -
     assert shown["Lift over random"] == ("–" if row["lift"] is None else f"{row['lift']:.2f}")
     names = dict(zip([3, 5, 8, 11], ["field", "forest", "road", "roof"], strict=True))
     merged = [" + ".join(names[i] for i in group) for group in row["groups"] if len(group) > 1]
-    (said,) = [c.value for c in at.caption if "merges compared" in c.value]
+    (said,) = [c.value for c in at.caption if "compared" in c.value]
+    assert said.startswith(f"All {study['front_compared']:,} merges were compared.")
     assert said.partition("Merged here: ")[2] == (f"{', '.join(merged)}." if merged else "")
     table = at.dataframe[0].value.set_index("what")
     assert table["before"]["accuracy"] == formatting.percent(study["baseline"]["accuracy"])
