@@ -75,7 +75,7 @@ def shots(workspace: Workspace) -> dict[str, Shot]:
         "confusion": Shot("evaluate", {**run, "tab": "Confusion"}, chart, height=900),
         "edit": Shot("edit", {**data, "sample": "test-001"}, painted, height=900),
         "fix": Shot("edit", {**data, "fix": demo.ensemble, "split": "test"}, painted, height=900),
-        "ensemble": Shot("ensemble", {**data, "tab": "CRF", "crf_lab_split": "test"}, painted),
+        "ensemble": Shot("ensemble", {**data, "tab": "CRF", "combine_split": "test"}, painted),
         "merge": Shot("compress", {"run": demo.ensemble, "split": "validation"}, chart),
         "next": Shot("dataset", {**data, "show": "Label next"}, "text=Learning curve", 850),
     }

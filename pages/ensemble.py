@@ -29,7 +29,7 @@ if members.open:
         ensemble_members.show(choice, split)
 if subsets.open:
     with subsets:
-        ensemble_subsets.show(choice)
+        ensemble_subsets.show(choice, split)
 if single.open:
     with single:
         one_network.show(choice, split)
@@ -37,36 +37,15 @@ if crf.open:
     with crf:
         with session.errors_shown():
             splits = workspace.ensembles.splits(choice.members)
-        with (
-            session.errors_shown()
-        ):  # validation, where settings are chosen, unless another alone was predicted
-            shown = next(
-                (
-                    s
-                    for s in ("validation", *splits)
-                    if s in splits and workspace.crf.stored(choice.members, s)
-                ),
-                "validation",
-            )
-        from_split, place = st.columns([2, 7], gap="medium", vertical_alignment="bottom")
-        with from_split:
-            crf_split = session.choose_split(
-                splits,
-                default=shown,
-                key="crf_lab_split",
-                label="Image from",
-                label_visibility="collapsed",
-            )
-        with session.errors_shown():
-            samples = workspace.crf.stored(choice.members, crf_split)
+            samples = workspace.crf.stored(choice.members, split)
         if samples:
-            crf_image.show(choice, crf_split, samples, place)
+            crf_image.show(choice, split, samples)
         else:
             st.info(
                 (
-                    f"No image of {crf_split} has predictions of all members. Run the missing "
+                    f"No image of {split} has predictions of all members. Run the missing "
                     "predictions on the Members tab."
                 ),
                 icon=":material/info:",
             )
-        crf_search.show(choice, crf_split, splits)
+        crf_search.show(choice, split, splits)

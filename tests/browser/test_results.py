@@ -118,7 +118,7 @@ def test_a_slider_refines_the_shown_image_again(
         )
 
     members = "&".join(f"members={m}" for m in trained.members)
-    page.goto(f"{url}/ensemble?tab=CRF&crf_lab_split=test&{members}")
+    page.goto(f"{url}/ensemble?tab=CRF&combine_split=test&{members}")
     expect(page.get_by_text("Preview at half resolution: on this image")).to_be_visible(
         timeout=180_000
     )

@@ -48,7 +48,7 @@ def of_ensembles(on: SimpleNamespace) -> Iterator[tuple[str, Numbers, list[Found
     on.finish(run, subsets_run)
     found = on.shell("ensemble", *on.members, "--subsets")
     best = on.workspace.ensembles.subsets(run).best_score
-    shown = on.page("ensemble", members=list(on.members), tab="Subsets")
+    shown = on.page("ensemble", members=list(on.members), tab="Subsets", combine_split="validation")
     result = on.workspace.ensembles.subsets(run)
     drawn = in_points(shown.figure("member_values"))
     for number, (value, mine) in enumerate(zip(result.values, found["values"], strict=True)):
@@ -92,7 +92,7 @@ def of_the_crf(on: SimpleNamespace) -> Iterator[tuple[str, Numbers, list[Found]]
     on.finish(run, crf_search_run)
     wanted = on.workspace.crf.search(run)
     found = on.shell("crf-search", *on.members, "--candidates", 1)
-    shown = on.page("ensemble", members=list(on.members), tab="CRF")
+    shown = on.page("ensemble", members=list(on.members), tab="CRF", combine_split="validation")
     table = shown.table("gain").set_index("post-processing")
     steps = [("Best CRF", wanted.crf, found["crf"])]
     steps += [
@@ -140,7 +140,7 @@ def of_the_crf(on: SimpleNamespace) -> Iterator[tuple[str, Numbers, list[Found]]
     asked = ("crf-search", *on.members, "--candidates", 1, "--apply", "test")
     mine = on.shell(*asked)["applied"]["comparison"]
     gain = on.workspace.crf.verdict(applied, "test").comparison.difference
-    at = on.page("ensemble", members=list(on.members), tab="CRF").at
+    at = on.page("ensemble", members=list(on.members), tab="CRF", combine_split="validation").at
     said = " ".join(e.value for kind in (at.success, at.error, at.info) for e in kind)
     ends = [formatting.points(end, 2, unit="") for end in (gain.value, gain.low, gain.high)]
     yield (

@@ -18,6 +18,11 @@ def finish(folder, work) -> None:
     folder.write_status(state="finished", started=now, finished=now + 1, progress=1.0)
 
 
+def _split_choosers(at) -> list[str]:
+    """Keys of the choosers of a split: one on a screen, or nobody knows which images count."""
+    return [group.key for group in at.button_group if "validation" in group.options]
+
+
 def test_members_show_the_ensemble_and_where_they_disagree(trained, open_page, read) -> None:
     at = open_page("ensemble", members=list(trained.members))
     found = trained.workspace.ensembles.against_members(trained.ensemble, "test")
@@ -54,6 +59,8 @@ def test_a_name_for_members_that_are_listed_without_one_names_that_run(
 
 def test_subsets_show_the_document(trained, open_page, read, started) -> None:
     at = open_page("ensemble", members=list(trained.members), tab="Subsets")
+    assert _split_choosers(at) == ["combine_split"]
+    read.check(at.button(key="to_validation").click().run())
     read.check(at.button(key="score_subsets").click().run())
     ensembles = trained.workspace.ensembles
     run = ensembles.subsets_run(trained.members, "validation")
@@ -84,6 +91,11 @@ def test_the_crf_tab_shows_the_search_and_one_image(
     run = trained.workspace.crf.start(config)
     finish(trained.workspace.runs.open(run), crf_search_run)
     at = open_page("ensemble", members=list(trained.members), tab="CRF")
+    assert _split_choosers(at) == ["combine_split"]
+    assert read.scene(at, "crf_viewer")["panels"]
+    refined.clear()
+    read.check(at.button(key="to_validation").click().run())
+    assert at.button_group(key="combine_split").value == "validation"
     found = trained.workspace.crf.search(run)
     shown = read.metrics(at)
     assert shown["Mean IoU with best CRF"] == formatting.percent(found.crf.mean_iou)

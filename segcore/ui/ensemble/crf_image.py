@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from segcore import formatting
 from segcore.catalog import MASK_FILTERS
@@ -76,8 +75,8 @@ FILTER_SIZES: dict[str, tuple[int, ...]] = {
 }
 
 
-def show(choice: Choice, split: str, samples: list[str], place: DeltaGenerator) -> None:
-    """Draw the sliders, the panels and the scores of one image; it is chosen in a place above."""
+def show(choice: Choice, split: str, samples: list[str]) -> None:
+    """Draw the sliders, the panels and the scores of one image."""
     workspace = session.workspace()
     missing = compare_panels.crf_missing(workspace)
     controls, picture = st.columns([2, 7], gap="medium")
@@ -92,14 +91,12 @@ def show(choice: Choice, split: str, samples: list[str], place: DeltaGenerator) 
         if missing:
             st.caption(missing)
         step = _parameters() if kind == "crf" else _filter(str(kind))
-    with place:
+    with picture:
         sample = session.choose_image(
             samples,
             "crf_sample",
-            f"Image ({len(samples)} with all members)",
-            label_visibility="collapsed",
+            f"Image ({len(samples)} of {split} with all members)",
         )
-    with picture:
         with session.errors_shown():
             scene = _scene(workspace, choice, split, sample, _stamp(workspace, choice, split))
             key = f"{choice}:{split}:{sample}:{_stamp(workspace, choice, split)}"

@@ -8,7 +8,7 @@ from segcore.catalog import CRF_OBJECTIVES
 from segcore.config import CRFSearchConfig
 from segcore.evaluation.metrics.report import plain
 from segcore.ui.compare import panels
-from segcore.ui.ensemble import charts, crf_image
+from segcore.ui.ensemble import charts, crf_image, selection
 from segcore.ui.ensemble.selection import Choice
 from segcore.ui.shared import manual, run_links, run_progress, session, tables
 from segcore.workspace.ensembles.results import CRFSearchResult, StepScores
@@ -22,6 +22,7 @@ def show(choice: Choice, split: str, splits: list[str]) -> None:
     if missing:
         st.warning(missing, icon=":material/info:")
         return
+    selection.keep_test(split, splits)
     run = _search(choice, split)
     if not run or not run_progress.follow([run], "Searching", "crf"):
         return
@@ -259,10 +260,13 @@ def _row(title: str, scores: StepScores) -> dict[str, float | str | None]:
 
 def _apply(result: CRFSearchResult, run: str, splits: list[str]) -> None:
     workspace = session.workspace()
+    others = [s for s in splits if s != result.split]
+    if not others:
+        return
     st.subheader("Check on another split", anchor=False)
     one, two, three = st.columns([2, 3, 2], vertical_alignment="bottom")
     with one:
-        split = session.choose_split(splits, key="apply_split", label="Apply to")
+        split = session.choose_split(others, key="apply_split", label="Apply to")
     with two:
         titles = {
             "none": "no filter",

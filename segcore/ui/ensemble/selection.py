@@ -75,6 +75,22 @@ def choose() -> tuple[Choice, str]:
     return Choice(dataset, members, str(rule), weights), split
 
 
+def keep_test(split: str, splits: Sequence[str]) -> None:
+    """Where test is shown, offer validation for what is searched for by its score."""
+    if split != "test" or "validation" not in splits:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption("Search on validation, and keep test to check the result.", width="content")
+        st.button(
+            "Switch to validation",
+            on_click=session.request,
+            args=("combine_split", "validation"),
+            key="to_validation",
+            type="tertiary",
+            icon=":material/swap_horiz:",
+        )
+
+
 def _dataset_with_models() -> str:
     """Return the current dataset; ends the page where no model was trained on it."""
     workspace = session.workspace()

@@ -5,7 +5,7 @@ import streamlit as st
 from segcore import formatting
 from segcore.evaluation.metrics.report import plain
 from segcore.ui.ensemble import charts
-from segcore.ui.ensemble.selection import Choice, take_weights
+from segcore.ui.ensemble.selection import Choice, keep_test, take_weights
 from segcore.ui.shared import manual, run_progress, session, tables
 from segcore.workspace.ensembles.ensembles import DRAWS
 from segcore.workspace.ensembles.results import SubsetsResult, Weighting
@@ -32,20 +32,17 @@ COMPARISONS = (
 """Cards after the best subset's score: title, key in ``SubsetsResult.gains``, explanation."""
 
 
-def show(choice: Choice) -> None:
-    """Draw the tab."""
+def show(choice: Choice, split: str) -> None:
+    """Draw the tab: all subsets scored on ``split``."""
     workspace = session.workspace()
     if len(choice.members) < 2:
         st.info("Select two to ten members to compare their subsets.", icon=":material/info:")
         return
     with session.errors_shown():
         splits = workspace.ensembles.splits(choice.members)
-    one, two, three = st.columns([2, 2, 2], vertical_alignment="bottom")
+    keep_test(split, splits)
+    one, two = st.columns([2, 1], vertical_alignment="center")
     with one:
-        split = session.choose_split(
-            splits, default="validation", key="subsets_split", label="Score on"
-        )
-    with two:
         searched = st.toggle(
             "Also search weights",
             key="subsets_weights",
@@ -57,8 +54,8 @@ def show(choice: Choice) -> None:
         if not run and not searched:  # a run that searched weights has scored every subset too
             run = workspace.ensembles.subsets_run(choice.members, split, draws=DRAWS)
     number = 2 ** len(choice.members) - 1
-    with three:
-        label = f"Score {number} subsets" if not run else "Score again"
+    with two:
+        label = f"Score {number} subsets on {split}" if not run else "Score again"
         if st.button(
             label,
             type="secondary" if run else "primary",
