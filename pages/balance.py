@@ -37,6 +37,7 @@ request: Request = ask(dataset, statistics.select)
 with session.errors_shown():
     part = statistics.select(request.split)
     plan = make_plan(workspace, stamp(dataset), request)
+workspace.checklist.note("balance", name)
 label_set = dataset.label_set
 
 

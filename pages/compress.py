@@ -156,6 +156,7 @@ with choice:
 
 with top, session.errors_shown():
     found = queries.merge(run, split, groups, prior, importance, apart)
+workspace.checklist.note("merge", dataset.name)
 verdict = advice.judge(found, label_set.class_names, split, what_if.verdicts)
 boxes = {
     "recommended": (st.success, ":material/check_circle:"),
@@ -229,7 +230,6 @@ with st.popover("Save as label map", icon=":material/save:"):
     if saved or trained:
         with session.errors_shown():
             workspace.scores.save_label_map(run, groups, name)
-            workspace.checklist.note("merge", dataset.name)
         st.toast(f"Saved {session.plain(name)}. Choose it on the Train page.")
         if trained:
             session.request("dataset", dataset.name)

@@ -75,7 +75,6 @@ def save(dataset: str, plan: BalancePlan, request: Request) -> str:
         if pressed:
             with session.errors_shown():
                 session.workspace().datasets.save_plan(dataset, name, plan)
-                session.workspace().checklist.note("balance", dataset)
             st.toast(f"Saved {session.plain(name)}.")
         if not _is_saved(dataset, name, plan):
             st.page_link("pages/train.py", label="Train", icon=":material/model_training:")
