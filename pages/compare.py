@@ -21,7 +21,7 @@ if not candidates:
     )
 
 model, others, splits, views, order, panels, images = st.columns(
-    [6.5, 2.8, 2, 4.8, 2.9, 2.1, 2.9], vertical_alignment="bottom", gap="xsmall"
+    [322, 124, 112, 212, 88, 88, 185], vertical_alignment="bottom", gap="xxsmall"
 )
 with model:
     run = session.choose_model("Model", candidates, "run", label_visibility="collapsed")

@@ -36,7 +36,7 @@ if not rows:
 
 queue.under_way(rows)
 st.html(table.STYLE)
-left, right = st.columns([5.5, 6.5], gap="medium")
+left, right = st.columns([5.6, 6.4], gap="medium")
 with left, st.container(key="runs_list"):
     listed, chosen = table.table(rows)
 with right:

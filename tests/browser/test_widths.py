@@ -93,3 +93,35 @@ def test_no_word_on_a_button_is_cut_at_1024_pixels(
     settle(page)
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
     page.wait_for_function(f"() => ({CUT})().length === 0")
+
+
+LOST = """() => [
+    ...[...document.querySelectorAll("[data-testid=stMain] [data-testid=stSelectbox] input")]
+        .filter((one) => one.checkVisibility() && one.scrollWidth > one.clientWidth)
+        .map((one) => one.value),
+    ...[...document.querySelectorAll("[data-testid=stDataFrame] .dvn-scroller")]
+        .filter((one) => one.scrollWidth > one.clientWidth)
+        .map((one) => one.innerText),
+]"""
+"""Texts of choosers that are cut, and tables whose last columns are out of sight."""
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "runs?",
+        "compare?split=validation&",
+        "compare?split=test&",
+        "balance?balance_tab=Alternatives&",
+        "dataset?show=Image+statistics&",
+        "evaluate?split=test&tab=Slices+and+robustness&",
+    ],
+)
+def test_choosers_and_tables_are_whole_at_1280_pixels(
+    new_page: Callable[..., Page], settle: Callable[[Page], None], demo_url: str, path: str
+) -> None:
+    page = new_page(1280, 800)
+    page.goto(f"{demo_url}/{path}dataset=demo")
+    settle(page)
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+    page.wait_for_function(f"() => ({LOST})().length === 0")

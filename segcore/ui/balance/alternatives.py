@@ -24,7 +24,7 @@ def show(dataset: Dataset, part: ClassStatistics, split: str, name: str) -> None
         split: That split.
         name: Start of the names of files to download.
     """
-    weights, crops = st.columns(2, gap="large")
+    weights, crops = st.columns([7, 5], gap="large")
     with weights:
         st.markdown("**Class weights in the loss**")
         st.caption(

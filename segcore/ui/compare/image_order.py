@@ -123,9 +123,10 @@ def menu_label() -> str:
         any(st.session_state.get(key) for key in ("holds", "find"))
         or st.session_state.get("tagged", tags.ANY) != tags.ANY
     )
-    order = (
-        st.session_state.get("sort") or st.query_params.get("sort") or IMAGE_ORDERS["order"].title
-    )
+    default = IMAGE_ORDERS["order"].title
+    order = st.session_state.get("sort") or st.query_params.get("sort") or default
+    if order == default:
+        order = "Order"
     return f"{order}, filtered" if filtered else str(order)
 
 

@@ -80,7 +80,7 @@ def _channels(looks: ImageStatistics, splits: Sequence[str]) -> None:
                     for c, m in zip(("red", "green", "blue"), means, strict=True)
                 },
                 **{
-                    f"{c} deviation": round(float(d), 2)
+                    f"{c} SD": round(float(d), 2)
                     for c, d in zip(("red", "green", "blue"), deviations, strict=True)
                 },
             }
@@ -88,7 +88,11 @@ def _channels(looks: ImageStatistics, splits: Sequence[str]) -> None:
     tables.draw(
         rows,
         column_config={
-            name: st.column_config.NumberColumn(format="%.1f") for name in list(rows[0])[2:]
+            name: st.column_config.NumberColumn(
+                format="%.1f",
+                help="Standard deviation, 0 to 255" if name.endswith("SD") else "Mean, 0 to 255",
+            )
+            for name in list(rows[0])[2:]
         },
         alt="Mean and standard deviation of each channel by split, 0 to 255",
     )

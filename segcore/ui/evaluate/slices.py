@@ -184,7 +184,7 @@ def repetitions(run: str, split: str) -> None:
         )
     _spread_cards(spread, len(chosen))
     names = workspace.scores.label_set(chosen[0]).class_names
-    chart, table = st.columns([5, 4], gap="medium")
+    chart, table = st.columns([1, 1], gap="medium")
     with chart:
         figure = charts.member_spread(names, _told_apart(chosen), spread.class_iou)
         st.plotly_chart(

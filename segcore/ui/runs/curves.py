@@ -138,7 +138,7 @@ def _foot(run: str, history: list[dict[str, Any]]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(" · ".join([*facts, f"updated {time.strftime('%H:%M:%S')}"]))
         st.download_button(
-            "Download metrics (CSV)",
+            "Download CSV",
             lambda: _csv(run),
             f"{run}-metrics.csv",
             "text/csv",

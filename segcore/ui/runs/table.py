@@ -183,17 +183,24 @@ def table(rows: Sequence[RunRow]) -> tuple[list[RunRow], list[str]]:
     elsewhere = {row.dataset for row in rows} - {row.dataset for row in shown}
     if elsewhere and st.session_state.get("runs_datasets"):
         st.caption(f"Runs of {list_names(sorted(elsewhere), 3)} are not listed: Filters, Dataset.")
+    current = session.current_dataset()
+    if current and current not in {row.dataset for row in rows}:
+        st.caption(f"{session.plain(current)} has no runs yet; these are of other datasets.")
     actions.show({row.run: row for row in shown}, chosen)
     return shown, chosen
 
 
 def _columns(cells: Sequence[dict[str, Any]]) -> list[str]:
-    """Return the chosen columns; of the usual ones those that say something about these rows."""
+    """Return the chosen columns; of the usual ones those that say something about these rows.
+
+    A score in training says its split by its title; "scored on" would push others out of sight.
+    """
     chosen = list(st.session_state.get("runs_columns") or USUAL_COLUMNS)
     if chosen != list(USUAL_COLUMNS):
         return chosen
-    empty: tuple[Any, ...] = (None, "", [])
-    return [name for name in chosen if any(row[name] not in empty for row in cells)]
+    empty: tuple[Any, ...] = (None, "", [], ())
+    shown = [name for name in chosen if any(row[name] not in empty for row in cells)]
+    return [name for name in shown if name != "scored on" or "mean IoU" in shown]
 
 
 def without_dependents(rows: Sequence[RunRow]) -> list[RunRow]:
@@ -213,7 +220,7 @@ COLUMNS = {
     "run": st.column_config.TextColumn(
         help="A line with ▾ stands for the models of an ensemble: choose it to choose them all."
     ),
-    "state": st.column_config.TextColumn(width=92),
+    "state": st.column_config.TextColumn(width=88),
     "done": st.column_config.ProgressColumn(min_value=0, max_value=1, format="percent"),
     "mean IoU": st.column_config.NumberColumn(
         format="percent", help="Of the predicted split, each image at its own size"
@@ -229,7 +236,7 @@ COLUMNS = {
         help="Masks that were edited after the run read them, or after its score was counted: do not "
         "compare it with scores of today's masks before it is counted anew, or retrained"
     ),
-    "started": st.column_config.DatetimeColumn(format="distance", width=96),
+    "started": st.column_config.DatetimeColumn(format="D MMM HH:mm", width=98),
     "tags": st.column_config.ListColumn(),
     "cause": st.column_config.TextColumn(width="medium"),
 }
@@ -241,9 +248,9 @@ USUAL_COLUMNS = (
     "state",
     "in training",
     "mean IoU",
+    "scored on",
     "epoch",
     "started",
-    "scored on",
     "data",
     "tags",
 )

@@ -361,11 +361,12 @@ class Viewer extends Looking {
     const facts = this.cursor && this.probe(...this.cursor);
     for (const view of this.views) view.report(facts, this.cursor, frame);
     const [fullWidth, fullHeight] = scene.full;
-    const parts = [`${fullHeight} x ${fullWidth} pixels (height x width)`];
-    if (this.settings.image !== undefined) parts.unshift(this.album.current);
+    const parts = [`${fullHeight} x ${fullWidth} px`];
+    if (this.settings.image !== undefined) parts.push(this.album.current);
     if (fullWidth !== scene.width && !this.mosaic) parts.push(`shown at ${scene.height} x ${scene.width}`);
     if (facts) parts.unshift(`x ${scene.toFull(...this.cursor)[0]}, y ${scene.toFull(...this.cursor)[1]}`);
     if (state.mode === "blink") parts.push(this.blink.held ? "paused: Space shows the other panel" : "Space pauses");
     this.status.textContent = parts.join(" · ");
+    this.status.title = `${this.status.textContent} (height x width)`;
   }
 }

@@ -6,7 +6,16 @@ from segcore.formatting import size
 from segcore.runs.folder.annotations import Annotations
 from segcore.runs.folder.status import Status
 from segcore.ui.runs.differences import differing
-from segcore.ui.runs.table import entries, kind_title, matching, shown_state, state_title
+from segcore.ui.runs.table import (
+    COLUMNS,
+    _columns,
+    _line,
+    entries,
+    kind_title,
+    matching,
+    shown_state,
+    state_title,
+)
 from segcore.workspace.runs.rows import RunRow
 
 
@@ -116,3 +125,15 @@ def test_fields_in_which_configs_differ() -> None:
         {"field": "extra", "a": "–", "b": "none"},
     ]
     assert differing({"a": one, "b": one}) == []
+
+
+def test_columns_that_say_nothing_are_left_out() -> None:
+    """Of trainings "scored on" too: the title of their score says the split."""
+    training = _line(row("one"), {})
+    assert not {"tags", "data", "mean IoU", "scored on"} & set(_columns([training]))
+    predicted = training | {"mean IoU": 0.0, "scored on": "test, own size", "tags": ("night",)}
+    assert {"tags", "mean IoU", "scored on"} <= set(_columns([training, predicted]))
+
+
+def test_when_a_run_started_is_written_in_a_fixed_width() -> None:
+    assert COLUMNS["started"]["type_config"]["format"] == "D MMM HH:mm"  # "a few seconds ago"
