@@ -88,3 +88,13 @@ def test_an_ablation_shows_what_it_found_and_how_far_it_is(kept, open_page) -> N
     assert [b.label for b in at.button if b.label in ("Stop", "Continue")] == ["Stop"]
     at.button(key="study_stop").click().run()
     assert [b.label for b in at.button if b.label in ("Stop", "Continue")] == ["Continue"]
+
+
+def test_a_dataset_without_splits_leads_to_where_they_are_made(workspace, open_page) -> None:
+    dataset = workspace.datasets.open("tiny")
+    samples = tuple(dataclasses.replace(sample, split="") for sample in dataset.samples)
+    dataclasses.replace(dataset, samples=samples).save()
+    at = open_page("ablation")
+    assert at.info[0].value.endswith("found none: make them first.")
+    (link,) = [one.proto for one in at.get("page_link") if "splits" in one.proto.label]
+    assert link.label == "Create splits of tiny" and "show=Splits" in link.query_string

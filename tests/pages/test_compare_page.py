@@ -125,7 +125,8 @@ def test_counts_without_probabilities_show_no_image(trained, open_page, read) ->
             path.unlink()
     at = open_page("compare", run=trained.members[0], split="validation")
     assert not viewers(at) and not at.error
-    assert "No image" in at.info[0].value
+    assert any("nothing to show yet" in words.value for words in at.markdown)
+    assert at.button(key="keep_validation").label == "Predict all images"
 
 
 def test_the_walk_goes_by_any_order_and_filter_and_the_link_keeps_them(

@@ -353,7 +353,7 @@ def _mend(
 
 
 METHODS: dict[str, str] = {
-    "random": "Random assignment.",
+    "random": "Every image on its own, whatever folder it is in.",
     "stratified": "Random, with class frequencies preserved in every split.",
     "grouped": ("Keeps folders, tiles or drives in one split, so that related frames do not leak."),
     "blocks": "Keeps neighbouring windows of a raster in one split, so that the ground does not leak.",

@@ -294,7 +294,7 @@ class DifferencePlan:
         two = "these two runs" if self.pair else "two runs"
         most = "" if self.pair else " at most"
         return (
-            f"To tell {two} apart that differ by {self.points:g} "
+            f"Telling {two} apart by {self.points:g} "
             f"point{'' if self.points == 1 else 's'} takes about {self.needed:,} test "
             f"{self.unit}{most}; the {self.now:,} here show differences from "
             f"{self.smallest:.1f} points on."

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from contextlib import suppress
 from functools import partial
 
 import streamlit as st
@@ -53,7 +54,16 @@ def show() -> None:
             key="study_start",
             disabled=True,
         )
-        st.caption("Give what is missing above, or choose another template.")
+        unsplit = next((name for name in datasets if _lacks_splits(name)), None)
+        if unsplit:
+            st.page_link(
+                "pages/dataset.py",
+                label=f"Create splits of {session.plain(unsplit)}",
+                icon=":material/arrow_forward:",
+                query_params={"dataset": unsplit, "show": "Splits"},
+            )
+        else:
+            st.caption("Give what is missing above, or choose another template.")
         return
     st.caption(
         f"{plural(len(ablation.rows), 'variant')} plus baseline. Models still to train: "
@@ -66,6 +76,13 @@ def show() -> None:
         partial(_seconds, plan, rows),
         partial(_start, plan, rows),
     )
+
+
+def _lacks_splits(name: str) -> bool:
+    """Whether a dataset has no splits; a damaged one is complained about elsewhere."""
+    with suppress(SegcoreError):
+        return not any(session.workspace().datasets.open(name).splits)
+    return False
 
 
 def _seconds(plan: Plan, rows: list[str]) -> float | None:

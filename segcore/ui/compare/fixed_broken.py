@@ -53,7 +53,11 @@ def show(runs: Sequence[str], split: str) -> None:
     a, b = stages[first], stages[second]
     changes = _count(a, b, split)
     if not changes.sample_ids:
-        st.info("No image of this split has masks of both models on disk.", icon=":material/info:")
+        st.info(
+            "No image of this split has masks of both models on disk. Choose each of them alone "
+            "under Viewer to predict it.",
+            icon=":material/info:",
+        )
         return
     with session.errors_shown():
         labels = session.workspace().scores.label_set(a[0]).class_names

@@ -14,7 +14,7 @@ from segcore.ui import viewer
 from segcore.ui.compare import contact_sheet, image_order
 from segcore.ui.compare import panels as compare_panels
 from segcore.ui.compare.image_order import Walk
-from segcore.ui.shared import band_choice, session, split_predictions
+from segcore.ui.shared import background_tasks, band_choice, session, split_predictions
 from segcore.ui.shared.run_names import called, model_id, shown
 
 KEY = "compare"
@@ -87,11 +87,9 @@ def show(runs: Sequence[str], split: str, places: Places) -> None:
     workspace = session.workspace()
     with session.errors_shown():
         if not workspace.scenes.predicted_samples(runs[0], split):
-            st.info(
-                "No image of this split was predicted by all selected models.",
-                icon=":material/info:",
-            )
-            st.stop()
+            counted = len(workspace.scores.counts(runs[0], split)[0])
+            if not background_tasks.present(runs[0], split, "", counted):
+                st.stop()
         with places.order.popover(
             image_order.menu_label(), width="stretch", help="Sort, filter, merge labels"
         ):

@@ -71,8 +71,8 @@ def _ask_for_names(labels: LabelSet) -> None:
     if unnamed:
         st.info(
             (
-                f"{plural(len(unnamed), 'class', 'es')} without a declaration in the masks, named "
-                f"by colour: {session.plain(list_names(unnamed, 12))}. Filter the Images tab by "
+                "These colours of the masks have no declared class: "
+                f"{session.plain(list_names(unnamed, 12))}. Filter the Images tab by "
                 "class to identify each, then enter its name or ignore it."
             ),
             icon=":material/edit:",

@@ -90,10 +90,8 @@ def result(
             alt="IoU of A minus B for each class, with its interval",
         )
         differ = [c.name for c in rows if c.verdict in ("helps", "hurts")]
-        st.caption(
-            f"Each interval is for one class. {session.plain(comparison.many)} "
-            + (f"They differ in: {session.plain(', '.join(differ))}." if differ else "")
-        )
+        in_words = f"They differ in: {session.plain(', '.join(differ))}." if differ else ""
+        st.caption(f"{session.plain(comparison.many)} {in_words}".strip())
     with images:
         st.markdown("**Images**")
         _images(comparison, first[0], second[0], split)

@@ -132,7 +132,7 @@ def present(run: str, split: str, stage: str, counted: int) -> bool:
             + (
                 "; the results below are based on these."
                 if on_disk
-                else ", so there is nothing to measure yet."
+                else ", so there is nothing to show yet."
             )
         )
         if st.button("Predict all images", icon=":material/play_arrow:", key=f"keep_{split}"):

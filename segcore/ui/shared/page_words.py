@@ -23,7 +23,7 @@ FIELDS = {
 """Titles of fields by option: those of the import, and of what pages ask for in other words."""
 
 _OPTION = re.compile(r"--([a-z][a-z-]+)(?:[ =]_?[A-Z]+\b(?![-/=]))?=?")
-_SHELL = re.compile(r" \(in the shell [^)]*\)")
+_SHELL = re.compile(r" \((?:in the shell|segscope) [^)]*\)")
 
 
 def on_page(message: str) -> str:

@@ -81,7 +81,7 @@ def test_how_many_images_follows_the_square_of_the_difference():
     by_hand = np.sqrt(2) * 100 * np.std(scores.pixel_accuracy(counts)) / np.sqrt(100)
     assert one.deviation == pytest.approx(by_hand * 1.1, rel=0.5)  # IoU moves more than accuracy
     assert one.sentence() == (
-        f"To tell two runs apart that differ by 1 point takes about {one.needed:,} test images at "
+        f"Telling two runs apart by 1 point takes about {one.needed:,} test images at "
         f"most; the 100 here show differences from {one.smallest:.1f} points on."
     )
 

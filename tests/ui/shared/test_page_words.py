@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[3] / "segcore"
         ("here --mask-suffix=_A or --mask-suffix=_b.", "here Mask suffix or Mask suffix _b."),
         ("import it with --bands all.", "import it with GeoTIFF bands all."),
         ("give its path (in the shell --weights x=PATH).", "give its path."),
+        ("make them first (segscope split tiny).", "make them first."),
         ("train with crops (--crops), or not.", "train with crops (Crops per image), or not."),
         ("choose another with --workspace.", "choose another with --workspace."),
     ],
