@@ -23,7 +23,7 @@ from segcore.data.health.sequences import (
     neighbours,
     shared_sequences,
 )
-from segcore.data.health.split_groups import find_torn_groups
+from segcore.data.health.split_groups import choose_split, find_torn_groups
 from segcore.data.splits.blocks import neighbouring
 from segcore.data.statistics.statistics import ClassStatistics
 
@@ -354,16 +354,19 @@ def _lacking(evidence: Evidence, split: str, classes: npt.NDArray[Any], few: boo
         f"{split} lacks {_some(len(classes), 'class', 'classes')}: "
         f"{_listed([names[c] for c in classes])}"
     )
+    method = "" if few else choose_split(evidence.dataset, len(evidence.dataset.splits)).method
     if few:
         most = int(statistics.images[classes].max())
         what += f" (in {'only 1 image' if most == 1 else f'at most {most} images'} of the dataset)"
         fix = "no split can give every part one: collect more, merge the class, or score without it"
     else:
-        fix = "make new splits by the method 'stratified'"
+        fix = f"make new splits by the method '{method}'"
+        if method != "stratified":  # which would part images that belong together
+            fix += f" with another seed or a larger {split} split"
     has_any = np.any(statistics.counts[:, classes] > 0, axis=1)
     ids = evidence.ids(np.asarray(has_any, bool))[:50]
     level = "problem" if split == "train" else "warning"
-    return Finding("classes", level, ids, what, fix, (), "" if few else "stratified")
+    return Finding("classes", level, ids, what, fix, (), method)
 
 
 def _listed(names: list[str], most: int = 12) -> str:

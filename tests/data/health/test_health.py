@@ -128,6 +128,21 @@ def test_classes_that_a_split_lacks(tmp_path):
     assert lacking.what == "test lacks 1 class: 'c1'" and lacking.split_method == "stratified"
 
 
+def test_a_class_that_a_split_of_whole_groups_lacks_parts_no_group(tmp_path):
+    samples = [
+        ArraySample(
+            f"{tile}-{i}", picture(9 * tile + i), mask(i, (0, 1 - tile // 6)), split, f"t{tile}"
+        )
+        for tile, split in enumerate(("train",) * 6 + ("validation", "test"))
+        for i in range(3)
+    ]
+    (lacking, _) = [f for f in find(tmp_path, samples, "classes") if "lacks" in f.what]
+    assert lacking.split_method == "grouped"
+    assert lacking.fix == (
+        "make new splits by the method 'grouped' with another seed or a larger validation split"
+    )
+
+
 def test_no_split_is_advised_for_a_class_with_fewer_images_than_splits(tmp_path):
     samples = [
         ArraySample("a", picture(0), mask(0, (0, 1)), "train"),
