@@ -104,3 +104,9 @@ def test_robustness_is_launched_by_one_click_and_drawn(trained, started, open_pa
         ]
     )
     assert "Under noise" in read.metrics(at)
+
+
+def test_what_is_not_measured_yet_says_what_it_brings(trained, open_page, monkeypatch) -> None:
+    monkeypatch.setattr("segcore.ui.shared.background_tasks.AT_ONCE", 0)
+    at = tab(open_page, "Calibration and label errors", trained.ensemble)
+    assert any(words.value.startswith("How well boundaries are hit") for words in at.caption)

@@ -42,7 +42,7 @@ def measured(run: str, split: str, stage: str) -> Measured | None:
         key,
         lambda tell: workspace.pixel_metrics.measure(run, split, stage, tell),
         LABEL,
-        HELP,
+        f"How well boundaries are hit, and how far confidence can be trusted. {HELP}",
         at_once=small,
     )
 

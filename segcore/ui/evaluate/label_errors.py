@@ -70,7 +70,7 @@ def _suspects(run: str, split: str) -> Suspects | None:
         key,
         lambda tell: workspace.pixel_metrics.suspects(run, split, tell),
         "Find label errors",
-        boundary.HELP,
+        f"Pixels whose label a confident model contradicts. {boundary.HELP}",
         at_once=small,
     )
 

@@ -56,15 +56,14 @@ def passed(
         key: Another text whenever the result would be another.
         work: Makes it, given a progress function; runs in a thread, so it draws nothing.
         label: Text of the button.
-        help: What the pass reads.
+        help: What the pass reads; stands below the button.
         at_once: Whether it begins without a click.
     """
     board = _board()
     one = board.passes.get(key)
     if one is None:
-        if not at_once and not st.button(
-            label, key=f"pass_{key}", icon=":material/play_arrow:", help=help
-        ):
+        if not at_once and not st.button(label, key=f"pass_{key}", icon=":material/play_arrow:"):
+            st.caption(help)
             return None
         one = _Pass()
         one.future = board.pool.submit(_work_as, acting.person(), work, one.tell)
