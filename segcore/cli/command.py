@@ -68,7 +68,7 @@ def parse_count(text: str, flag: str, low: int, high: int) -> int:
     """
     digits = text.strip()
     if not (
-        digits.isascii() and digits.isdigit() and len(digits) <= 9 and low <= int(digits) <= high
+        digits.isascii() and digits.isdigit() and len(digits) <= 10 and low <= int(digits) <= high
     ):
         raise SegcoreError(
             f"Expected {flag} as a whole number from {low:,} to {high:,}, received "

@@ -22,6 +22,7 @@ from segcore.cli.doctor import DOCTOR_COMMANDS
 from segcore.cli.ensembles import ENSEMBLE_COMMANDS
 from segcore.cli.history import HISTORY_COMMANDS
 from segcore.cli.one_network import ONE_NETWORK_COMMANDS
+from segcore.cli.options import whole_number
 from segcore.cli.pixel_metrics import PIXEL_COMMANDS
 from segcore.cli.predictions import PREDICTION_COMMANDS
 from segcore.cli.queue import QUEUE_COMMANDS
@@ -39,7 +40,7 @@ APP = front() / "app.py"
 
 
 def _app_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--port", type=int, default=8501)
+    parser.add_argument("--port", type=whole_number("--port", 1, 65535), default=8501)
     parser.add_argument(
         "--address",
         default="127.0.0.1",

@@ -6,6 +6,7 @@ from typing import Any
 
 from segcore.catalog import CRF_OBJECTIVES, ENSEMBLE_RULES, MASK_FILTERS
 from segcore.cli.command import Command, Options, ProgressLine, workspace_of
+from segcore.cli.options import MOST, whole_number
 from segcore.cli.tables import table
 from segcore.config import CRFSearchConfig
 from segcore.errors import SegcoreError, unknown
@@ -199,7 +200,7 @@ def _search_arguments(parser: argparse.ArgumentParser) -> None:
         default=config.start.iterations,
         help="mean-field steps of every CRF (default %(default)s)",
     )
-    add("--seed", type=int, default=config.seed)
+    add("--seed", type=whole_number("--seed", 0, MOST), default=config.seed)
     add(
         "--apply",
         metavar="SPLIT",

@@ -1,10 +1,15 @@
 """Flags from the declared fields of a config, and a config from its flags."""
 
 import argparse
+from collections.abc import Callable
 from typing import Any
 
-from segcore.cli.command import Options
+from segcore.cli.command import Options, parse_count
 from segcore.config.schema import Setting, own_settings, settings
+from segcore.errors import SegcoreError
+
+MOST = 4_294_967_295
+"""Largest seed."""
 
 
 def add_settings(parser: Any, cls: type, *, nested: bool = True) -> None:
@@ -29,6 +34,24 @@ def add_setting(parser: Any, one: Setting) -> None:
         parser.add_argument(*names, action=argparse.BooleanOptionalAction, default=None, **common)
     else:
         parser.add_argument(*names, metavar=one.flag.strip("-").upper().replace("-", "_"), **common)
+
+
+def whole_number(flag: str, low: int, high: int) -> Callable[[str], int]:
+    """Return what reads a whole number of a flag in argparse.
+
+    Args:
+        flag: The flag.
+        low: The least that is allowed.
+        high: The most.
+    """
+
+    def read(text: str) -> int:
+        try:
+            return parse_count(text, flag, low, high)
+        except SegcoreError as error:
+            raise argparse.ArgumentTypeError(str(error).partition(": ")[0]) from error
+
+    return read
 
 
 def destination(one: Setting) -> str:

@@ -1,6 +1,7 @@
 """The words of a command line become options, or a sentence that says which were meant."""
 
 import argparse
+import re
 import shlex
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
@@ -12,6 +13,22 @@ from segcore.cli.commands import COMMANDS
 from segcore.errors import SegcoreError
 from segcore.installing import PACKAGE, typed_program, with_program
 
+_SENTENCES = (
+    (r"^the following arguments are required: (.*)$", r"Expected \1, received none"),
+    (
+        r"^argument (\S+): expected (?:one|at least one) argument$",
+        r"Expected a value after \1, received none",
+    ),
+    (r"^argument (\S+): invalid int value: (.*)$", r"Expected \1 as a whole number, received \2"),
+    (r"^argument (\S+): invalid float value: (.*)$", r"Expected \1 as a number, received \2"),
+    (
+        r"^argument (\S+): invalid choice: (.*) \(choose from (.*)\)$",
+        r"Expected \1 as one of \3, received \2",
+    ),
+    (r"^argument (\S+): (Expected .*)$", r"\2"),
+)
+"""What argparse says, and the same as a sentence."""
+
 BARE = ("--json", "--version", "-h", "--help")
 """Options before the command that take no value."""
 
@@ -21,7 +38,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print what is missing or wrong, and exit with code 2."""
-        self.exit(2, f"segscope: {message[:1].upper()}{message[1:]}; see {self.prog} --help.\n")
+        for pattern, sentence in _SENTENCES:
+            message = re.sub(pattern, sentence, message)
+        self.exit(2, f"segscope: {message[:1].upper()}{message[1:]}: see {self.prog} --help.\n")
 
     def _print_message(self, message: str, file: Any = None) -> None:
         super()._print_message(with_program(message), file)

@@ -5,6 +5,7 @@ from typing import Any
 
 from segcore.catalog import CORRUPTIONS
 from segcore.cli.command import Command, Options, ProgressLine, workspace_of
+from segcore.cli.options import MOST, whole_number
 from segcore.cli.tables import table
 from segcore.errors import SegcoreError
 from segcore.formatting import number, percent, plural, signed, span
@@ -132,7 +133,9 @@ def _robustness_arguments(parser: argparse.ArgumentParser) -> None:
         default=32,
         help="how many images, spread evenly over the split; 0 takes all",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the noise")
+    parser.add_argument(
+        "--seed", type=whole_number("--seed", 0, MOST), default=0, help="of the noise"
+    )
 
 
 def _robustness(options: Options) -> dict[str, Any]:

@@ -33,6 +33,7 @@ def test_no_command_or_help_lists_the_commands(run, words) -> None:
 def test_help_of_a_command(run) -> None:
     code, out, _ = run("help", "stats")
     assert code == 0 and out.startswith("usage: segscope stats") and "--split" in out
+    assert "Default: 5%.\n" in run("help", "back-off")[1]
     assert run("help", "statz")[2] == "segscope: Unknown command 'statz': did you mean 'stats'?\n"
 
 
@@ -64,7 +65,39 @@ def test_help_of_a_command(run) -> None:
         ),
         (
             ("stats",),
-            "The following arguments are required: dataset; see segscope stats --help.",
+            "Expected dataset, received none: see segscope stats --help.",
+        ),
+        (
+            ("stats", "tiny", "--split"),
+            "Expected a value after --split, received none: see segscope stats --help.",
+        ),
+        (
+            ("balance", "tiny", "--budget", "x"),
+            "Expected --budget as a whole number, received 'x': see segscope balance --help.",
+        ),
+        (
+            ("split", "tiny", "--validation", "x"),
+            "Expected --validation as a number, received 'x': see segscope split --help.",
+        ),
+        (
+            ("split", "tiny", "--seed", "-1"),
+            "Expected --seed as a whole number from 0 to 4,294,967,295, received '-1': see segscope "
+            "split --help.",
+        ),
+        (
+            ("split", "tiny", "--keep-test"),
+            "Expected --folds K with --keep-test, received --keep-test alone: add --folds, or leave "
+            "it out; other splits replace the test split too.",
+        ),
+        (
+            ("app", "--port", "99999"),
+            "Expected --port as a whole number from 1 to 65,535, received '99999': see segscope app "
+            "--help.",
+        ),
+        (
+            ("evaluate", "x", "--over", "pixels"),
+            "Expected --over as one of 'images', 'folder', 'prefix', 'scene', received 'pixels': see "
+            "segscope evaluate --help.",
         ),
     ],
 )

@@ -22,7 +22,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--promise",
         default="5%",
         metavar="SHARE",
-        help="the most pixels that may be wrong, on average over images. Default: %(default)s%%.",
+        help="the most pixels that may be wrong, on average over images. Default: %(default)s.",
     )
     add("--by-class", action="store_true", help="promise it of the pixels of each class")
     add("--split", default="test", help="split that is reported. Default: %(default)s.")

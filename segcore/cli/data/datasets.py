@@ -9,6 +9,7 @@ from segcore.cli.command import Command, Options, ProgressLine, workspace_of
 from segcore.cli.data.balance_text import BY, imbalance_table, plan_tables
 from segcore.cli.data.bands import band_table
 from segcore.cli.data.splits import SPLIT
+from segcore.cli.options import MOST, whole_number
 from segcore.cli.tables import table
 from segcore.data.balance.planner import parse_target
 from segcore.data.dataset.documents import check_name
@@ -87,7 +88,10 @@ def _balance_arguments(parser: argparse.ArgumentParser) -> None:
         help="threshold t of lvis (default: 0.5), or share of copies of ml_ros (default: 0.25)",
     )
     parser.add_argument(
-        "--seed", type=int, default=0, help="random seed of lvis and ml_ros (default: 0)"
+        "--seed",
+        type=whole_number("--seed", 0, MOST),
+        default=0,
+        help="random seed of lvis and ml_ros (default: 0)",
     )
     parser.add_argument(
         "--ground",

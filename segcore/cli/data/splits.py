@@ -4,6 +4,7 @@ import argparse
 from typing import Any
 
 from segcore.cli.command import Command, Options, workspace_of
+from segcore.cli.options import MOST, whole_number
 from segcore.data.health.split_groups import SplitChoice
 from segcore.data.splits.blocks import Blocks
 from segcore.errors import SegcoreError
@@ -51,7 +52,7 @@ def _split_arguments(parser: argparse.ArgumentParser) -> None:
         help="what stays together: folder, prefix or scene (default: what segscope interval-groups "
         "says)",
     )
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=whole_number("--seed", 0, MOST), default=0)
     parser.add_argument(
         "--folds",
         type=int,
@@ -88,6 +89,11 @@ def _split(options: Options) -> dict[str, Any]:
             group_by=options.group_by,
             hold_out="test" if options.keep_test else "",
         ).to_json()
+    if options.keep_test:
+        raise SegcoreError(
+            "Expected --folds K with --keep-test, received --keep-test alone: add --folds, or leave "
+            "it out; other splits replace the test split too."
+        )
     fractions = {
         "train": 1 - options.validation - options.test,
         "validation": options.validation,

@@ -140,7 +140,9 @@ class OneNetworks:
         members = self.members(names)
         configs = self._trained(members)
         if len(members) < 2:
-            raise SegcoreError("Weights are averaged over two or more members: select another.")
+            raise SegcoreError(
+                f"Expected two or more members to average, received {len(members)}: name another."
+            )
         self._check_shared(configs, "members")
         first = next(iter(configs.values()))
         if not first.validation_split:
