@@ -65,6 +65,7 @@ def _evaluate(options: Options) -> dict[str, Any]:
             table = workspace.scores.coverage(options.run, options.split, by=options.over)
             result["coverage"] = table.to_json()
         result["outdated"] = workspace.recounts.outdated(options.run, options.split)
+        workspace.checklist.note("judge", workspace.runs.open(options.run).config.dataset)
         return result
     if not options.run and all(folders):
         truth, prediction, classes = map(Path, folders)
@@ -231,6 +232,7 @@ def _report(options: Options) -> dict[str, Any]:
     shown = options.runs, options.split, options.stage
     workspace.reports.write(files[0], workspace.reports.page(*shown))
     document = workspace.reports.document(*shown)
+    workspace.checklist.note("report", workspace.runs.open(options.runs[0]).config.dataset)
     if options.csv:
         files.append(Path(options.csv))
         first = next(iter(document.reports.values()))

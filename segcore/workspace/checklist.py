@@ -25,7 +25,7 @@ STEPS = (
     "report",
 )
 NOTED = ("health", "balance", "watch", "look", "judge", "merge", "report")
-"""Steps that leave no other trace: a page notes them when it shows what they ask for."""
+"""Steps that leave no other trace: a page or a command notes them when it shows what they ask for."""
 
 
 class Checklist:

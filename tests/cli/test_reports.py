@@ -1,4 +1,4 @@
-"""The report command: one file that opens offline, the same numbers as JSON, a table with ``;``."""
+"""The report command: one file that opens offline, the same numbers as JSON, a table with ``;``; steps ticked by the shell."""
 
 import json
 from functools import partial
@@ -34,6 +34,20 @@ def test_a_person_reads_scores_and_where_the_page_lies(trained, shell, tmp_path)
     )
     assert code == 0
     assert f"{trained.ensemble} (crf)" in out and f"Wrote {tmp_path / 'report.html'}" in out
+
+
+def test_what_the_shell_did_is_ticked_on_the_start_page(trained, shell, tmp_path) -> None:
+    member = trained.members[0]
+    for words in (
+        ("health", "tiny"),
+        ("balance", "tiny"),
+        ("evaluate", trained.ensemble),
+        ("compress", member, "--split", "test"),
+        ("report", trained.ensemble, "--out", tmp_path / "report.html"),
+    ):
+        assert shell(*words)[0] == 0
+    done = trained.workspace.checklist.done()
+    assert all(done[step] for step in ("health", "balance", "judge", "merge", "report"))
 
 
 def test_a_mistake_is_one_sentence(shell, tmp_path) -> None:

@@ -130,6 +130,8 @@ def _run(options: Options) -> dict[str, Any]:
             options.exchange_rate,
         ),
     ).to_json()
+    if options.run:
+        workspace.checklist.note("merge", workspace.runs.open(options.run).config.dataset)
     if options.merge:
         result.update(_judge(workspace, options, importance, forbidden))
     if options.hierarchy:

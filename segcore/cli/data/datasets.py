@@ -126,7 +126,8 @@ def _balance_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _balance(options: Options) -> dict[str, Any]:
-    datasets = workspace_of(options).datasets
+    workspace = workspace_of(options)
+    datasets = workspace.datasets
     if options.save:
         check_name(options.save, "plan")
     mode = "count" if options.mode == "image" else options.mode
@@ -142,6 +143,7 @@ def _balance(options: Options) -> dict[str, Any]:
     plan = datasets.plan_balance(*asked, **how)
     if options.save:
         datasets.save_plan(options.dataset, options.save, plan)
+    workspace.checklist.note("balance", options.dataset)
     classes = datasets.open(options.dataset).label_set.class_names
     return {
         "dataset": options.dataset,

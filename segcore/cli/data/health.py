@@ -15,7 +15,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _health(options: Options) -> dict[str, Any]:
-    found = workspace_of(options).datasets.health(options.dataset, ProgressLine("Reading images"))
+    workspace = workspace_of(options)
+    found = workspace.datasets.health(options.dataset, ProgressLine("Reading images"))
+    workspace.checklist.note("health", options.dataset)
     return {"dataset": options.dataset, "findings": [finding.to_json() for finding in found]}
 
 
