@@ -351,7 +351,10 @@ def evaluate(
         label_set.ignore_index,
         tuple(label_set.class_names),
         truth=tuple(counts.sum((0, 2)).tolist()),
-        ignored=tuple(f"{c.name} ({color_to_hex(c.color)})" for c in label_set.ignored),
+        ignored=tuple(
+            c.name if c.name == (color := color_to_hex(c.color)) else f"{c.name} ({color})"
+            for c in label_set.ignored
+        ),
     )
     return Report(
         protocol,

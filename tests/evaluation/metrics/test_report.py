@@ -52,6 +52,12 @@ def test_json_holds_the_contract():
     assert data["ignored_share"] == pytest.approx(0.5, abs=0.01)
 
 
+def test_an_ignored_class_without_a_name_is_named_by_its_colour_once():
+    ignored = (LabelClass(1, "void", (0, 0, 0)), LabelClass(2, "#ff0000", (255, 0, 0)))
+    made = evaluate(counts_of(), [*"abcdef"], LabelSet(LABELS.classes, ignored), "test")
+    assert made.protocol.ignored == ("void (#000000)", "#ff0000")
+
+
 def test_set_and_image_means_are_named_apart():
     made = report()
     data = made.to_json()
