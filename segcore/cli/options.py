@@ -1,7 +1,7 @@
 """Flags from the declared fields of a config, and a config from its flags."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from segcore.cli.command import Options, parse_count
@@ -52,6 +52,25 @@ def whole_number(flag: str, low: int, high: int) -> Callable[[str], int]:
             raise argparse.ArgumentTypeError(str(error).partition(": ")[0]) from error
 
     return read
+
+
+def refuse_unused(options: Options, flags: Sequence[str], why: str) -> None:
+    """Refuse flags that were given and would change nothing.
+
+    Args:
+        options: As parsed; a flag that was not given is None.
+        flags: Those that have no effect here.
+        why: When they have none, such as "with --folds".
+
+    Raises:
+        SegcoreError: One of them was given.
+    """
+    given = [one for one in flags if getattr(options, one.strip("-").replace("-", "_")) is not None]
+    if given:
+        names = " and ".join(given)
+        raise SegcoreError(
+            f"Expected no {names} {why}, where it has no effect, received {names}: leave it out."
+        )
 
 
 def destination(one: Setting) -> str:

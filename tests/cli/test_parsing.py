@@ -90,6 +90,30 @@ def test_help_of_a_command(run) -> None:
             "it out; other splits replace the test split too.",
         ),
         (
+            ("split", "tiny", "--folds", "3", "--validation", "0.2"),
+            "Expected no --validation with --folds, where it has no effect, received --validation: leave it out.",
+        ),
+        (
+            ("split", "tiny", "--undo", "--folds", "3"),
+            "Expected no --folds with --undo, where it has no effect, received --folds: leave it out.",
+        ),
+        (
+            ("split", "tiny", "--method", "random", "--block", "9", "--gap", "1"),
+            "Expected no --block and --gap with --method random, where it has no effect, received --block and --gap: leave it out.",
+        ),
+        (
+            ("balance", "tiny", "--temper", "0.3"),
+            "Expected no --temper without --target tempered, where it has no effect, received --temper: leave it out.",
+        ),
+        (
+            ("balance", "tiny", "--amount", "0.3"),
+            "Expected no --amount with --rule nearest, where it has no effect, received --amount: leave it out.",
+        ),
+        (
+            ("learning-curve", "tiny-1", "--sizes", "2,4,8"),
+            "Expected no --sizes without --start, where it has no effect, received --sizes: leave it out.",
+        ),
+        (
             ("app", "--port", "99999"),
             "Expected --port as a whole number from 1 to 65,535, received '99999': see segscope app "
             "--help.",

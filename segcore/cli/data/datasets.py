@@ -9,7 +9,7 @@ from segcore.cli.command import Command, Options, ProgressLine, workspace_of
 from segcore.cli.data.balance_text import BY, imbalance_table, plan_tables
 from segcore.cli.data.bands import band_table
 from segcore.cli.data.splits import SPLIT
-from segcore.cli.options import MOST, whole_number
+from segcore.cli.options import MOST, refuse_unused, whole_number
 from segcore.cli.tables import table
 from segcore.data.balance.planner import parse_target
 from segcore.data.dataset.documents import check_name
@@ -90,7 +90,6 @@ def _balance_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed",
         type=whole_number("--seed", 0, MOST),
-        default=0,
         help="random seed of lvis and ml_ros (default: 0)",
     )
     parser.add_argument(
@@ -102,7 +101,6 @@ def _balance_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--temper",
         type=float,
-        default=0.5,
         help="exponent of the shares with --target tempered, 0 to 1 (default: 0.5)",
     )
     parser.add_argument(
@@ -130,16 +128,20 @@ def _balance(options: Options) -> dict[str, Any]:
     datasets = workspace.datasets
     if options.save:
         check_name(options.save, "plan")
+    if options.target != "tempered":
+        refuse_unused(options, ("--temper",), "without --target tempered")
+    if options.rule == "nearest":
+        refuse_unused(options, ("--amount", "--seed"), "with --rule nearest")
     mode = "count" if options.mode == "image" else options.mode
     asked = (options.dataset, options.split, mode, options.max_repeats, options.budget)
     how: dict[str, Any] = {
         "target": parse_target(options.target),
-        "temper": options.temper,
+        "temper": 0.5 if options.temper is None else options.temper,
         "ground": options.ground,
         "rule": options.rule,
     }
     if options.rule != "nearest":
-        how |= {"amount": options.amount, "seed": options.seed}
+        how |= {"amount": options.amount, "seed": options.seed or 0}
     plan = datasets.plan_balance(*asked, **how)
     if options.save:
         datasets.save_plan(options.dataset, options.save, plan)

@@ -4,25 +4,31 @@ import argparse
 from typing import Any
 
 from segcore.cli.command import Command, Options, ProgressLine, workspace_of
+from segcore.cli.options import refuse_unused
 from segcore.cli.tables import table
 from segcore.errors import SegcoreError
 from segcore.formatting import percent
+
+SEEDS = 3
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="a training run; its config is trained on subsets")
     parser.add_argument(
         "--sizes",
-        default="",
         metavar="N,N,N",
         help="numbers of training images (default: an eighth, a quarter, a half, all)",
     )
-    parser.add_argument("--seeds", type=int, default=3, help="seeds for each size (default: 3)")
+    parser.add_argument("--seeds", type=int, help=f"seeds for each size (default: {SEEDS})")
     parser.add_argument("--split", default="test", help="where it is scored (default: test)")
     parser.add_argument(
         "--more", type=int, default=50, metavar="N", help="predict the gain of N more (default: 50)"
     )
-    parser.add_argument("--start", action="store_true", help="queue the runs, and wait for them")
+    parser.add_argument(
+        "--start",
+        action="store_true",
+        help="queue the runs of --sizes and --seeds, and wait for them",
+    )
 
 
 def _sizes(text: str) -> list[int]:
@@ -38,9 +44,11 @@ def _curve(options: Options) -> dict[str, Any]:
     workspace = workspace_of(options)
     curves, run, split = workspace.learning_curves, options.run, options.split
     if options.start:
-        sizes = _sizes(options.sizes) or list(curves.sizes(run))
-        started = curves.start(run, sizes, options.seeds)
+        sizes = _sizes(options.sizes or "") or list(curves.sizes(run))
+        started = curves.start(run, sizes, SEEDS if options.seeds is None else options.seeds)
         workspace.runs.wait([one.run for one in started], ProgressLine("Training"))
+    else:
+        refuse_unused(options, ("--sizes", "--seeds"), "without --start")
     waiting = curves.predict(run, split)
     if waiting:
         workspace.runs.wait(waiting, ProgressLine("Predicting"))

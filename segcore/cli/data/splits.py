@@ -4,13 +4,14 @@ import argparse
 from typing import Any
 
 from segcore.cli.command import Command, Options, workspace_of
-from segcore.cli.options import MOST, whole_number
+from segcore.cli.options import MOST, refuse_unused, whole_number
 from segcore.data.health.split_groups import SplitChoice
 from segcore.data.splits.blocks import Blocks
 from segcore.errors import SegcoreError
 from segcore.labels import list_names
 from segcore.workspace import Workspace
 
+SHARE = 0.15
 GROUPS = 12
 """Groups of a split that are named in the text; ``--json`` lists all."""
 
@@ -26,26 +27,21 @@ def _split_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--block",
         type=int,
-        default=0,
         metavar="PIXELS",
         help="with --method blocks: side of a block (default: chosen at the import)",
     )
     parser.add_argument(
         "--gap",
         type=int,
-        default=0,
         metavar="PIXELS",
         help="with --method blocks: leave out windows nearer than this to another split's",
     )
     parser.add_argument(
         "--validation",
         type=float,
-        default=0.15,
-        help="share of samples for validation (default: 0.15)",
+        help=f"share of samples for validation (default: {SHARE})",
     )
-    parser.add_argument(
-        "--test", type=float, default=0.15, help="share of samples for test (default: 0.15)"
-    )
+    parser.add_argument("--test", type=float, help=f"share of samples for test (default: {SHARE})")
     parser.add_argument(
         "--group-by",
         default="",
@@ -72,7 +68,9 @@ def _split_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _split(options: Options) -> dict[str, Any]:
     workspace = workspace_of(options)
+    shares, blocks = ("--validation", "--test"), ("--block", "--gap")
     if options.undo:
+        refuse_unused(options, (*shares, *blocks, "--folds"), "with --undo")
         _refuse_trained_on(workspace, options)
         changed = workspace.splits.undo(options.dataset)
         return {
@@ -80,7 +78,10 @@ def _split(options: Options) -> dict[str, Any]:
             "method": "undone",
             "splits": {s: len(changed.select(s)) for s in changed.splits},
         }
+    if options.method not in ("", "blocks"):
+        refuse_unused(options, blocks, f"with --method {options.method}")
     if options.folds is not None:
+        refuse_unused(options, (*shares, *blocks), "with --folds")
         return workspace.splits.make_folds(
             options.dataset,
             options.folds,
@@ -94,12 +95,11 @@ def _split(options: Options) -> dict[str, Any]:
             "Expected --folds K with --keep-test, received --keep-test alone: add --folds, or leave "
             "it out; other splits replace the test split too."
         )
-    fractions = {
-        "train": 1 - options.validation - options.test,
-        "validation": options.validation,
-        "test": options.test,
-    }
-    how = {"group_by": options.group_by, "blocks": Blocks(options.block, options.gap)}
+    validation, test = (
+        SHARE if share is None else share for share in (options.validation, options.test)
+    )
+    fractions = {"train": 1 - validation - test, "validation": validation, "test": test}
+    how = {"group_by": options.group_by, "blocks": Blocks(options.block or 0, options.gap or 0)}
     _refuse_trained_on(workspace, options)
     made = workspace.datasets.make_splits(
         options.dataset, options.method, fractions, options.seed, **how
