@@ -18,6 +18,7 @@ from segcore.formatting import duration, interval, number, percent
 from segcore.runs.folder.history import without_chatter
 from segcore.runs.folder.status import Status
 from segcore.workspace import Workspace
+from segcore.workspace.scores.reports import output_title
 
 EPOCHS = 5
 """How many of the last epochs are shown."""
@@ -35,12 +36,13 @@ def run_details(workspace: Workspace, run: str) -> dict[str, Any]:
     folder = workspace.runs.open(run)
     config, status = folder.config, folder.status()
     row = next(row for row in workspace.runs.rows() if row.run == run)
-    scores = _own_scores(workspace, run, config, status)
+    output, scores = _own_scores(workspace, run, config, status)
     epochs = [line for line in folder.metrics() if isinstance(line.get("epoch"), int)]
     return {
         **row.to_json(),
         "config": to_json(config),
         "in_short": _in_short(workspace, config),
+        "output": output,
         "interval": scores,
         "best_epoch": workspace.monitor.best_epoch(run),
         "last_epochs": [
@@ -55,15 +57,16 @@ def run_details(workspace: Workspace, run: str) -> dict[str, Any]:
 
 def _own_scores(
     workspace: Workspace, run: str, config: RunConfig, status: Status
-) -> list[float | None] | None:
-    """Return the interval of the mean IoU of a prediction or an ensemble; None without counts."""
+) -> tuple[str, list[float | None] | None]:
+    """Return what the scored output is called and the interval of its mean IoU; None without counts."""
     if status.state != "finished" or not isinstance(config, (PredictConfig, EvaluateConfig)):
-        return None
+        return "", None
     stages = workspace.scores.stages(run, config.split)
-    stage = "crf" if "crf" in stages else ""
+    stage = "crf" if "crf" in stages else stages[0]
     if not workspace.scores.has_counts(run, config.split, stage):
-        return None
-    return workspace.scores.report(run, config.split, stage).interval().ends()
+        return "", None
+    report = workspace.scores.report(run, config.split, stage)
+    return output_title(stages[0], stage) if len(stages) > 1 else "", report.interval().ends()
 
 
 def _in_short(workspace: Workspace, config: RunConfig) -> str:
@@ -118,7 +121,8 @@ def show_details(details: dict[str, Any]) -> str:
     if details["interval"]:
         low, high = details["interval"]
         split, score = details["scored_split"], percent(details["mean_iou"])
-        lines.append(f"Mean IoU on {split}: {score}, 95 % interval {interval(low, high)}")
+        output = f" ({details['output']})" if details["output"] else ""
+        lines.append(f"Mean IoU on {split}{output}: {score}, 95 % interval {interval(low, high)}")
     if details["best_epoch"] is not None:
         score = details["mean_iou"]
         known = f", mean IoU {percent(score)} on {details['scored_split']}" if score else ""

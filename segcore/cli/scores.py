@@ -15,16 +15,32 @@ from segcore.evaluation.counts.bootstrap import MINIMUM
 from segcore.evaluation.counts.coverage import score_coverage
 from segcore.formatting import number, percent, span
 from segcore.labels import plural
-from segcore.workspace.scores.reports import STAGE_TITLES
+from segcore.workspace.scores.reports import STAGE_TITLES, output_title
 
 FEW_GROUPS = f" A split of fewer than {MINIMUM} groups resamples single images."
 OVER = (IMAGES, *GROUPINGS)
 """What intervals may draw."""
 
 
+def _add_split(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--split", default="test", help="split that is scored (default: %(default)s)"
+    )
+
+
+def _add_stage(parser: argparse.ArgumentParser, does: str) -> None:
+    """Add the choice of a run's output; the default is the one whose score the list of runs shows."""
+    parser.add_argument(
+        "--stage",
+        choices=STAGE_TITLES,
+        default="",
+        help=f"output that {does} (default: with CRF or filter where the run has one)",
+    )
+
+
 def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", nargs="?", help="id of a training run or of an ensemble")
-    parser.add_argument("--split", default="test")
+    _add_split(parser)
     parser.add_argument(
         "--truth",
         metavar="DIR",
@@ -40,6 +56,7 @@ def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="CSV",
         help="classes.csv with the columns id, name and optionally color, ignore",
     )
+    _add_stage(parser, "is scored")
     parser.add_argument(
         "--over",
         choices=OVER,
@@ -60,9 +77,13 @@ def _evaluate(options: Options) -> dict[str, Any]:
         workspace.scores.ensure_counts(
             [options.run], options.split, progress=ProgressLine("Predicting")
         )
-        result = workspace.scores.report(options.run, options.split, by=options.over).to_json()
+        stages = workspace.scores.stages(options.run, options.split)
+        stage = options.stage or workspace.scores.usual_stage(options.run, options.split)
+        report = workspace.scores.report(options.run, options.split, stage, by=options.over)
+        result = report.to_json()
+        result |= {"stage": stage, "stages": stages, "output": output_title(stages[0], stage)}
         if options.coverage:
-            table = workspace.scores.coverage(options.run, options.split, by=options.over)
+            table = workspace.scores.coverage(options.run, options.split, stage, by=options.over)
             result["coverage"] = table.to_json()
         result["outdated"] = workspace.recounts.outdated(options.run, options.split)
         workspace.checklist.note("judge", workspace.runs.open(options.run).config.dataset)
@@ -126,6 +147,7 @@ def _show_evaluate(result: dict[str, Any]) -> str:
             f"Split {result['split']}, {plural(result['num_samples'], 'image')} at "
             f"{'mixed sizes' if not size else f'{size[0]} x {size[1]}'}, "
             f"{percent(result['ignored_share'])} of the pixels ignored.",
+            *_output(result),
             f"Mean IoU {number(result['mean_iou'])} ({span(low, high)}), "
             f"pixel accuracy {number(result['pixel_accuracy'])}.",
             result["how_sure"],
@@ -136,9 +158,15 @@ def _show_evaluate(result: dict[str, Any]) -> str:
     )
 
 
+def _output(result: dict[str, Any]) -> list[str]:
+    """Say which of several outputs of a run is scored, and how to score another."""
+    others = [f"--stage {one}" for one in result.get("stages", []) if one != result["stage"]]
+    return [f"Output: {result['output']}; another by {' or '.join(others)}."] if others else []
+
+
 def _recount_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="id of a training run or of an ensemble")
-    parser.add_argument("--split", default="test")
+    _add_split(parser)
 
 
 def _recount(options: Options) -> dict[str, Any]:
@@ -156,7 +184,7 @@ def _show_recount(result: dict[str, Any]) -> str:
 def _plan_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="id of a training run or of an ensemble")
     parser.add_argument("other", nargs="?", default="", help="another run to compare it with")
-    parser.add_argument("--split", default="test")
+    _add_split(parser)
     parser.add_argument(
         "--points",
         type=float,
@@ -205,13 +233,8 @@ def _report_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RUN",
         help="ids of training runs or ensembles; all are compared with the first",
     )
-    parser.add_argument("--split", default="test")
-    parser.add_argument(
-        "--stage",
-        choices=STAGE_TITLES,
-        default="",
-        help="output that leads (default: with CRF or filter where the run has one)",
-    )
+    _add_split(parser)
+    _add_stage(parser, "leads")
     parser.add_argument(
         "--out",
         required=True,

@@ -94,6 +94,16 @@ STAGE_TITLES = {
 """What the stages of a run are called, by name."""
 
 
+def output_title(first: str, stage: str) -> str:
+    """Return what a stage's output is called: "Ensemble + CRF", "Prediction".
+
+    Args:
+        first: The first stage of the run.
+        stage: The stage.
+    """
+    return " ".join(STAGE_TITLES.get(one, one) for one in dict.fromkeys([first, stage]))
+
+
 class Reports:
     """Reports made from the scores, the scenes and the configs of a workspace."""
 
@@ -183,7 +193,7 @@ class Reports:
         return build_page(
             self._reports_of(outputs, split),
             title=f"{', '.join(headings.values())}: evaluation on {dataset}, split {split}",
-            output=" ".join(STAGE_TITLES.get(one, one) for one in dict.fromkeys([first, lead])),
+            output=output_title(first, lead),
             facts=self.facts(runs, split),
             config=configs,
             pictures=self._pictures(runs[0], split, lead),
