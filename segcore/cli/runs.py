@@ -48,10 +48,12 @@ def _runs_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _runs(options: Options) -> dict[str, Any]:
+    typed = options.run
     workspace = workspace_of(options)
     if options.action not in ACTIONS:
         _show_named(workspace, options)
-    named = list(dict.fromkeys(options.run))
+    whole = options.action in ("delete", "restore")  # an ensemble's name means it on all splits
+    named = list(dict.fromkeys(typed if whole else options.run))
     if options.action != "list" and not named:
         raise SegcoreError(
             f"Expected the run to {options.action}, received none: name it, for "
@@ -113,15 +115,18 @@ def _act(workspace: Workspace, options: Options, named: Sequence[str]) -> dict[s
 
 
 def _delete(workspace: Workspace, named: Sequence[str]) -> dict[str, Any]:
+    names = {run: name for name in named for run in workspace.runs.saved_as(name)}
     deletions = workspace.annotations.delete(named)
     trash = {entry.id: entry.runs for entry in workspace.annotations.trash()}
     messages = []
     for first, *others in (trash[deletion] for deletion in deletions):
         count = plural(len(others), "prediction") if len(others) > 1 else "prediction"
-        along = f" with its {count} ({', '.join(others)})"
+        along = f"{first} with its {count} ({', '.join(others)})" if others else first
+        name = names.get(first, first)
+        what = along if name == first else f"{name} ({', '.join([first, *others])})"
         messages.append(
-            f"Deleted {first}{along if others else ''}. Take it back within "
-            f"{workspace.annotations.kept_days:.0f} days: segscope runs restore {first}"
+            f"Deleted {what}. Take it back within "
+            f"{workspace.annotations.kept_days:.0f} days: segscope runs restore {name}"
         )
     deleted = [run for deletion in deletions for run in trash[deletion]]
     return {"deleted": deleted, "messages": messages}
@@ -171,8 +176,11 @@ def _show_runs(result: dict[str, Any]) -> str:
         heads, rows = heads[:-1], [row[:-1] for row in rows]
     scored = next((r["run"] for r in result["runs"] if _has_interval(r)), "")
     how = f"\nA score with its interval: segscope runs show {scored}" if scored else ""
-    failed = [r["run"] for r in result["runs"] if r["state"] == "failed"]
-    why = f"\nWhy a run failed: segscope runs show {failed[0]}" if failed else ""
+    failed = [r for r in result["runs"] if r["state"] == "failed"]
+    failed.sort(
+        key=lambda r: r["kind"] in ("predict", "evaluate")
+    )  # which often waited for another
+    why = f"\nWhy a run failed: segscope runs show {failed[0]['run']}" if failed else ""
     return table(heads, rows) + how + why
 
 

@@ -115,3 +115,43 @@ def test_a_crf_that_hurts_leads_to_the_search() -> None:
     assert "Search for one that helps: segscope crf-search a b" in shown
     result["crf_verdict"] = verdict("mean IoU", Interval(0.02, 0.01, 0.03, 60, "images"))
     assert "crf-search" not in _show_ensemble(result)
+
+
+def test_a_crf_is_scored_alike_by_evaluate_and_runs(trained, trained_shell) -> None:
+    run, scores = trained.ensemble, trained.workspace.scores
+    crf = scores.report(run, "test", "crf").to_json()["mean_iou"]
+    assert crf != scores.report(run, "test", "ensemble").to_json()["mean_iou"]
+    row = next(r for r in trained_shell("runs", json_wanted=True)["runs"] if r["run"] == run)
+    found = trained_shell("evaluate", run, "--split", "test", json_wanted=True)
+    assert found["stage"] == "crf" and found["mean_iou"] == crf == row["mean_iou"]
+    shown = trained_shell("evaluate", run, "--split", "test")
+    assert "Output: Ensemble + CRF; another by --stage ensemble.\n" in shown
+    before = trained_shell("evaluate", run, "--stage", "ensemble")
+    assert "Output: Ensemble; another by --stage crf.\n" in before
+    assert "Mean IoU on test (Ensemble + CRF): " in trained_shell("runs", "show", run)
+    assert "Output:" not in trained_shell("evaluate", trained.members[0], "--split", "test")
+
+
+def test_an_ensemble_is_deleted_and_restored_by_its_name_on_all_splits(
+    trained, trained_shell, trio, made_up
+) -> None:
+    made_up.write(
+        "trio--validation", EvaluateConfig(TINY, trained.members, "validation", name=trio)
+    )
+    both = {"trio--test", "trio--validation"}
+    deleted = trained_shell("runs", "delete", trio)
+    assert deleted.startswith("Deleted trio (") and all(run in deleted for run in both)
+    assert deleted.endswith("segscope runs restore trio\n")
+    assert not both & {*trained.workspace.runs.ids()}
+    assert "'trio'" in trained_shell("evaluate", trio)[1]
+    trained_shell("runs", "restore", trio)
+    assert both < {*trained.workspace.runs.ids()}
+
+
+def test_a_misspelt_name_is_answered_by_the_name_of_the_ensemble(trained_shell, trio) -> None:
+    assert trained_shell("evaluate", "tryo") == (
+        2,
+        "segscope: Unknown run 'tryo': did you mean 'trio'?\n",
+    )
+    listed = trained_shell("evaluate", "zzz")[1].partition("expected one of ")[2].split(", ")
+    assert listed[0] == trio and "--" not in listed[1]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from segcore.config import ModelConfig, RecipeConfig, TrainConfig
+from segcore.config import ModelConfig, PredictConfig, RecipeConfig, TrainConfig
 from segcore.formatting import interval
 from segcore.installing import shell_command
 from tests.conftest import TINY
@@ -107,3 +107,13 @@ def test_show_gives_a_score_with_its_interval(trained, trained_shell) -> None:
     assert f"segscope runs show {trained.ensemble}" in trained_shell(
         "runs", "list", trained.ensemble
     )
+
+
+def test_the_list_leads_to_the_run_that_failed_first_not_to_those_that_waited_for_it(
+    trained, trained_shell, made_up, failed
+) -> None:
+    made_up.write(
+        f"{failed}--test", PredictConfig(TINY, failed, "test"), state="failed", started=3e9
+    )
+    shown = trained_shell("runs")
+    assert f"Why a run failed: segscope runs show {failed}\n" in shown

@@ -22,7 +22,7 @@ READS = {
     ),
     "runs": (
         "backends check check_classes check_split dataset_of derived devices engines ids is_current kin members "
-        "newest on_split open prediction_of refresh refusal resolve rows splits_of wait"
+        "newest on_split open prediction_of refresh refusal resolve rows saved_as splits_of wait"
     ),
     "bands": "channels display figures",
     "pool": "images",

@@ -91,7 +91,8 @@ class RunAnnotations:
         trash.empty_trash(self._workspace, self.kept_days)
         deletions: list[str] = []
         for run in runs:
-            if deletions and not (self._runs.folder / run).exists():
+            gone = not (self._runs.folder / run).exists() and not self._runs.saved_as(run)
+            if deletions and gone:
                 continue
             deletions.append(self._runs.delete(run))
         return deletions
@@ -117,10 +118,20 @@ class RunAnnotations:
     def restore_run(self, run: str) -> list[str]:
         """Undo the latest deletion that holds a run.
 
+        Args:
+            run: Id of the run, or the name that an ensemble was saved under.
+
         Raises:
             SegcoreError: That run is not in the trash, or was created again since.
         """
-        deletion = next((d.id for d in trash.list_trash(self._workspace) if run in d.runs), None)
+        deletion = next(
+            (
+                d.id
+                for d in trash.list_trash(self._workspace)
+                if run in d.runs or all(own.startswith(f"{run}--") for own in d.runs)
+            ),
+            None,
+        )
         if deletion is None:
             raise SegcoreError(
                 f"Expected the run {run!r} in the trash, but it is not there: it was never "

@@ -5,7 +5,7 @@ import math
 import secrets
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from segcore.catalog import PROBABILITY_STORAGE, kind_words
@@ -116,7 +116,9 @@ class Runs:
                 f"Expected the run {run!r}, found no run in {self._workspace}: train one first, or "
                 "name another folder (--workspace DIR)."
             )
-        return unknown("run", run, known, ordered=True)
+        names = [name for _, name in self._saved()]
+        known.sort(key=lambda one: "--" in one)  # predictions last
+        return unknown("run", run, [*names, *known], ordered=True)
 
     def _group(self, name: str) -> SegcoreError | None:
         """Build the error for the name of trainings that were started together; None for another name."""
@@ -153,14 +155,24 @@ class Runs:
         Returns:
             The id; the name itself where no ensemble has it.
         """
+        return next(iter(self.saved_as(name)), name)
+
+    def saved_as(self, name: str) -> list[str]:
+        """Return the runs of an ensemble, one a split, by the name it was saved under; newest first.
+
+        Args:
+            name: The name; where it is the id of a run, no ensemble has it.
+        """
         if not name or (self.folder / name).exists():
-            return name
-        saved = (
-            summary.id
-            for summary in list_runs(self.folder)
-            if summary.kind == "evaluate" and summary.config.get("name") == name
-        )
-        return next(saved, name)
+            return []
+        return [run for run, own in self._saved() if own == name]
+
+    def _saved(self) -> Iterator[tuple[str, str]]:
+        """Yield each run of a saved ensemble with the ensemble's name, newest first."""
+        for summary in list_runs(self.folder):
+            name = summary.config.get("name")
+            if summary.kind == "evaluate" and isinstance(name, str) and name:
+                yield summary.id, name
 
     def check_classes(self, run: str) -> None:
         """Refuse a run whose dataset has other classes, or another order of them, than it had.
@@ -365,19 +377,25 @@ class Runs:
     def delete(self, run: str) -> str:
         """Move a run that has ended, with its predictions, to the trash; return the deletion id.
 
+        Args:
+            run: Id of a run, or the name of a saved ensemble, which is deleted on all splits.
+
         Raises:
             SegcoreError: There is no such run, or it is still active.
         """
-        if not is_run_id(run) or not (self.folder / run).is_dir():
-            self.open(run)  # which says what is wrong; a damaged config is no reason to keep a run
-        derived = [s.id for s in list_runs(self.folder) if s.id.startswith(f"{run}--")]
-        for name in [run, *derived]:
+        together = self.saved_as(run)
+        if not together:
+            if not is_run_id(run) or not (self.folder / run).is_dir():
+                self.open(run)  # says what is wrong; a damaged config is no reason to keep a run
+            derived = [s.id for s in list_runs(self.folder) if s.id.startswith(f"{run}--")]
+            together = [run, *derived]
+        for name in together:
             folder = RunFolder(self.folder / name)
             if not folder.status().has_ended or work_lock.is_held(folder.folder):
                 raise SegcoreError(
                     f"Expected a run that has ended, but {name!r} has not: stop it first."
                 )
-        return move_to_trash(self._workspace, [run, *derived]).id
+        return move_to_trash(self._workspace, together).id
 
     @writes("start a prediction")
     def predict(
