@@ -13,7 +13,13 @@ from segcore.config import TrainConfig
 from segcore.data.balance.plans import BalancePlan
 from segcore.data.dataset.dataset import Dataset
 from segcore.errors import SegcoreError
-from segcore.evaluation.comparison.learning_curve import FEWEST, LearningCurve, learning_curve
+from segcore.evaluation.comparison.learning_curve import (
+    FEWEST,
+    LearningCurve,
+    check_more,
+    learning_curve,
+    usual_more,
+)
 from segcore.labels import plural
 from segcore.runs.machine import disk
 from segcore.runs.machine.engines import with_engine_here
@@ -71,7 +77,9 @@ class LearningCurves:
         return tuple(dict.fromkeys(max(1, every // part) for part in (8, 4, 2, 1)))
 
     @writes("train a learning curve", "Started a learning curve of {run}")
-    def start(self, run: str, sizes: Sequence[int], seeds: int = 3) -> tuple[CurveRun, ...]:
+    def start(
+        self, run: str, sizes: Sequence[int], seeds: int = 3, more: int | None = None
+    ) -> tuple[CurveRun, ...]:
         """Queue a run's config on nested subsets; a larger subset of a seed holds the smaller ones.
 
         Each run has the epochs of the run itself and its own seed. A curve that is started again
@@ -81,6 +89,7 @@ class LearningCurves:
             run: A training run; its config is used.
             sizes: Numbers of training images, three or more.
             seeds: Seeds for each size.
+            more: What :meth:`curve` will be asked for; refused before anything is trained.
 
         Raises:
             SegcoreError: The run is no training run or has a balance plan, a size is out of range,
@@ -100,6 +109,8 @@ class LearningCurves:
                 f"Expected 1 to {MOST_RUNS} runs, received {plural(seeds, 'seed')} of "
                 f"{plural(len(wanted), 'size')}: take fewer."
             )
+        if more is not None:
+            check_more(more, wanted[-1])
         dataset = self._datasets.open(config.dataset)
         made = []
         for seed in range(config.seed, config.seed + seeds):
@@ -155,8 +166,13 @@ class LearningCurves:
         ready = [one for one in self.runs(run, split) if one.state == "finished" and not one.scored]
         return [self._runs.predict(one.run, split) for one in ready]
 
-    def curve(self, run: str, split: str, more: int) -> LearningCurve:
+    def curve(self, run: str, split: str, more: int | None = None) -> LearningCurve:
         """Fit the scored runs of a curve, and predict what more images would bring.
+
+        Args:
+            run: The run whose curve it is.
+            split: Where its runs are scored.
+            more: Images more than the largest run has; None for 50, or as many again if that is less.
 
         Raises:
             SegcoreError: Fewer than three sizes are scored, the scored images or their masks differ
@@ -187,6 +203,8 @@ class LearningCurves:
                 )
             counts[one.size].append(own.margins())
         groups = self._scores.drawn_by(scored[0].run, ids).groups
+        if more is None:
+            more = usual_more(sizes[-1])
         return learning_curve(sizes, [counts[size] for size in sizes], more, groups=groups)
 
     def _config(self, run: str) -> TrainConfig:

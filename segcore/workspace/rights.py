@@ -50,8 +50,9 @@ def writes(
     """Mark a method of a part of the workspace that changes something.
 
     A viewer is refused before anything is done. What an editor did is noted in the workspace's
-    history once it is done; methods that it calls add no lines of their own then. A call with
-    ``save=False`` only looks, and is everyone's.
+    history once it is done; methods that it calls add no lines of their own then. A call that
+    returns an empty list had nothing to do, and is not noted. A call with ``save=False`` only
+    looks, and is everyone's.
 
     Args:
         doing: What it does, for the refusal: "delete a run".
@@ -74,7 +75,7 @@ def writes(
             finally:
                 _inside.reset(token)
             history = getattr(args[0], NOTED, None)
-            if noted and isinstance(history, History):
+            if noted and result != [] and isinstance(history, History):
                 bound = signature.bind(*args, **kwargs)
                 bound.apply_defaults()
                 values = {name: _said(value) for name, value in bound.arguments.items()}

@@ -50,6 +50,24 @@ def test_the_curve_is_that_of_its_runs(started):
     assert all(one.scored for one in runs) and len(runs) == 6
 
 
+def test_more_images_than_a_curve_can_say_are_refused_before_the_training(started):
+    workspace, configs = started
+    curves, begun = workspace.learning_curves, len(configs)
+    assert curves.curve("base", "test").more == 6
+    with pytest.raises(SegcoreError, match="received 50: choose 4"):
+        curves.start("base", [1, 2, 4], more=50)
+    assert len(configs) == begun
+    with pytest.raises(SegcoreError, match="Expected 1 to 6 more images"):
+        curves.curve("base", "test", 50)
+
+
+def test_a_curve_that_is_only_looked_at_is_not_in_the_history(started):
+    workspace, _ = started
+    before = workspace.history.actions()
+    assert workspace.learning_curves.predict("base", "test") == []
+    assert workspace.history.actions() == before
+
+
 def test_scores_on_other_masks_are_not_put_on_one_curve(started):
     workspace, _ = started
     opened = workspace.masks.open("tiny", "test/scene_0")

@@ -22,7 +22,10 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=int, help=f"seeds for each size (default: {SEEDS})")
     parser.add_argument("--split", default="test", help="where it is scored (default: test)")
     parser.add_argument(
-        "--more", type=int, default=50, metavar="N", help="predict the gain of N more (default: 50)"
+        "--more",
+        type=int,
+        metavar="N",
+        help="predict the gain of N more (default: 50, or as many again if that is less)",
     )
     parser.add_argument(
         "--start",
@@ -45,7 +48,8 @@ def _curve(options: Options) -> dict[str, Any]:
     curves, run, split = workspace.learning_curves, options.run, options.split
     if options.start:
         sizes = _sizes(options.sizes or "") or list(curves.sizes(run))
-        started = curves.start(run, sizes, SEEDS if options.seeds is None else options.seeds)
+        seeds = SEEDS if options.seeds is None else options.seeds
+        started = curves.start(run, sizes, seeds, options.more)
         workspace.runs.wait([one.run for one in started], ProgressLine("Training"))
     else:
         refuse_unused(options, ("--sizes", "--seeds"), "without --start")

@@ -27,6 +27,9 @@ FEWEST = 3
 FARTHEST = 2
 """How many times the largest size is the largest that is predicted."""
 
+USUAL_MORE = 50
+"""More images that are predicted unless asked otherwise, where so many can be."""
+
 EXPONENTS = np.geomspace(0.05, 3.0, 60)
 """Values of c that are tried."""
 
@@ -93,6 +96,33 @@ def predict_score(fits: Floats, size: float) -> Floats:
     return np.asarray(fits[:, 0] - fits[:, 1] * size ** -fits[:, 2])
 
 
+def usual_more(largest: int) -> int:
+    """Return how many more images a curve is followed for unless asked otherwise.
+
+    Args:
+        largest: Training images of the largest run.
+    """
+    return min(USUAL_MORE, (FARTHEST - 1) * largest)
+
+
+def check_more(more: int, largest: int) -> None:
+    """Refuse to follow a curve further than its data allow.
+
+    Args:
+        more: Images more than the largest run has.
+        largest: Training images of that run.
+
+    Raises:
+        SegcoreError: There are none, or more than as many again.
+    """
+    most = (FARTHEST - 1) * largest
+    if not 1 <= more <= most:
+        raise SegcoreError(
+            f"Expected 1 to {most} more images than the {largest} of the largest run, received "
+            f"{more}: choose {usual_more(largest)}, since a curve is not followed beyond twice its data."
+        )
+
+
 def learning_curve(
     sizes: Sequence[int],
     counts: Sequence[Sequence[Part]],
@@ -122,11 +152,7 @@ def learning_curve(
             f"{len(sizes)}: add sizes, or wait for their runs."
         )
     largest = max(sizes)
-    if not 1 <= more <= (FARTHEST - 1) * largest:
-        raise SegcoreError(
-            f"Expected 1 to {(FARTHEST - 1) * largest} more images than the {largest} of the largest "
-            f"run, received {more}: a curve is not followed beyond twice its data."
-        )
+    check_more(more, largest)
     parts = [part for row in counts for part in row]
     drawing = Resampling(parts, groups, resamples=resamples, seed=seed)
     whole = next(drawing.sums(*parts, weights=np.ones((1, drawing.units), np.int32)))

@@ -4,7 +4,12 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from segcore.data.dataset.dataset import Dataset
-from segcore.evaluation.comparison.learning_curve import FARTHEST, FEWEST, LearningCurve
+from segcore.evaluation.comparison.learning_curve import (
+    FARTHEST,
+    FEWEST,
+    LearningCurve,
+    usual_more,
+)
 from segcore.labels import plural
 from segcore.runs.folder.status import QUEUED_OR_ACTIVE
 from segcore.ui.shared import manual, run_progress, session
@@ -94,7 +99,7 @@ def _curve(run: str, split: str, known: tuple[CurveRun, ...]) -> None:
             "More images",
             1,
             (FARTHEST - 1) * largest,
-            min(50, (FARTHEST - 1) * largest),
+            usual_more(largest),
             key="curve_more",
             help=f"At most {(FARTHEST - 1) * largest}: a curve is not followed beyond twice its data.",
         )
