@@ -14,7 +14,7 @@ from segcore.config import TrainConfig
 from segcore.config.schema import settings
 from segcore.config.tuning import trial_config
 from segcore.formatting import duration, gib, percent, plural
-from segcore.installing import extra_command, shell_command
+from segcore.installing import extra_command, shell_command, with_program
 from segcore.runs.machine.engines import new_config
 from segcore.workspace import Workspace
 from segcore.workspace.launch.command_line import command_line
@@ -104,6 +104,12 @@ def note_download(config: TrainConfig) -> None:
         print(DOWNLOADS[config.model.weights], file=sys.stderr, flush=True)
 
 
+def _warn(warnings: list[str]) -> None:
+    """Print warnings on standard error, before a wait that they may make needless."""
+    for sentence in warnings:
+        print(with_program(f"Warning: {sentence}"), file=sys.stderr, flush=True)
+
+
 def suggested(workspace: Workspace, dataset: str) -> Suggestion:
     """Return what the Train page recommends, once the classes are counted."""
     workspace.datasets.statistics(dataset, progress=ProgressLine("Counting classes"))
@@ -127,6 +133,8 @@ def _train(options: Options) -> dict[str, Any]:
         config, members, name=options.name, tags=options.tag, note=options.note
     )
     note_download(config)
+    if not options.json:
+        _warn(warnings)
     dataset = workspace.datasets.open(config.dataset)
     predicted = predicted_splits(config, dataset)
     result: dict[str, Any] = {
@@ -148,7 +156,7 @@ def _train(options: Options) -> dict[str, Any]:
 def _show_train(result: dict[str, Any]) -> str:
     if "pace" in result:
         return _show_throughput(result["pace"], result["epochs"])
-    lines = [f"Warning: {sentence}" for sentence in result["warnings"]]
+    lines = []
     if "command" in result:
         lines.append(f"Recommended, with your options: {result['command']}")
     if "scores" not in result:
@@ -159,7 +167,11 @@ def _show_train(result: dict[str, Any]) -> str:
         return "\n".join([*lines, "List them with: segscope runs"])
     rows = [[r["run"], percent(r["mean_iou"]), r["epochs"]] for r in result["scores"]]
     lines.append(table(["run", "validation mean IoU", "epochs"], rows))
-    return "\n".join([*lines, f"Score the test split with: segscope evaluate {rows[0][0]}"])
+    lines.append(f"Score the test split with: segscope evaluate {rows[0][0]}")
+    if len(rows) > 1:
+        members = " ".join(row[0] for row in rows)
+        lines.append(f"Average the members with: segscope ensemble {members} --split test")
+    return "\n".join(lines)
 
 
 def _show_throughput(throughput: dict[str, Any], epochs: int) -> str:

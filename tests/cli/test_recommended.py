@@ -10,6 +10,7 @@ from segcore.cli import build_parser, main
 from segcore.cli.training import train_config
 from segcore.config import TrainConfig
 from segcore.installing import shell_command
+from segcore.workspace.launch.preflight import Launches
 from segcore.workspace.runs.runs import Runs
 
 DATASET = "tiny"
@@ -95,6 +96,22 @@ def test_a_download_is_named_before_the_run_is_waited_for(
     assert "Keras downloads the encoder's ImageNet weights" in said[0]
     assert "--weights none" in said[0] and "downloads" not in said[1]
     assert "Keras downloads" in shell("recommend", DATASET, json_wanted=False)
+
+
+def test_warnings_stand_before_the_wait_and_members_lead_to_their_ensemble(
+    workspace, started, capsys, monkeypatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(Launches, "conflicts", lambda self, *args: ["It will be slow."])
+    monkeypatch.setattr(Runs, "wait", lambda *args, **named: said.append(capsys.readouterr().err))
+    words = ("train", DATASET, "--weights", "none", "--wait", "--workspace", str(workspace.folder))
+    main([*words, "--members", "2", "--name", "pair"])
+    assert said == ["Warning: It will be slow.\n"]
+    told = capsys.readouterr().out
+    assert "Warning" not in told
+    assert "Average the members with: segscope ensemble pair-" in told
+    main([*words, "--name", "one"])
+    assert "segscope ensemble" not in capsys.readouterr().out
 
 
 def test_a_search_names_its_download_too(workspace, shell, started, capsys) -> None:

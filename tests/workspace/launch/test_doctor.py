@@ -71,7 +71,7 @@ def test_the_shell_says_that_auto_will_use_the_cpu(workspace, started, monkeypat
     )
     main(["train", "tiny", *network, "--workspace", str(folder)])
     assert (
-        "Warning: The run will use the CPU, not gpu:0. Only the driver" in capsys.readouterr().out
+        "Warning: The run will use the CPU, not gpu:0. Only the driver" in capsys.readouterr().err
     )
 
 
