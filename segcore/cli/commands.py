@@ -40,7 +40,12 @@ APP = front() / "app.py"
 
 
 def _app_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--port", type=whole_number("--port", 1, 65535), default=8501)
+    parser.add_argument(
+        "--port",
+        type=whole_number("--port", 1, 65535),
+        default=8501,
+        help="port of the app (default: %(default)s)",
+    )
     parser.add_argument(
         "--address",
         default="127.0.0.1",

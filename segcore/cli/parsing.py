@@ -33,8 +33,21 @@ BARE = ("--json", "--version", "-h", "--help")
 """Options before the command that take no value."""
 
 
+class _Help(argparse.HelpFormatter):
+    """Help whose commands begin as this one was called, before its lines are wrapped."""
+
+    def _expand_help(self, action: argparse.Action) -> str:
+        return with_program(super()._expand_help(action))
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return super()._fill_text(with_program(text), width, indent)
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, without the usage of dozens of options."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments, formatter_class=_Help)
 
     def error(self, message: str) -> NoReturn:
         """Print what is missing or wrong, and exit with code 2."""

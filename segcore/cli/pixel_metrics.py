@@ -14,7 +14,9 @@ from segcore.workspace import Workspace
 
 def _measure_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="id of a training run, an ensemble or an import")
-    parser.add_argument("--split", default="test")
+    parser.add_argument(
+        "--split", default="test", help="split that is measured (default: %(default)s)"
+    )
     parser.add_argument(
         "--stage", default="", help="what was scored of an ensemble: ensemble (the default) or crf"
     )
@@ -120,7 +122,9 @@ def _show_measure(result: dict[str, Any]) -> str:
 
 def _robustness_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="id of a training run or an ensemble")
-    parser.add_argument("--split", default="test")
+    parser.add_argument(
+        "--split", default="test", help="split whose images are corrupted (default: %(default)s)"
+    )
     parser.add_argument(
         "--corruption",
         action="append",
