@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from segcore.cli.command import Options, parse_count
-from segcore.config.schema import Setting, own_settings, settings
+from segcore.config.schema import Setting, own_settings, settings, shortened
 from segcore.errors import SegcoreError
 
 MOST = 4_294_967_295
@@ -71,6 +71,27 @@ def refuse_unused(options: Options, flags: Sequence[str], why: str) -> None:
         raise SegcoreError(
             f"Expected no {names} {why}, where it has no effect, received {names}: leave it out."
         )
+
+
+def share(flag: str) -> Callable[[str], float]:
+    """Return what reads a share of the whole in argparse, as 0.15 or 15%.
+
+    Args:
+        flag: The flag.
+    """
+
+    def read(text: str) -> float:
+        try:
+            value = float(text.rstrip("% ")) / (100 if text.endswith("%") else 1)
+        except ValueError:
+            value = -1.0
+        if not 0 <= value < 1:
+            raise argparse.ArgumentTypeError(
+                f"Expected {flag} as a share of the images, 0.15 or 15%, received {shortened(text)}"
+            )
+        return value
+
+    return read
 
 
 def destination(one: Setting) -> str:

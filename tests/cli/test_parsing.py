@@ -37,6 +37,28 @@ def test_help_of_a_command(run) -> None:
     assert run("help", "statz")[2] == "segscope: Unknown command 'statz': did you mean 'stats'?\n"
 
 
+def test_every_option_says_what_it_is() -> None:
+    (commands,) = (one.choices for one in build_parser()._actions if one.dest == "command")
+    options = [(name, one) for name, parser in commands.items() for one in parser._actions]
+    assert [f"{name} {one.dest}" for name, one in options if not one.help] == []
+
+
+def test_commands_in_help_begin_as_this_one_was_called_and_are_wrapped_like_the_rest(
+    run, monkeypatch
+) -> None:
+    called = [".venv/bin/python", "-m", "segcore"]
+    for module in ("segcore.installing", "segcore.cli.parsing"):
+        monkeypatch.setattr(f"{module}.typed_program", lambda: called)
+    monkeypatch.setenv("COLUMNS", "80")
+    for command in ("train", "balance", "split"):
+        out = run(command, "--help")[1]
+        assert max(map(len, out.splitlines())) <= 80
+        assert "segscope" not in out
+    assert "See: .venv/bin/python -m segcore recommend" in " ".join(
+        run("train", "--help")[1].split()
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -77,7 +99,13 @@ def test_help_of_a_command(run) -> None:
         ),
         (
             ("split", "tiny", "--validation", "x"),
-            "Expected --validation as a number, received 'x': see segscope split --help.",
+            "Expected --validation as a share of the images, 0.15 or 15%, received 'x': see segscope "
+            "split --help.",
+        ),
+        (
+            ("split", "tiny", "--test", "15"),
+            "Expected --test as a share of the images, 0.15 or 15%, received '15': see segscope split "
+            "--help.",
         ),
         (
             ("split", "tiny", "--seed", "-1"),

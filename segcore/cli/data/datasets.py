@@ -14,7 +14,7 @@ from segcore.cli.tables import table
 from segcore.data.balance.planner import parse_target
 from segcore.data.dataset.documents import check_name
 from segcore.data.formats.exporters import FORMS
-from segcore.errors import SegcoreError
+from segcore.errors import SegcoreError, unknown
 from segcore.formatting import frequency, percent
 from segcore.labels import list_names, plural
 
@@ -210,6 +210,8 @@ def _datasets(options: Options) -> list[dict[str, Any]] | dict[str, list[str]]:
     if options.action != "delete":
         names = [*[options.action] * (options.action != "list"), *options.dataset]
         if names:
+            if options.action != "list" and options.dataset:
+                raise unknown("action", options.action, ("list", "delete"))
             raise SegcoreError(
                 f"Expected datasets list or datasets delete DATASET, received {' '.join(names)}: "
                 f"see segscope stats {names[0]} for one dataset."

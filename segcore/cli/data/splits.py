@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from segcore.cli.command import Command, Options, workspace_of
-from segcore.cli.options import MOST, refuse_unused, whole_number
+from segcore.cli.options import MOST, refuse_unused, share, whole_number
 from segcore.data.health.split_groups import SplitChoice
 from segcore.data.splits.blocks import Blocks
 from segcore.errors import SegcoreError
@@ -38,17 +38,24 @@ def _split_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--validation",
-        type=float,
+        type=share("--validation"),
         help=f"share of samples for validation (default: {SHARE})",
     )
-    parser.add_argument("--test", type=float, help=f"share of samples for test (default: {SHARE})")
+    parser.add_argument(
+        "--test", type=share("--test"), help=f"share of samples for test (default: {SHARE})"
+    )
     parser.add_argument(
         "--group-by",
         default="",
         help="what stays together: folder, prefix or scene (default: what segscope interval-groups "
         "says)",
     )
-    parser.add_argument("--seed", type=whole_number("--seed", 0, MOST), default=0)
+    parser.add_argument(
+        "--seed",
+        type=whole_number("--seed", 0, MOST),
+        default=0,
+        help="random seed (default: %(default)s)",
+    )
     parser.add_argument(
         "--folds",
         type=int,
@@ -96,7 +103,7 @@ def _split(options: Options) -> dict[str, Any]:
             "it out; other splits replace the test split too."
         )
     validation, test = (
-        SHARE if share is None else share for share in (options.validation, options.test)
+        SHARE if given is None else given for given in (options.validation, options.test)
     )
     fractions = {"train": 1 - validation - test, "validation": validation, "test": test}
     how = {"group_by": options.group_by, "blocks": Blocks(options.block or 0, options.gap or 0)}
@@ -137,7 +144,7 @@ def _show_split(result: dict[str, Any]) -> str:
         if alone:
             lines.append(
                 f"A single group in {', '.join(alone)}: scores there say little about other groups; "
-                "a larger share takes more."
+                "a larger share (--validation, --test) takes more."
             )
     if result.get("warning"):
         lines.append(f"Warning: {result['warning']}")

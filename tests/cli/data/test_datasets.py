@@ -48,6 +48,11 @@ def test_nothing_is_deleted_where_one_name_is_wrong_or_missing(workspace, shell)
     for words in (("list", "tiny"), ("tiny",)):
         code, _, error = shell(workspace, "datasets", *words)
         assert code == 2 and "segscope stats tiny" in error
+    code, _, error = shell(workspace, "datasets", "restore", "tiny")
+    assert (code, error) == (
+        2,
+        "segscope: Unknown action 'restore': expected one of delete, list.\n",
+    )
 
 
 def test_a_dataset_of_runs_is_deleted_only_when_asked_twice(trained, shell) -> None:
