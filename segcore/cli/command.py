@@ -103,6 +103,10 @@ class ProgressLine(Watcher):
         self._seen: set[str] = set()
         self._waited = False
 
+    def begin(self, text: str) -> None:
+        """Say at once what takes long before anything is counted."""
+        self._write(f"{self._what}: {text}")
+
     def __call__(self, done: int, total: int, what: str = "") -> None:
         """Show ``done`` of ``total``: in a terminal ten times a second, in a pipe each half minute."""
         now = time.monotonic()

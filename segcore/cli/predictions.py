@@ -139,7 +139,9 @@ def _predict_images(options: Options, chosen: PredictOptions) -> dict[str, Any]:
         batch = predictions.batches.accept_folder(
             source, EVERY_IMAGE, ProgressLine("Reading"), leave_out=large
         )
-        predictions.predict_all(options.run, batch, chosen, ProgressLine("Predicting"))
+        progress = ProgressLine("Predicting")
+        progress.begin("loading the network")
+        predictions.predict_all(options.run, batch, chosen, progress)
         progress = ProgressLine("Writing")
         write_folder(out, result_files(predictions, options.run, batch, chosen, parts, progress))
         if backed_off is not None:
@@ -164,6 +166,7 @@ def _predict_scenes(
         source = Path(options.images).expanduser()
         root = source if source.is_dir() else source.parent
         places = free_places(image.relative_to(root).as_posix() for image in large)
+        ProgressLine("Predicting").begin("loading the network")
         for image, name in zip(large, places, strict=True):
             scene = workspace.scene_predictions.predict(
                 options.run,
@@ -310,7 +313,9 @@ def _import_arguments(parser: argparse.ArgumentParser) -> None:
         help="id of the new run, or of an import that gets a further split. Default: the "
         "folder's name.",
     )
-    parser.add_argument("--split", default="test")
+    parser.add_argument(
+        "--split", default="test", help="split that the masks predict (default: %(default)s)"
+    )
     parser.add_argument(
         "--values",
         default="auto",

@@ -21,6 +21,11 @@ def clock(monkeypatch):
     return now
 
 
+def test_what_takes_long_before_anything_is_counted_is_said_at_once(clock, capsys) -> None:
+    ProgressLine("Predicting").begin("loading the network")
+    assert capsys.readouterr().err == "Predicting: loading the network\n"
+
+
 def test_a_pipe_gets_a_line_at_once_then_one_a_run_and_each_half_minute(clock, capsys) -> None:
     line = ProgressLine("Predicting")
     works = Status(state="running", progress=0.4, seconds_left=45.0, message="4 of 10 images")

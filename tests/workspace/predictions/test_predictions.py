@@ -207,7 +207,8 @@ def test_the_shell_predicts_a_folder(own_images, tmp_path, capsys):
     ]
     place = ["--workspace", str(own_images.workspace.folder)]
     main([*words, *place])
-    told = capsys.readouterr().out
+    told, waited = capsys.readouterr()
+    assert waited.startswith("Predicting: loading the network\n")
     assert "Predicted 1 image" in told and "b.png: " in told
     assert sorted(
         p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*.*")
