@@ -199,13 +199,13 @@ def _short(action: str) -> str:
 def _gains_and_costs(verdict: MergeVerdict, what_if: WhatIf, names: Sequence[str]) -> str:
     """Say what merging a pair gains, with its interval, and what information it loses."""
     low, high = verdict.gain_interval or (nan, nan)
-    known = f" ({formatting.points_interval(low, high)})" if isfinite(low) else ""
+    known = f" (95 % interval {formatting.points_interval(low, high)})" if isfinite(low) else ""
     bits, lost = what_if.baseline.entropy_bits, verdict.lost_bits[what_if.prior]
     honest = " to ".join(formatting.number(one, 3) for one in verdict.honest_accuracy)
     return (
         f"{_title(verdict, names)}: accuracy {formatting.points(verdict.accuracy_gain)}{known}, "
         f"{formatting.percent(lost / bits if bits else None)} of the entropy lost, chance-adjusted "
-        f"accuracy {honest}."
+        f"accuracy from {honest}."
     )
 
 

@@ -335,10 +335,14 @@ def _reasons(base: MapScore, row: MapScore, facts: _Facts) -> list[str]:
     first, second = facts.names
     gain, sold = 100 * (row.accuracy - base.accuracy), 100 * (1 - row.retained_entropy)
     least, most = facts.gain or (np.nan, np.nan)
-    ends = f" ({formatting.span(100 * least, 100 * most, 2)})" if np.isfinite(least) else ""
+    ends = (
+        f" (95 % interval {formatting.span(100 * least, 100 * most, 2)})"
+        if np.isfinite(least)
+        else ""
+    )
     reasons = [
         f"Merging {first} and {second} adds {formatting.number(gain, 2)} points of accuracy{ends} "
-        f"for {formatting.number(sold, 2)} % of the entropy"
+        f"and loses {formatting.number(sold, 2)} % of the entropy"
     ]
     if np.isnan(row.lift):
         reasons.append(
@@ -356,7 +360,7 @@ def _reasons(base: MapScore, row: MapScore, facts: _Facts) -> list[str]:
         reasons.append(f"lift over a random merge {lift} ({' to '.join(span)})")
     if not np.isnan(row.honest_accuracy):
         honest = (formatting.number(one.honest_accuracy, 3) for one in (base, row))
-        reasons.append(f"chance-adjusted accuracy {' to '.join(honest)}")
+        reasons.append(f"chance-adjusted accuracy from {' to '.join(honest)}")
     if facts.agreement is not None:
         reasons.append(f"{100 * facts.agreement:.0f} % of the members confuse them alike")
     if facts.is_unlearned:

@@ -139,7 +139,7 @@ def test_an_answer_names_the_pairs_their_gain_with_its_interval_and_their_cost()
     bits = compress(TOY).baseline.entropy_bits
     lost = 100 * 0.5 * 0.7219280948873623 / bits
     assert pairs[0].startswith(
-        f"road + track: accuracy +9.0 pp (+9.0 to +9.0 pp), {lost:.1f} % of the entropy lost, "
+        f"road + track: accuracy +9.0 pp (95 % interval +9.0 to +9.0 pp), {lost:.1f} % of the entropy lost, "
     )
     assert pairs[1].startswith("field + grass: accuracy +9.0 pp")
     assert follows == ACTIONS["merge"] and others == "Not advised: grass + track (keep apart)."

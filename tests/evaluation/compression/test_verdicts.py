@@ -18,7 +18,7 @@ def test_a_confused_pair_is_told_with_lift_and_honest_accuracy():
     counts = np.array([[50, 10, 0, 0], [8, 32, 0, 0], [0, 0, 70, 10], [0, 2, 8, 10]])
     verdicts = {v.pair: v for v in judge_pairs(counts, label_priors(counts)).verdicts}
     assert "lift over a random merge +0.368" in verdicts[2, 3].reason
-    assert "chance-adjusted accuracy 0.632 to 0.736" in verdicts[2, 3].reason
+    assert "chance-adjusted accuracy from 0.632 to 0.736" in verdicts[2, 3].reason
 
 
 def judged(counts):
