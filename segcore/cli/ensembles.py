@@ -87,6 +87,8 @@ def _show_ensemble(result: dict[str, Any]) -> str:
     rows = [_scored(m["run"], m) for m in result["members"]]
     rows += [_scored(name, result[name]) for name in ("ensemble", "crf") if result.get(name)]
     shown = table(["on " + result["split"], "mean IoU", "95 % interval", "pixel accuracy"], rows)
+    if how := result["ensemble"].get("how_sure"):
+        shown += f"\n{how}"
     if result["crf_verdict"]:
         shown += f"\n{result['crf_verdict']}"
         if result["crf_verdict"].startswith(HURTS):
@@ -200,7 +202,12 @@ def _search_arguments(parser: argparse.ArgumentParser) -> None:
         default=config.start.iterations,
         help="mean-field steps of every CRF (default %(default)s)",
     )
-    add("--seed", type=whole_number("--seed", 0, MOST), default=config.seed)
+    add(
+        "--seed",
+        type=whole_number("--seed", 0, MOST),
+        default=config.seed,
+        help="random seed of the candidates (default: %(default)s)",
+    )
     add(
         "--apply",
         metavar="SPLIT",

@@ -96,6 +96,7 @@ def test_every_score_has_its_interval_and_the_crf_its_verdict(trained, trained_s
     ]:
         (line,) = (one for one in lines if one.split(" ")[0] == name)
         assert span(*scores["interval"]["mean_iou"]) in line
+    assert f"\n{result['ensemble']['how_sure']}\n" in "\n".join(lines)
     verdict = trained.workspace.crf.verdict(trained.ensemble, "test").sentence
     assert result["crf_verdict"] == verdict and verdict in lines
 
