@@ -3,9 +3,10 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
-from segcore.data.files.names import count_endings
+from segcore.data.files.mask_folders import IMAGE_WORDS, MASK_WORDS
+from segcore.data.files.names import count_endings, folder_words
 from segcore.data.formats.importers.source import Source
 
 MOST_FILES = 20
@@ -79,6 +80,24 @@ def name_ways(images: Iterable[PurePosixPath]) -> str:
             folders.update(places)
     shown = [name for name, count in folders.most_common(MOST_WAYS) if count > 1]
     return " or ".join(f"--masks '{name}'" for name in shown)
+
+
+def masks_beside(root: Path) -> str:
+    """Name the folder of masks that lies beside a folder of images alone, by their names.
+
+    Args:
+        root: What was to be imported.
+
+    Returns:
+        Its name, "" where there is none or ``root`` is no folder of images.
+    """
+    if not (root.is_dir() and IMAGE_WORDS & set(folder_words(root.name))):
+        return ""
+    try:
+        beside = sorted(one.name for one in root.parent.iterdir() if one.is_dir())
+    except OSError:
+        return ""
+    return next((name for name in beside if MASK_WORDS & set(folder_words(name))), "")
 
 
 def describe(source: Source) -> str:

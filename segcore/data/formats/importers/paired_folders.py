@@ -18,7 +18,7 @@ from segcore.data.formats.importers.class_tables import (
     declare_alike,
     read_class_table,
 )
-from segcore.data.formats.importers.hints import describe, name_ways
+from segcore.data.formats.importers.hints import describe, masks_beside, name_ways
 from segcore.data.formats.importers.pairs.pairing import Pairing
 from segcore.data.formats.importers.pairs.partners import Partners, pair_by_rule, pair_places
 from segcore.data.formats.importers.pairs.places import Place
@@ -129,6 +129,12 @@ def read(source: Source, pairing: Pairing | None = None) -> Layout:
             f"{describe(source)}: check the path."
         )
     if not masks:
+        if beside := masks_beside(source.root):
+            raise SegcoreError(
+                f"Expected images and masks in {source.root}, found {plural(len(images), 'image')} "
+                f"and no mask: import the folder above, whose folder {beside!r} seems to hold the "
+                f"masks ({source.root.parent})."
+            )
         ways = name_ways(source.images)
         perhaps = f", here perhaps {ways}" if ways else ""
         raise SegcoreError(

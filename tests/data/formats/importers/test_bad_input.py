@@ -156,6 +156,16 @@ def test_empty_and_missing_folders(tmp_path):
     assert nothing_left(tmp_path / "in")
 
 
+def test_a_folder_of_images_alone_leads_to_the_one_above_with_their_masks(tmp_path):
+    for folder in ("images", "masks"):
+        write_bytes(tmp_path / f"set/{folder}/a.png", encode_png(np.zeros((2, 2), np.uint8)))
+    place = re.escape(str(tmp_path / "set"))
+    with pytest.raises(
+        SegcoreError, match=rf"folder 'masks' seems to hold the masks \({place}\)\.$"
+    ):
+        bring_in(tmp_path / "set/images")
+
+
 BAD_TABLES = {
     "no id column": ("name\nsky\n", "columns id and name"),
     "no name column": ("id,color\n0,#000000\n", "columns id and name"),
