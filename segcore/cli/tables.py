@@ -10,6 +10,9 @@ from segcore.text_files import plain_text
 LISTED = 50
 """Problems that are listed."""
 
+WIDTH = 100
+"""Characters of a line of a table whose last column is wrapped."""
+
 SENTENCE = 30
 """Characters that a sentence in the last column has at least, however wide the others are."""
 

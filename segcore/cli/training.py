@@ -9,7 +9,7 @@ from segcore.catalog import ALL_ENCODERS, Encoder, resolve
 from segcore.catalog.hub import PREFIX, is_class, is_hub
 from segcore.cli.command import Command, Options, ProgressLine, parse_count, workspace_of
 from segcore.cli.options import add_settings, given
-from segcore.cli.tables import table
+from segcore.cli.tables import WIDTH, table
 from segcore.config import TrainConfig
 from segcore.config.schema import settings
 from segcore.config.tuning import trial_config
@@ -20,9 +20,6 @@ from segcore.workspace import Workspace
 from segcore.workspace.launch.command_line import command_line
 from segcore.workspace.launch.predictions import predicted_splits
 from segcore.workspace.launch.suggestions import Suggestion
-
-WIDTH = 100
-"""Characters of a line of the recommendation's table."""
 
 DOWNLOADS = {
     "imagenet": "Keras downloads the encoder's ImageNet weights once, when the run starts; "

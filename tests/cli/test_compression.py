@@ -5,6 +5,7 @@ import json
 import pytest
 
 from segcore.cli import main
+from segcore.cli.compression import compress_text
 from segcore.cli.compression.compress import parse_classes
 from segcore.errors import SegcoreError
 from segcore.labels import LabelClass, LabelSet
@@ -102,6 +103,10 @@ def test_the_answer_comes_first_and_the_table_names_the_classes(trained, shell) 
         line.split("  ")[-1].strip() for line in text.splitlines() if line[:6].strip().isdigit()
     ]
     assert rows[0] == "no merge" and " + " in rows[1] and not set("{}0123456789") & set(rows[1])
+    many = shell("compress", run)
+    many["names"] = {number: f"a class with a long name, {number}" for number in many["names"]}
+    wide = compress_text.show(many).partition("\nlabels")[2].partition("\n\n")[0].splitlines()
+    assert max(map(len, wide)) <= 100 and len(wide) > len(rows) + 2
     assert all(word in text for word in ("Lift: ", "Entropy kept: ", "Chance-adjusted accuracy: "))
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from segcore.cli.tables import table
+from segcore.cli.tables import WIDTH, table
 from segcore.formatting import number, percent, span
 
 LEGEND = """\
@@ -73,8 +73,8 @@ def _path_table(result: Mapping[str, Any]) -> str:
         ]
         for r in result["path"]
     ]
-    header = ["labels", "accuracy", "mean IoU", "lift", "entropy kept", "chance-adjusted accuracy"]
-    return table([*header, "merged"], rows)
+    header = ["labels", "accuracy", "mean IoU", "lift", "entropy kept", "chance-adjusted"]
+    return table([*header, "merged"], rows, WIDTH)
 
 
 def _judged(result: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
