@@ -75,7 +75,8 @@ def writes(
             finally:
                 _inside.reset(token)
             history = getattr(args[0], NOTED, None)
-            if noted and result != [] and isinstance(history, History):
+            idle = isinstance(result, list) and not result
+            if noted and not idle and isinstance(history, History):
                 bound = signature.bind(*args, **kwargs)
                 bound.apply_defaults()
                 values = {name: _said(value) for name, value in bound.arguments.items()}
