@@ -79,8 +79,8 @@ def _evaluate(options: Options) -> dict[str, Any]:
         )
         stages = workspace.scores.stages(options.run, options.split)
         stage = options.stage or workspace.scores.usual_stage(options.run, options.split)
-        report = workspace.scores.report(options.run, options.split, stage, by=options.over)
-        result = report.to_json()
+        scored = workspace.scores.report(options.run, options.split, stage, by=options.over)
+        result = scored.to_json()
         result |= {"stage": stage, "stages": stages, "output": output_title(stages[0], stage)}
         if options.coverage:
             table = workspace.scores.coverage(options.run, options.split, stage, by=options.over)
