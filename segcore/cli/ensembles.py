@@ -11,7 +11,7 @@ from segcore.cli.tables import table
 from segcore.config import CRFSearchConfig
 from segcore.errors import SegcoreError, unknown
 from segcore.evaluation.counts.bootstrap import Interval
-from segcore.formatting import number, percent, plural, span
+from segcore.formatting import interval, percent, plural
 from segcore.postprocess.parameters import CRFParameters
 from segcore.workspace.ensembles.ensembles import DRAWS
 
@@ -112,8 +112,8 @@ def _show_ensemble(result: dict[str, Any]) -> str:
 
 def _scored(name: str, scores: dict[str, Any]) -> list[str]:
     """Return a line of the table: the name, the mean IoU with its interval, the pixel accuracy."""
-    ends = span(*scores["interval"]["mean_iou"])
-    return [name, number(scores["mean_iou"]), ends, number(scores["pixel_accuracy"])]
+    ends = interval(*scores["interval"]["mean_iou"])
+    return [name, percent(scores["mean_iou"]), ends, percent(scores["pixel_accuracy"])]
 
 
 def _show_subsets(result: dict[str, Any]) -> str:
@@ -121,8 +121,8 @@ def _show_subsets(result: dict[str, Any]) -> str:
     rows = [
         [
             " ".join(str(m + 1) for m in s["members"]),
-            number(s["mean_iou"]),
-            number(s["pixel_accuracy"]),
+            percent(s["mean_iou"]),
+            percent(s["pixel_accuracy"]),
         ]
         for s in ranked
     ]
@@ -130,7 +130,7 @@ def _show_subsets(result: dict[str, Any]) -> str:
         [
             i + 1,
             v["run"],
-            number(v["mean_iou"]),
+            percent(v["mean_iou"]),
             f"{_points(v['gain'], v['gain_interval'])} {v.get('gain_verdict', '')}".strip(),
             f"{_points(**v['leaving'])} {v.get('leaving_verdict', '')}".strip(),
         ]
@@ -143,7 +143,7 @@ def _show_subsets(result: dict[str, Any]) -> str:
         table(["members", "mean IoU", "pixel accuracy"], rows),
         table(["no", "member", "alone", "adds, points", "all lose without it"], values),
         f"Best: {', '.join(result['best']['members'])}, mean IoU "
-        f"{number(result['best']['mean_iou'])} ({span(low, high)}){often}. {result.get('how_sure', '')}",
+        f"{percent(result['best']['mean_iou'])} ({interval(low, high)}){often}. {result.get('how_sure', '')}",
     ]
     weights = result["weights"]
     if weights:
@@ -268,12 +268,12 @@ def _search(options: Options) -> dict[str, Any]:
 
 def _show_search(result: dict[str, Any]) -> str:
     off, crf = result["off"], result["crf"]
-    rows = [["off", number(off["mean_iou"]), number(off["boundary_iou"]), "", ""]]
+    rows = [["off", percent(off["mean_iou"]), percent(off["boundary_iou"]), "", ""]]
     for title, scores in [("best CRF", crf), *((a["title"], a) for a in result["alternatives"])]:
         gain = scores["gain"]
         cells = [
-            number(scores["mean_iou"]),
-            number(scores["boundary_iou"]),
+            percent(scores["mean_iou"]),
+            percent(scores["boundary_iou"]),
             _points(**gain["mean_iou"]),
             _points(**gain["boundary_iou"]),
         ]
@@ -282,8 +282,8 @@ def _show_search(result: dict[str, Any]) -> str:
     classes = [
         [
             c["name"],
-            number(c["before"]),
-            number(c["after"]),
+            percent(c["before"]),
+            percent(c["after"]),
             _points(c["difference"], c["interval"]),
         ]
         for c in crf["classes"]

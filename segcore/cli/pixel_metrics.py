@@ -8,7 +8,7 @@ from segcore.cli.command import Command, Options, ProgressLine, workspace_of
 from segcore.cli.options import MOST, whole_number
 from segcore.cli.tables import table
 from segcore.errors import SegcoreError
-from segcore.formatting import number, percent, plural, signed, span
+from segcore.formatting import interval, number, percent, plural, points
 from segcore.workspace import Workspace
 
 
@@ -76,16 +76,18 @@ def _show_measure(result: dict[str, Any]) -> str:
         result[k] for k in ("borders", "confidence", "scaled", "label_errors")
     )
     classes = [
-        [n, number(v)] for n, v in zip(result["class_names"], borders["boundary"], strict=True)
+        [n, percent(v)] for n, v in zip(result["class_names"], borders["boundary"], strict=True)
     ]
     band = [
-        [r["width"], number(r["mean_iou"]), number(r["pixel_accuracy"]), r["pixels"]]
+        [r["width"], percent(r["mean_iou"]), percent(r["pixel_accuracy"]), r["pixels"]]
         for r in borders["trimap"]
     ]
     parts = [
         f"{plural(borders['num_samples'], 'image')} of {result['split']} with "
         f"{'probabilities' if confidence else 'masks'} on disk.",
-        (f"Mean boundary IoU {number(borders['mean_boundary'])} ({span(*borders['interval'])})."),
+        (
+            f"Mean boundary IoU {percent(borders['mean_boundary'])} ({interval(*borders['interval'])})."
+        ),
         table(["class", "boundary IoU"], classes),
         table(["within px", "mean IoU", "accuracy", "pixels"], band),
     ]
@@ -159,7 +161,7 @@ def _show_robustness(result: dict[str, Any]) -> str:
     rows = []
     for part in result["corruptions"]:
         name = part["corruption"]
-        own = [number(r["mean_iou"]) for r in curves if r["corruption"] == name]
+        own = [percent(r["mean_iou"]) for r in curves if r["corruption"] == name]
         hit = [
             (d, n)
             for d, n in zip(part["class_drop"], result["class_names"], strict=True)
@@ -170,13 +172,13 @@ def _show_robustness(result: dict[str, Any]) -> str:
             [
                 CORRUPTIONS[name].title,
                 *own,
-                number(part["drop"]),
-                f"{worst[1]} ({signed(worst[0], 3)})" if worst else "",
+                points(part["drop"]),
+                f"{worst[1]} ({points(worst[0])})" if worst else "",
             ]
         )
     head = (
         f"{plural(result['num_samples'], 'image')} of {result['split']}; as they are: mean IoU "
-        f"{number(result['clean']['mean_iou'])}."
+        f"{percent(result['clean']['mean_iou'])}."
     )
     return f"{head}\n\n" + table(
         ["mean IoU under", "1", "2", "3", "4", "5", "mean drop", "loses most"], rows

@@ -13,7 +13,7 @@ from segcore.data.splits.splits import GROUPINGS
 from segcore.errors import SegcoreError
 from segcore.evaluation.counts.bootstrap import MINIMUM
 from segcore.evaluation.counts.coverage import score_coverage
-from segcore.formatting import number, percent, span
+from segcore.formatting import interval, percent
 from segcore.labels import plural
 from segcore.workspace.scores.reports import STAGE_TITLES, output_title
 
@@ -109,12 +109,12 @@ def _show_evaluate(result: dict[str, Any]) -> str:
         [
             c["id"],
             c["name"],
-            number(c["iou"]),
-            span(*c["interval"]),
+            percent(c["iou"]),
+            interval(*c["interval"]),
             c["units"],
-            number(c["dice"]),
-            number(c["precision"]),
-            number(c["recall"]),
+            percent(c["dice"]),
+            percent(c["precision"]),
+            percent(c["recall"]),
             c["support"],
         ]
         for c in result["classes"]
@@ -148,8 +148,8 @@ def _show_evaluate(result: dict[str, Any]) -> str:
             f"{'mixed sizes' if not size else f'{size[0]} x {size[1]}'}, "
             f"{percent(result['ignored_share'])} of the pixels ignored.",
             *_output(result),
-            f"Mean IoU {number(result['mean_iou'])} ({span(low, high)}), "
-            f"pixel accuracy {number(result['pixel_accuracy'])}.",
+            f"Mean IoU {percent(result['mean_iou'])} ({interval(low, high)}), "
+            f"pixel accuracy {percent(result['pixel_accuracy'])}.",
             result["how_sure"],
             "",
             table(heads, rows),
@@ -268,7 +268,7 @@ def _report(options: Options) -> dict[str, Any]:
 
 def _show_report(result: dict[str, Any]) -> str:
     rows = [
-        [name, number(r["mean_iou"]), number(r["pixel_accuracy"])]
+        [name, percent(r["mean_iou"]), percent(r["pixel_accuracy"])]
         for name, r in result["reports"].items()
     ]
     reasons = [reason for other in result["against_first"].values() for reason in other["reasons"]]

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from segcore.cli.tables import WIDTH, table
-from segcore.formatting import number, percent, span
+from segcore.formatting import number, percent, points, points_interval, span
 
 LEGEND = """\
 Lift: share of the remaining error that the merge removes beyond a random merge of the same group sizes; 0 is chance.
@@ -64,8 +64,8 @@ def _path_table(result: Mapping[str, Any]) -> str:
     rows = [
         [
             r["num_groups"],
-            number(r["accuracy"]),
-            number(r["mean_iou"]),
+            percent(r["accuracy"]),
+            percent(r["mean_iou"]),
             number(r["lift"], 3),
             percent(r["retained_entropy"]),
             number(r["honest_accuracy"], 3),
@@ -109,9 +109,9 @@ def _judged_row(title: str, judged_map: Mapping[str, Any]) -> list[Any]:
     return [
         title,
         after["num_groups"],
-        number(after["accuracy"]),
-        number(after["mean_iou"]),
-        number(after["resolved_confusion"]),
+        percent(after["accuracy"]),
+        percent(after["mean_iou"]),
+        points(after["resolved_confusion"]),
         number(after["composition"]),
         number(after["lift"], 3),
         span(low, high, 3),
@@ -129,11 +129,11 @@ def _tiers_table(result: Mapping[str, Any]) -> str:
             [
                 tier["tier"],
                 tier["images"],
-                number(tier["scores"]["accuracy"]),
-                number(tier["scores"]["mean_iou"]),
-                number(tier["gain"]["mean_iou"]["difference"]),
-                "-" if over is None else number(over["mean_iou"]["difference"]),
-                "-" if over is None else span(*ends),
+                percent(tier["scores"]["accuracy"]),
+                percent(tier["scores"]["mean_iou"]),
+                points(tier["gain"]["mean_iou"]["difference"]),
+                points(None if over is None else over["mean_iou"]["difference"]),
+                points_interval(*ends),
             ]
         )
     header = [
