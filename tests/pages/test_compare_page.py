@@ -9,9 +9,11 @@ from segcore.config import EvaluateConfig
 from segcore.labels import LabelMap
 from segcore.postprocess import dense_crf
 from segcore.postprocess.dense_crf import is_available
+from segcore.ui.compare import fixed_broken
 from segcore.ui.compare import panels as compare_panels
 from segcore.ui.shared.run_names import short_name
 from segcore.ui.viewer import Panel
+from segcore.workspace.scores.rankings import Rankings
 
 
 def titles(header: dict) -> list[str]:
@@ -272,6 +274,23 @@ def test_scores_and_exchanges_of_two_models_are_those_of_the_workspace(
     assert cells == {
         (int(t), int(o)): int(exchange.net[t, o]) for t, o in np.argwhere(exchange.net)
     }
+
+
+def test_exchanges_are_counted_once_for_all_browsers_and_say_on_how_many_images(
+    trained, open_page, monkeypatch
+) -> None:
+    b, a = trained.members
+    link = {"run": a, "beside": b, "split": "test", "view_of": "Pixels"}
+    first = open_page("compare", **link)
+    counted = len(trained.workspace.rankings.fixed_broken(a, b, "test").sample_ids)
+    written = f"Counted on {counted} images of test."
+    assert written in [c.value for c in first.caption]
+    monkeypatch.delattr(Rankings, "fixed_broken")
+    assert written in [c.value for c in open_page("compare", **link).caption]
+
+
+def test_exchanges_of_few_images_name_the_rest() -> None:
+    assert fixed_broken._counted_on(8, 24, "test").startswith("Counted on 8 of 24 images of test,")
 
 
 def test_predictions_of_another_tool_come_in_by_the_form(

@@ -1,6 +1,7 @@
 """Pixels that model B fixes and breaks of model A, by pair of classes, and their images."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import streamlit as st
@@ -9,25 +10,9 @@ from segcore import formatting
 from segcore.evaluation.counts.fixed_broken import FixedBroken
 from segcore.ui.compare import fixed_broken_chart
 from segcore.ui.shared import cached_scores, manual, session, tables
-from segcore.workspace import Workspace
+from segcore.ui.shared.dataset_scans import measured
 
 LISTED = 60
-
-
-Progress = Callable[[int, int, str], None]
-
-
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _counted(
-    _workspace: Workspace,
-    a: str,
-    b: str,
-    split: str,
-    stages: tuple[str, str],
-    stamps: tuple[str, str],
-    _progress: Progress,
-) -> FixedBroken:
-    return _workspace.rankings.fixed_broken(a, b, split, *stages, progress=_progress)
 
 
 def show(runs: Sequence[str], split: str) -> None:
@@ -61,7 +46,9 @@ def show(runs: Sequence[str], split: str) -> None:
         return
     with session.errors_shown():
         labels = session.workspace().scores.label_set(a[0]).class_names
+        scored = len(session.workspace().scores.sample_ids(a[0], split))
     _cards(changes)
+    st.caption(_counted_on(len(changes.sample_ids), scored, split))
     matrix, images = st.columns([3, 2], gap="large")
     with matrix:
         _matrix(changes, labels, kind)
@@ -93,18 +80,28 @@ def _count(a: tuple[str, str], b: tuple[str, str], split: str) -> FixedBroken:
     """Return the fixed and broken pixels of two models, each a run and its stage; cached."""
     workspace, runs, stages = session.workspace(), (a[0], b[0]), (a[1], b[1])
     with session.errors_shown():
-        stamps = (
-            workspace.scores.stamp(runs[0], split, stages[0]),
-            workspace.scores.stamp(runs[1], split, stages[1]),
-        )
-        bar = st.empty()
+        stamps = [workspace.scores.stamp(run, split, stage) for run, stage in (a, b)]
+        dataset = workspace.scenes.dataset_of(a[0])
+    changes = measured(
+        f"fixed and broken {runs} {stages} {stamps}",
+        dataset,
+        split,
+        lambda progress: workspace.rankings.fixed_broken(*runs, split, *stages, progress=progress),
+        "Compare masks",
+        cheap=True,
+    )
+    return cast("FixedBroken", changes)
 
-        def progress(done: int, total: int, what: str) -> None:
-            bar.progress(done / max(1, total), text=f"Comparing masks: {done} of {total}")
 
-        changes = _counted(workspace, *runs, split, stages, stamps, progress)
-        bar.empty()
-    return changes
+def _counted_on(counted: int, scored: int, split: str) -> str:
+    """Return on how many images of a split the pixels were counted."""
+    if counted == scored:
+        return f"Counted on {counted} images of {session.plain(split)}."
+    return (
+        f"Counted on {counted} of {scored} images of {session.plain(split)}, those with masks of "
+        "both models on disk; the scores are of all. **Predict all images** on the Evaluate page "
+        "adds the others."
+    )
 
 
 def _matrix(changes: FixedBroken, labels: list[str], kind: str) -> None:
