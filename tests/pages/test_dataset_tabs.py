@@ -128,6 +128,10 @@ def test_the_method_suits_each_dataset_and_one_that_tears_groups_apart_warns(
     at.query_params["show"] = "Splits"
     at.switch_page("pages/dataset.py").run()
     assert at.selectbox(key="split_method").value == "grouped"
+    for tab in ("Classes", "Splits"):
+        at.query_params["show"] = tab
+        at.switch_page("pages/dataset.py").run()
+    assert at.selectbox(key="split_method").value == "grouped", "after a look at another tab"
     button(at, "Preview splits").click().run()
     assert not at.exception and not at.warning
     at.selectbox(key="split_method").set_value("random")

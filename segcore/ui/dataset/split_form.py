@@ -119,7 +119,8 @@ def _ask(dataset: Dataset) -> Wish | None:
     )
     with st.container(border=True):
         one, two, three, four, five = st.columns([3, 3, 2, 2, 2], vertical_alignment="bottom")
-        if st.session_state.get("split_method_of") != dataset.name:
+        state = st.session_state
+        if state.get("split_method_of") != dataset.name or "split_method" not in state:
             suited = session.workspace().datasets.split_choice(dataset.name)
             propose_method(dataset.name, suited.method)
         method = one.selectbox(
