@@ -81,11 +81,19 @@ def judge(
         return Verdict("rejected", f"Do not merge {title}", why)
     if lift.high < 0:
         return Verdict("rejected", f"Do not merge {title}", ": a random merge gains more.")
+    unsure = [
+        f"{what} ({ends(interval, signed=True)})"
+        for what, interval in (
+            ("the lift over random merges", lift),
+            ("the change in chance-adjusted accuracy", honest),
+        )
+        if not interval.low > 0
+    ]
+    intervals, verb = ("interval", "contains") if len(unsure) == 1 else ("intervals", "contain")
     return Verdict(
         "undecided",
         f"{title}: not significant.",
-        f" The 95 % interval of the lift over random merges ({ends(lift)}) or of the change in "
-        f"chance-adjusted accuracy ({ends(honest, signed=True)}) contains 0.",
+        f" The 95 % {intervals} of {' and of '.join(unsure)} {verb} 0.",
     )
 
 

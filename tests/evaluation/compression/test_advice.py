@@ -103,6 +103,20 @@ def test_it_is_silent_or_against_it_otherwise(changes, kind, words) -> None:
     assert given.kind == kind and words in given.sentence
 
 
+def test_what_is_not_significant_names_the_intervals_that_hold_0_and_no_other() -> None:
+    lift, change = "the lift over random merges", "the change in chance-adjusted accuracy"
+    assert judge(lift=(-0.02, 0.33), honest=(0.04, 0.1)).text == (
+        f" The 95 % interval of {lift} (-0.02 to +0.33) contains 0."
+    )
+    assert judge(honest=(-0.01, 0.2)).text == (
+        f" The 95 % interval of {change} (-0.01 to +0.20) contains 0."
+    )
+    assert judge(lift=(-0.1, 0.3), honest=(-0.01, 0.2)).text == (
+        f" The 95 % intervals of {lift} (-0.10 to +0.30) and of {change} (-0.01 to +0.20) "
+        "contain 0."
+    )
+
+
 def test_nothing_merged_is_nothing_to_judge() -> None:
     alone = map_score(((0,), (1,), (2,), (3,)))
     given = advice.judge(replace(found(), after=alone), CLASS_NAMES, "validation")
