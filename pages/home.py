@@ -4,7 +4,7 @@ import streamlit as st
 
 from segcore.ui.home import checklist
 from segcore.ui.runs import queue, table
-from segcore.ui.shared import login, session, tables
+from segcore.ui.shared import login, run_links, session, tables
 from segcore.ui.shared.run_names import middle
 
 workspace = session.workspace()
@@ -36,7 +36,7 @@ def train_another() -> None:
     """Queue one more member of the demo's ensemble and go to monitor it."""
     with session.errors_shown():
         (run,) = workspace.demo.train_further()
-    st.switch_page("pages/runs.py", query_params={"run": run})
+    run_links.watch(run)
 
 
 def links(query: dict[str, str]) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from segcore.config import ModelConfig, RecipeConfig, TrainConfig
+from segcore.runs.queue import jobs
 
 CONFIG = TrainConfig("tiny", ModelConfig("unet", "tiny", "none"), RecipeConfig(epochs=3), (32, 64))
 PAGES = ("compare", "evaluate", "compress", "ensemble", "predict")
@@ -27,3 +28,14 @@ def test_a_deletion_names_the_training_that_it_would_break(made_up, open_page, r
     read.check(at.button(key="delete_dataset").click().run())
     words = " ".join(m.value for m in at.markdown).replace("\\", "")
     assert "1 run of it still runs or waits, and will fail:" in words and run.id in words
+
+
+def test_a_training_is_watched_whatever_run_was_looked_at_before(
+    trained, started, open_page, read
+) -> None:
+    at = open_page("compress")
+    read.check(at.selectbox(key="run").set_value(trained.members[0]).run())
+    read.check(at.switch_page("pages/train.py").run())
+    read.check(at.button(key="start_training").click().run())
+    (job,) = [job for job in jobs.waiting(trained.workspace.folder) if job.kind == "train"]
+    assert at.selectbox(key="run").value == job.run

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+from segcore.ui.shared import session
+
 
 def train_with(**query: str) -> None:
     """Open the Train page with what a link names, even where the same link was followed before.
@@ -53,3 +55,9 @@ def predict(query: Mapping[str, str]) -> None:
         icon=":material/image_search:",
         query_params=query,
     )
+
+
+def watch(run: str) -> None:
+    """Go to the Runs page and show a run there, whichever was looked at before."""
+    session.request("run", run)  # the link alone yields to what was chosen on another page
+    st.switch_page("pages/runs.py", query_params={"run": run})

@@ -8,7 +8,7 @@ from segcore.catalog.hub import is_hub
 from segcore.config import TrainConfig
 from segcore.errors import SegcoreError
 from segcore.formatting import duration, gib, plural
-from segcore.ui.shared import login, manual, session
+from segcore.ui.shared import login, manual, run_links, session
 from segcore.workspace.costs import Estimate
 from segcore.workspace.launch.throughput import Throughput
 
@@ -277,4 +277,4 @@ def _start(config: TrainConfig | None, members: int) -> None:
     for key in ("run_name", "run_note"):
         st.session_state.pop(key, None)
     st.toast("Run queued" if len(runs) == 1 else f"{len(runs)} runs queued")
-    st.switch_page("pages/runs.py", query_params={"run": runs[0]})
+    run_links.watch(runs[0])

@@ -6,7 +6,7 @@ import streamlit as st
 
 from segcore.config import TrainConfig
 from segcore.errors import SegcoreError
-from segcore.ui.shared import session
+from segcore.ui.shared import run_links, session
 from segcore.workspace.launch.grid import FIELDS, combine, read_values
 
 
@@ -63,4 +63,4 @@ def _start(config: TrainConfig, choices: dict[str, list[Any]], members: int) -> 
         with session.errors_shown():
             runs = session.workspace().launch.launch(config, choices, members, tag.strip())
         st.toast(f"{len(runs)} runs queued")
-        st.switch_page("pages/runs.py", query_params={"run": runs[0]})
+        run_links.watch(runs[0])
