@@ -153,7 +153,7 @@ class BalancePlan:
         return (
             f"{self.copies} copies lower the distance from the target from "
             f"{self.before:.3f} to {self.after:.3f}{bound}. "
-            f"They count as {self.effective_sample_size:.0f} equally repeated images.{missing}"
+            f"The split then counts as {self.effective_sample_size:.0f} equally repeated images.{missing}"
         )
 
     def rarer(self, names: Sequence[str]) -> str:

@@ -146,7 +146,7 @@ def find_bare_masks(evidence: Evidence) -> list[Finding]:
                 "note",
                 evidence.ids(single),
                 what,
-                "check whether their labels are complete",
+                "check whether the labels are complete",
             )
         )
     if not has_mask.all():

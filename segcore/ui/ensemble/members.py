@@ -64,8 +64,8 @@ def _disagreement(choice: Choice, split: str) -> None:
         samples = workspace.crf.stored(choice.members, split)
     if not samples:
         st.info(
-            f"No image of {split} has predictions of all members yet. The button for missing "
-            "predictions, or how far they are, stands above.",
+            f"No image of {split} has predictions of all members yet. The button that predicts the "
+            "missing ones, or how far they are, is under the members.",
             icon=":material/info:",
         )
         return
