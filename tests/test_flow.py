@@ -154,7 +154,7 @@ def test_the_whole_way(workspace, shell) -> None:
     done = len(shell("runs")["runs"])
     assert_scores(shell("evaluate", members[0], "--split", "test"), 3)
     assert (
-        shell("evaluate", result["run"], "--split", "test")["confusion"]
+        shell("evaluate", result["run"], "--split", "test", "--stage", "ensemble")["confusion"]
         == result["ensemble"]["confusion"]
     )
     study = shell("compress", members[0], "--split", "test")

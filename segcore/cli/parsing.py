@@ -3,6 +3,7 @@
 import argparse
 import re
 import shlex
+import textwrap
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
@@ -34,10 +35,13 @@ BARE = ("--json", "--version", "-h", "--help")
 
 
 class _Help(argparse.HelpFormatter):
-    """Help whose commands begin as this one was called, before its lines are wrapped."""
+    """Help whose commands begin as this one was called; its lines break at blanks only."""
 
     def _expand_help(self, action: argparse.Action) -> str:
         return with_program(super()._expand_help(action))
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         return super()._fill_text(with_program(text), width, indent)

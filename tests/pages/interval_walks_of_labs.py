@@ -29,7 +29,7 @@ def of_ensembles(on: SimpleNamespace) -> Iterator[tuple[str, Numbers, list[Found
     span = formatting.points_interval(gain.low, gain.high)
     low, high = (f"{100 * end:.1f}" for end in against.interval)
     report = on.workspace.scores.report(on.ensemble, "test", "ensemble").interval()
-    shell = on.shell("evaluate", on.ensemble, "--split", "test")
+    shell = on.shell("evaluate", on.ensemble, "--split", "test", "--stage", "ensemble")
     yield (
         "an ensemble's mean IoU",
         row(report.value, report.ends()),

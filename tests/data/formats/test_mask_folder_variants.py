@@ -65,7 +65,7 @@ def test_a_palette_in_another_order_is_not_scored_by_index(score):
 def test_a_palette_in_the_tables_order_is(score):
     image = Image.fromarray(stripes(0, 1, 2), "P")
     image.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
-    assert "Mean IoU 1.0000" in score(stripes(0, 1, 2), packed(image))
+    assert "Mean IoU 100.0 %" in score(stripes(0, 1, 2), packed(image))
 
 
 def test_a_foreground_of_255_is_not_left_out_of_the_score(score):
@@ -79,7 +79,7 @@ def test_a_foreground_of_255_is_not_left_out_of_the_score(score):
 
 def test_a_border_of_255_is(score):
     said = score(stripes(0, 1, 255), packed(Image.fromarray(stripes(0, 1, 1))))
-    assert "Mean IoU 1.0000" in said and "33.3 % of the pixels ignored" in said
+    assert "Mean IoU 100.0 %" in said and "33.3 % of the pixels ignored" in said
 
 
 def test_a_transparent_prediction_is_no_background(score):

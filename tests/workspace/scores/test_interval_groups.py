@@ -57,7 +57,8 @@ def test_the_shell_shows_the_same_numbers_and_chooses(trained, capsys):
     run = trained.members[0]
     told = shell(trained, capsys, "evaluate", run, "--split", "test", "--coverage")
     coverage = told.pop("coverage")
-    assert told.pop("outdated") == []
+    assert told.pop("outdated") == [] and told.pop("stages") == [told.pop("stage")]
+    assert told.pop("output") == "Prediction"
     assert told == json.loads(json.dumps(trained.workspace.scores.report(run, "test").to_json()))
     counts = trained.workspace.scores.counts(run, "test")[1]
     assert coverage == json.loads(json.dumps(score_coverage(counts).to_json()))
